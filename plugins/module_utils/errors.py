@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The errors of this collection. Private to gatehouse.salesforce.
+
+Their texts are shown to users as they are: they name the option at fault and never hold a secret.
+"""
+
+from __future__ import annotations
+
+
+class GatehouseError(Exception):
+    """Anything this collection reports to its user."""
+
+
+class OptionError(GatehouseError):
+    """A value that cannot be used, known before anything was sent or written."""
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(f"{option}: {problem}")
+        self.option = option
+
+
+class OrgError(GatehouseError):
+    """The org refused a request or could not be understood."""
+
+
+class LoginError(OrgError):
+    """A login was refused. It is never repeated: wrong tries lock the user out.
+
+    Attributes:
+        cause: one of the documented values of RV(verification.cause).
+    """
+
+    def __init__(self, cause: str, problem: str) -> None:
+        super().__init__(problem)
+        self.cause = cause
+
+
+class SessionExpired(OrgError):
+    """The session is no longer valid; a new one may be opened once."""
+
+
+class StoreError(GatehouseError):
+    """The credential store cannot do what was asked."""
+
+
+class UnknownCredential(StoreError):
+    """The store has no record of that name."""
+
+
+class LostRace(StoreError):
+    """The record was changed by someone else since it was read."""
