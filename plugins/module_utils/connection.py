@@ -81,6 +81,13 @@ class Connection:
         for option in ("username", *SECRET_FIELDS):
             if _NOT_XML.search(getattr(self, option) or ""):
                 raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
+        self._check_reach()
+        self.require_allowed(self.login_url, option="login_url")
+        if self.instance_url is not None:
+            self.require_allowed(self.instance_url, option="instance_url")
+        return self
+
+    def _check_reach(self) -> None:
         for pattern in self.allowed_hosts:
             if not _HOST_PATTERN.fullmatch(pattern):
                 raise OptionError("allowed_hosts", f"{pattern!r} is not a host name; no scheme, port or path")
@@ -93,10 +100,6 @@ class Connection:
                 ipaddress.ip_address(self.source_address)
             except ValueError:
                 raise OptionError("source_address", f"{self.source_address!r} is not an IP address") from None
-        self.require_allowed(self.login_url, option="login_url")
-        if self.instance_url is not None:
-            self.require_allowed(self.instance_url, option="instance_url")
-        return self
 
     def require_allowed(self, url: str, *, option: str) -> None:
         """Raise OptionError unless a secret may be sent to the URL: https, and a host that is allowed."""

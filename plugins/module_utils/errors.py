@@ -22,19 +22,19 @@ class OptionError(GatehouseError):
 
 
 class OrgError(GatehouseError):
-    """The org refused a request or could not be understood."""
-
-
-class LoginError(OrgError):
-    """A login was refused. It is never repeated: wrong tries lock the user out.
+    """The org could not be reached, refused a request, or could not be understood.
 
     Attributes:
         cause: one of the documented values of RV(verification.cause).
     """
 
-    def __init__(self, cause: str, problem: str) -> None:
+    def __init__(self, problem: str, *, cause: str = "unreachable") -> None:
         super().__init__(problem)
         self.cause = cause
+
+
+class LoginError(OrgError):
+    """A login was refused. It is never repeated: wrong tries lock the user out."""
 
 
 class SessionExpired(OrgError):

@@ -18,7 +18,7 @@ from .errors import OptionError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Since Winter '26, counted over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
+# Since Winter '26, over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
 LIMITS = {4: 2**24, 6: 2**99}
 MAX_DESCRIPTION = 255
 _FREE = (int(ipaddress.IPv4Address("10.0.0.0")), int(ipaddress.IPv4Address("10.255.255.255")))
@@ -174,7 +174,9 @@ def check_limits(ranges: Iterable[IpRange], *, already: Iterable[IpRange] = (), 
         totals[item.version] += item.size
         if totals[item.version] > LIMITS[item.version] and item.key not in held:
             limit = "16,777,216 IPv4 addresses" if item.version == 4 else "2^99 IPv6 addresses"
-            raise OptionError(option, f"{item} takes the list over Salesforce's limit of {limit} (10.0.0.0/8 is not counted)")
+            raise OptionError(
+                option, f"{item} takes the list over Salesforce's limit of {limit} (10.0.0.0/8 is not counted)"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

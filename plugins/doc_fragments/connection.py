@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options that say how to reach and enter an org."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How to log in: inline, or by the name of a stored credential."""
+
+    # LOGIN: the inline options alone, as the module credential has them.
+    LOGIN = r"""
+options:
+  auth:
+    description:
+      - How to log in. V(security_token) is the SOAP login with user name, password and, unless the address is trusted,
+        the security token.
+      - This version logs in with V(security_token) and V(session); the OAuth flows can be stored and delivered
+        to applications.
+    type: str
+    choices: [security_token, jwt_bearer, client_credentials, username_password, session]
+    default: security_token
+  login_url:
+    description:
+      - Where to log in, such as C(https://test.salesforce.com) for a sandbox, or the My Domain address of the org.
+      - Secrets are sent only over verified TLS, and only to C(*.salesforce.com), C(*.force.com), C(*.salesforce.mil)
+        or a host in O(allowed_hosts).
+    type: str
+    default: https://login.salesforce.com
+  username:
+    description: The user name, which has the form of an e-mail address.
+    type: str
+  password:
+    description: The password, without the security token.
+    type: str
+  security_token:
+    description:
+      - The security token that Salesforce sent by e-mail.
+      - Leave it out where the address is in the trusted ranges of the org or the login ranges of the profile.
+    type: str
+  consumer_key:
+    description: The consumer key of the app, for OAuth flows.
+    type: str
+  consumer_secret:
+    description: The consumer secret of the app, for OAuth flows.
+    type: str
+  private_key:
+    description: The private key in PEM form, for O(auth=jwt_bearer).
+    type: str
+  access_token:
+    description: The id of an open session, for O(auth=session).
+    type: str
+  instance_url:
+    description: The address of the org's instance, for O(auth=session).
+    type: str
+  api_version:
+    description: The version of the API. The SOAP login is never sent above 64.0, where it ends.
+    type: str
+    default: "64.0"
+  ca_path:
+    description: A file of PEM certificates to trust instead of the system's authorities.
+    type: path
+  allowed_hosts:
+    description: Hosts, or patterns such as C(*.example.com), to which secrets may be sent beside Salesforce's own.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds without an answer after which a request is given up.
+    type: float
+    default: 30.0
+  source_address:
+    description: The local address to connect from.
+    type: str
+"""
+
+    DOCUMENTATION = (
+        r"""
+options:
+  credential:
+    description:
+      - The name of a stored credential, which supplies all other connection options but O(timeout) and
+        O(source_address).
+      - Without it, the credential is given inline.
+    type: str
+"""
+        + LOGIN.replace("\noptions:\n", "", 1)
+        + r"""
+requirements:
+  - simple-salesforce
+  - cryptography
+notes:
+  - Runs on the controller, whatever host the task is for, so secrets never travel to a managed host.
+  - A session is opened once and shared by all tasks, hosts and forks of a run.
+  - A refused login is never repeated, since wrong tries lock the user out.
+  - Every connection option is also taken from a variable of the same name with the prefix C(gatehouse_salesforce_),
+    and then from the environment, such as E(SALESFORCE_USERNAME), E(SALESFORCE_PASSWORD) or E(SALESFORCE_LOGIN_URL).
+"""
+    )

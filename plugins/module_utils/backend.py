@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands behind modules and action plugins alike: options in, result out. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .connection import Connection
+from .errors import GatehouseError
+from .masking import mask
+from .options import connection_from, secrets_of
+from .org import Org
+from .org.sessions import Cipher, SessionCache, new_run_cipher
+from .store import open_store
+
+try:
+    # Made when the first plugin is imported, so that the forks of a run share it and nothing of it outlives the run.
+    RUN_CIPHER: Cipher | None = new_run_cipher()
+except NameError:  # cryptography is missing, which is told when a task needs it
+    RUN_CIPHER = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a task knows of the run that it is in.
+
+    Attributes:
+        check_mode: nothing may be changed.
+        folder: where sessions of inline credentials are kept; removed with the run.
+    """
+
+    check_mode: bool
+    folder: Path
+
+
+Backend = Callable[[Mapping[str, Any], Run], dict[str, Any]]
+
+
+def run_backend(backend: Backend, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The result of a task, whether it went well or not, without a secret in it."""
+    try:
+        result = backend(options, run)
+    except GatehouseError as exc:
+        result = {"failed": True, "msg": str(exc), **getattr(exc, "result", {})}
+    return dict(mask(result, secrets_of(options)))
+
+
+def open_org(options: Mapping[str, Any], run: Run) -> Org:
+    """The org that the options name, by a stored credential or inline."""
+    if not options.get("credential"):
+        if RUN_CIPHER is None:
+            raise GatehouseError(
+                "the Python package cryptography is needed on the controller: pip install cryptography"
+            )
+        return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER))
+    store = open_store(options["store"], options.get("store_key_file"))
+    connection = store.read(options["credential"]).connection
+    return Org(of_this_run(connection, options), SessionCache(store.folder / ".sessions", store.fernet))
+
+
+def of_this_run(connection: Connection, options: Mapping[str, Any]) -> Connection:
+    """A stored connection with what belongs to the run, not to the credential."""
+    return dataclasses.replace(connection, timeout=options["timeout"], source_address=options.get("source_address"))

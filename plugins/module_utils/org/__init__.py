@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The org over the wire. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from ..connection import Connection
+from ..errors import OrgError, SessionExpired
+from ..ranges import IpRange
+from .libraries import require_libraries
+from .login import Session, login
+from .metadata import MetadataApi, TrustedRanges
+from .rest import query
+from .sessions import SessionCache
+
+T = TypeVar("T")
+
+
+class Org:
+    """One org, entered as one user. Opens its session when first needed, and once more when it has expired."""
+
+    def __init__(self, connection: Connection, sessions: SessionCache) -> None:
+        require_libraries()
+        self._connection = connection.checked()
+        self._sessions = sessions
+        self._session: Session | None = None
+        self._metadata: MetadataApi | None = None
+
+    def read_trusted_ranges(self) -> TrustedRanges:
+        """The org-wide ranges."""
+        return self._with_session(lambda session: self._metadata_api(session).read_trusted_ranges())
+
+    def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
+        """Replace the org-wide ranges."""
+        listed = tuple(ranges)
+        self._with_session(lambda session: self._metadata_api(session).write_trusted_ranges(listed))
+
+    def query(self, soql: str) -> list[dict[str, Any]]:
+        """All records that a SOQL query finds."""
+        return self._with_session(lambda session: query(self._connection, session, soql))
+
+    @property
+    def user_id(self) -> str | None:
+        """The id of the user that is logged in, where the login told it."""
+        return self._session.user_id if self._session else None
+
+    def _metadata_api(self, session: Session) -> MetadataApi:
+        if self._metadata is None:
+            self._metadata = MetadataApi(self._connection, session)
+        return self._metadata
+
+    def _with_session(self, call: Callable[[Session], T]) -> T:
+        session = self._session or self._obtain(failed=None)
+        try:
+            return call(session)
+        except SessionExpired:
+            fresh = self._obtain(failed=session)
+        try:
+            return call(fresh)
+        except SessionExpired:
+            raise OrgError("the org does not accept the session that it has just opened") from None
+
+    def _obtain(self, *, failed: Session | None) -> Session:
+        self._metadata = None
+        self._session = self._sessions.obtain(self._connection, login, failed=failed)
+        return self._session

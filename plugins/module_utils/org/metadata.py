@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Metadata API over SOAP, for the two types with IP ranges. Private to gatehouse.salesforce.
+
+simple-salesforce would parse a WSDL of 1.5 MB before the first call, and through a transport of its own.
+Source: the metadata WSDL, version 63.0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from ..connection import Connection
+from ..errors import OrgError, SessionExpired
+from ..ranges import IpRange, from_bounds
+from .login import Session
+from .transport import open_transport, unexpected, wire_errors
+
+try:
+    import requests
+except ImportError:  # told to the user by require_libraries()
+    pass
+
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+_M = f"{{{NAMESPACE}}}"
+_ENVELOPE = (
+    '<?xml version="1.0" encoding="utf-8"?>'
+    '<env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    f' xmlns="{NAMESPACE}"><env:Header><SessionHeader><sessionId>%s</sessionId></SessionHeader></env:Header>'
+    "<env:Body>%s</env:Body></env:Envelope>"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrustedRanges:
+    """The org-wide ranges as read, and when, by the org's clock."""
+
+    ranges: tuple[IpRange, ...]
+    read_at: datetime.datetime
+
+
+class MetadataApi:
+    """The calls of one session."""
+
+    def __init__(self, connection: Connection, session: Session) -> None:
+        self._url = f"{session.instance_url.rstrip('/')}/services/Soap/m/{connection.api_version}"
+        self._session = session
+        self._transport = open_transport(connection)
+
+    def read_trusted_ranges(self) -> TrustedRanges:
+        """Read the ranges of Setup > Network Access."""
+        answer, date = self._call("readMetadata", "<type>SecuritySettings</type><fullNames>Security</fullNames>")
+        records = answer.findall(f"{_M}result/{_M}records")
+        if len(records) != 1:
+            raise OrgError(
+                "the org answered without its security settings; the user may lack the permission to read them"
+            )
+        found = [_parse_range(item, "start", "end") for item in records[0].iterfind(f"{_M}networkAccess/{_M}ipRanges")]
+        return TrustedRanges(tuple(sorted(found)), date)
+
+    def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
+        """Replace the whole list of ranges; nothing else of the security settings is sent."""
+        body = "".join(f"<ipRanges>{_range_xml(item, 'end', 'start')}</ipRanges>" for item in ranges)
+        self._update("SecuritySettings", f"<fullName>Security</fullName><networkAccess>{body}</networkAccess>")
+
+    def _update(self, kind: str, content: str) -> None:
+        answer, _date = self._call("updateMetadata", f'<metadata xsi:type="{kind}">{content}</metadata>')
+        result = answer.find(f"{_M}result")
+        if result is None:
+            raise OrgError(f"the org did not say whether it changed {kind}")
+        if result.findtext(f"{_M}success") != "true":
+            code = result.findtext(f"{_M}errors/{_M}statusCode") or "no code"
+            message = result.findtext(f"{_M}errors/{_M}message") or "no message"
+            raise OrgError(f"the org refused to change {kind}: {message[:300]} ({code})")
+
+    def _call(self, operation: str, content: str) -> tuple[ElementTree.Element, datetime.datetime]:
+        body = _ENVELOPE % (escape(self._session.access_token), f"<{operation}>{content}</{operation}>")
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation}
+        with wire_errors(self._url):
+            response = self._transport.post(self._url, data=body.encode(), headers=headers)
+        root = _parse(response)
+        answer = root.find(f".//{_M}{operation}Response")
+        if answer is None:
+            raise _fault(root, response, operation)
+        return answer, _date(response)
+
+
+def _parse(response: requests.Response) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(response.content)  # noqa: S314 - the transport refuses document types
+    except ElementTree.ParseError:
+        raise unexpected(response) from None
+
+
+def _fault(root: ElementTree.Element, response: requests.Response, operation: str) -> OrgError:
+    """The error in a SOAP fault, whatever its prefixes."""
+    told = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
+    if "faultcode" not in told:
+        return unexpected(response)
+    code = (told.get("exceptionCode") or told["faultcode"]).rpartition(":")[2]
+    if code == "INVALID_SESSION_ID":
+        return SessionExpired("the session has expired or was ended")
+    message = told.get("exceptionMessage") or told.get("faultstring") or "no message"
+    return OrgError(f"the org refused {operation}: {message[:300]} ({code})")
+
+
+def _date(response: requests.Response) -> datetime.datetime:
+    try:
+        return parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
+        return datetime.datetime.now(datetime.UTC)
+
+
+def _parse_range(element: ElementTree.Element, start: str, end: str) -> IpRange:
+    values = {child.tag[len(_M) :]: child.text or "" for child in element}
+    first, last = values.get(start) or values.get(end, ""), values.get(end) or values.get(start, "")
+    try:
+        return from_bounds(first, last, values.get("description"))
+    except ValueError as exc:
+        raise OrgError(f"the org holds a range that cannot be read, {first[:50]!r} to {last[:50]!r}: {exc}") from None
+
+
+def _range_xml(item: IpRange, end: str, start: str) -> str:
+    description = f"<description>{escape(item.description)}</description>" if item.description else ""
+    return f"{description}<{end}>{item.end}</{end}><{start}>{item.start}</{start}>"

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The REST API, by simple-salesforce. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..connection import Connection
+from ..errors import OrgError, SessionExpired
+from .login import Session
+from .transport import open_transport, wire_errors
+
+try:
+    from simple_salesforce.api import Salesforce
+    from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
+except ImportError:  # told to the user by require_libraries()
+    pass
+
+
+def query(connection: Connection, session: Session, soql: str) -> list[dict[str, Any]]:
+    """All records that a SOQL query finds, over all its pages.
+
+    Raises:
+        SessionExpired: the session is no longer valid.
+        OrgError: the org refused, with the code that it gave.
+    """
+    with open_transport(connection) as transport, wire_errors(session.instance_url):
+        client = Salesforce(
+            session_id=session.access_token,
+            instance_url=session.instance_url,
+            version=connection.api_version,
+            session=transport,
+            object_pairs_hook=dict,
+        )
+        try:
+            return list(client.query_all_iter(soql))
+        except SalesforceExpiredSession:
+            raise SessionExpired("the session has expired or was ended") from None
+        except SalesforceError as exc:
+            raise OrgError(f"the org refused the query: {_code(exc)}") from None
+
+
+def _code(error: SalesforceError) -> str:
+    """The error code alone: the rest of an answer may repeat what was sent."""
+    try:
+        content: Any = error.content  # typed as bytes, but decoded JSON where it is JSON
+        return str(content[0]["errorCode"])[:80]
+    except (KeyError, IndexError, TypeError):
+        return f"HTTP {error.status}"

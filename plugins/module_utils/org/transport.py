@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTPS to an org, with the promises that every request keeps. Private to gatehouse.salesforce.
+
+Verified TLS, allowed hosts only, no redirects, bounded time and size, and no XML that could harm its reader.
+"""
+
+from __future__ import annotations
+
+import io
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..connection import Connection, is_allowed
+from ..errors import OptionError, OrgError
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+except ImportError:  # told to the user by require_libraries()
+    HTTPAdapter = object  # type: ignore[assignment,misc]
+
+MAX_ANSWER = 32 * 1024 * 1024  # bytes; 10,000 ranges are about 2 MiB
+CHUNK = 64 * 1024
+PATIENCE = 4  # a whole answer may take this many times the timeout
+CONNECT_TIMEOUT = 10.0
+
+
+class OrgAdapter(HTTPAdapter):
+    """Carries requests for one connection and refuses whatever would break the promises above."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Connect from the given local address, where there is one."""
+        if self._connection.source_address:
+            kwargs["source_address"] = (self._connection.source_address, 0)
+        super().init_poolmanager(*args, **kwargs)
+
+    def send(  # type: ignore[override]
+        self, request: requests.PreparedRequest, *, proxies: Mapping[str, str] | None = None, **_ignored: Any
+    ) -> requests.Response:
+        """Send one request. The caller's own timeout and verify are ignored: they are the connection's to say."""
+        parts = urlsplit(request.url or "")
+        if parts.scheme != "https" or not is_allowed(parts.hostname or "", self._connection.allowed_hosts):
+            raise OrgError(f"refused to send anything to {parts.hostname!r}: it is not an allowed host")
+        timeout = self._connection.timeout
+        response = super().send(
+            request,
+            stream=True,
+            timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
+            verify=self._connection.ca_path or True,
+            proxies=proxies,
+        )
+        body = _read(response, parts.hostname or "", deadline=time.monotonic() + PATIENCE * timeout)
+        _refuse_harmful(response, body, parts.hostname or "")
+        response.raw = io.BytesIO(body)
+        return response
+
+
+def _read(response: requests.Response, host: str, *, deadline: float) -> bytes:
+    body = bytearray()
+    for chunk in response.raw.stream(CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            response.close()
+            raise OrgError(f"{host} answered with more than {MAX_ANSWER >> 20} MiB")
+        if time.monotonic() > deadline:
+            response.close()
+            raise OrgError(f"{host} took too long to finish its answer")
+    response.raw.release_conn()
+    return bytes(body)
+
+
+def _refuse_harmful(response: requests.Response, body: bytes, host: str) -> None:
+    """Salesforce sends UTF-8 without document types; anything else is not from Salesforce, or is an attack."""
+    if response.is_redirect:
+        raise OrgError(f"{host} answered with a redirect, which is not followed: it could lead secrets elsewhere")
+    if "xml" in response.headers.get("Content-Type", "") and (b"<!DOCTYPE" in body.upper() or b"\0" in body):
+        raise OrgError(f"{host} answered with XML that Salesforce does not send (a document type, or another encoding)")
+
+
+def open_transport(connection: Connection) -> requests.Session:
+    """A requests session that keeps the promises of this module; simple-salesforce is given it for all its calls."""
+    if connection.ca_path is not None and not Path(connection.ca_path).is_file():
+        raise OptionError("ca_path", f"{connection.ca_path} is not a readable file")
+    session = requests.Session()
+    # The environment's CA bundle and .netrc would otherwise override what the user declared here.
+    session.trust_env = False
+    session.proxies = requests.utils.get_environ_proxies(connection.login_url)
+    session.mount("https://", OrgAdapter(connection))
+    session.mount("http://", OrgAdapter(connection))
+    return session
+
+
+@contextmanager
+def wire_errors(url: str) -> Iterator[None]:
+    """Turn what can go wrong between here and the host of the URL into an OrgError without any content."""
+    host = urlsplit(url).hostname
+    try:
+        yield
+    except requests.exceptions.SSLError as exc:
+        reason = next((arg for arg in _causes(exc) if isinstance(arg, ssl.SSLError)), None)
+        told = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or "no details"
+        raise OrgError(
+            f"TLS with {host} failed: {told}. If it uses its own authority, name it in ca_path", cause="tls_untrusted"
+        ) from None
+    except requests.exceptions.Timeout:
+        raise OrgError(f"{host} did not answer in time") from None
+    except (requests.exceptions.RequestException, OSError) as exc:
+        system = next((arg for arg in _causes(exc) if isinstance(arg, OSError) and arg.strerror), None)
+        raise OrgError(f"{host} cannot be reached: {system.strerror if system else type(exc).__name__}") from None
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it was made from; requests and urllib3 nest them in arguments as well as in causes."""
+    seen: list[BaseException | None] = [exc]
+    while seen:
+        current = seen.pop(0)
+        if isinstance(current, BaseException):
+            yield current
+            seen += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+
+
+def unexpected(response: requests.Response) -> OrgError:
+    """For an answer that is not Salesforce's: says the status, never the content."""
+    host = urlsplit(response.url).hostname
+    try:
+        phrase = HTTPStatus(response.status_code).phrase
+    except ValueError:
+        phrase = "no standard meaning"
+    kind = response.headers.get("Content-Type", "no content type").split(";")[0][:60]
+    return OrgError(f"{host} did not answer as Salesforce does: HTTP {response.status_code} ({phrase}), {kind}")

@@ -1,0 +1,130 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declare an org's trusted IP ranges."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: trusted_ip_ranges
+short_description: Declare the trusted IP ranges of a Salesforce org
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Manages the org-wide list in Setup > Network Access. From its addresses an API client needs no security token.
+    Trusted ranges deny nobody; login IP ranges of profiles do that.
+  - The change is read, merged, written and read again. Only the list of ranges is sent, no other security setting.
+  - The Metadata API replaces the whole list and cannot tell that it changed meanwhile. So after a write the Setup Audit
+    Trail is read, where the user may; what another administrator did in that moment is restored if the trail tells the
+    range, and otherwise reported as a warning.
+extends_documentation_fragment:
+  - gatehouse.salesforce.connection
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+  - gatehouse.salesforce.attributes.org
+options:
+  ranges:
+    description: The ranges, in any order and notation. Two entries with the same addresses are one range.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      range:
+        description:
+          - A CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as IPv4.
+          - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
+            Whether it counts the list or each entry is not documented without doubt; this module counts the list.
+        type: str
+        required: true
+      description:
+        description: What the range is for, at most 255 characters. Left out, any description in the org is kept.
+        type: str
+  state:
+    description:
+      - V(present) adds the ranges that are missing and corrects descriptions.
+      - V(absent) removes the ranges that have exactly these addresses.
+      - V(exact) also removes every range that is not declared; with an empty list, all.
+    type: str
+    choices: [present, absent, exact]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Trust the offices and the build farm
+  gatehouse.salesforce.trusted_ip_ranges:
+    credential: production-admin
+    ranges:
+      - range: 198.51.100.0/24
+        description: Office
+      - range: 203.0.113.7
+        description: Build farm
+      - range: 2001:db8:10::-2001:db8:10::ff
+        description: VPN
+
+- name: Stop trusting a former office
+  gatehouse.salesforce.trusted_ip_ranges:
+    credential: production-admin
+    state: absent
+    ranges:
+      - range: 192.0.2.0/24
+
+- name: Trust these ranges and no others
+  gatehouse.salesforce.trusted_ip_ranges:
+    credential: production-admin
+    state: exact
+    ranges: "{{ salesforce_trusted_ip_ranges }}"
+"""
+
+RETURN = r"""
+ranges:
+  description: The ranges after the change, normalised and sorted; in check mode, as they would be.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{range: 198.51.100.0/24, start: 198.51.100.0, end: 198.51.100.255, description: Office}]
+  contains:
+    range:
+      description: The shortest notation.
+      type: str
+    start:
+      description: The first address.
+      type: str
+    end:
+      description: The last address.
+      type: str
+    description:
+      description: What the range is for.
+      type: str
+added:
+  description: The ranges that were missing, in the same form.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{range: 203.0.113.7, start: 203.0.113.7, end: 203.0.113.7, description: Build farm}]
+removed:
+  description: The ranges that were taken away, in the same form.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+updated:
+  description: The ranges whose description was corrected, in the same form.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.trusted_ip_ranges import SPEC, run  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

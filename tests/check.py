@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All checks, stage by stage, each with its time: C(make test) runs this module."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+BIN = Path(sys.executable).parent
+COLLECTIONS = BUILD / "collections"
+# A copy, because ansible-test resolves links and then finds itself outside a collections folder.
+COPY = BUILD / "copy" / "ansible_collections" / "gatehouse" / "salesforce"
+
+# ansible-test fetches pip before its first virtual environment; the wheel inside Python serves as well.
+BOOTSTRAP_PIP = """import ensurepip, pathlib, runpy, sys
+wheel = next((pathlib.Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+sys.path.insert(0, str(wheel))
+ignored = {"--no-python-version-warning", "--no-setuptools", "--no-wheel"}
+sys.argv[1:] = ["install", "--upgrade", *(arg for arg in sys.argv[1:] if arg not in ignored)]
+runpy.run_module("pip", run_name="__main__")
+"""
+PIP_VERSIONS = ("25_2", "24_2", "21_3_1", "20_3_4")
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> None:
+    """Run a command in the environment of this Python; raises CalledProcessError."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), **environment}
+    subprocess.run([str(part) for part in command], cwd=cwd, env=env, check=True)
+
+
+def link_collection() -> None:
+    """Make the checkout importable as ansible_collections.gatehouse.salesforce."""
+    link = COLLECTIONS / "ansible_collections" / "gatehouse" / "salesforce"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.exists():
+        link.symlink_to(ROOT, target_is_directory=True)
+
+
+def copy_collection() -> None:
+    """Copy what belongs to the collection to where ansible-test, ansible-lint and antsibull-docs want it."""
+    shutil.rmtree(COPY.parents[2], ignore_errors=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (COPY / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, COPY / name)
+
+
+def python_style() -> None:
+    """Ruff, black and mypy over all Python."""
+    run("ruff", "check", ".")
+    run("black", "--check", "--quiet", ".")
+    run("mypy", "plugins", "tests")
+
+
+def unit_tests() -> None:
+    """Pure parts, stores, and the simulated org by itself."""
+    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/unit")
+
+
+def integration_tests() -> None:
+    """Playbooks and foreign clients against the simulated org."""
+    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/integration")
+
+
+def sanity() -> None:
+    """ansible-test sanity, without ignore entries."""
+    cache = Path.home() / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in PIP_VERSIONS:
+        script = cache / f"get_pip_{version}.py"
+        if not script.exists():
+            script.write_text(BOOTSTRAP_PIP)
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    run("ansible-test", "sanity", "--color", "no", "--python", python, cwd=COPY)
+
+
+def lint() -> None:
+    """ansible-lint at profile production, and the documentation by antsibull-docs."""
+    collections = str(COPY.parents[2])
+    run(
+        "ansible-lint",
+        "--offline",
+        "--profile",
+        "production",
+        "--strict",
+        cwd=COPY,
+        ANSIBLE_COLLECTIONS_PATH=collections,
+    )
+    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, ANSIBLE_COLLECTIONS_PATH=collections)
+
+
+def other_ansible() -> None:
+    """The same tests on the other supported ansible-core, where a Python for it is installed."""
+    python = find_other_python()
+    if python is None:
+        print("no other Python is installed, so only one ansible-core was tested")
+        return
+    venv = ROOT / f".venv-{python.name}"
+    ready = venv / "ready"
+    wanted = ROOT / "tests" / "requirements.txt"
+    if not ready.exists() or ready.stat().st_mtime < wanted.stat().st_mtime:
+        run(python, "-m", "venv", "--clear", venv)
+        run(venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", wanted)
+        ready.touch()
+    path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    run(venv / "bin" / "ansible", "--version", PATH=path)
+    run(venv / "bin" / "python", "-m", "pytest", "-q", "-n", "2", PATH=path)
+
+
+def find_other_python() -> Path | None:
+    """A Python on the other side of 3.12 than this one, where ansible-core changes."""
+    names = ["python3.13", "python3.14", "python3.12"] if sys.version_info < (3, 12) else ["python3.11"]
+    folders = [*map(Path, os.environ["PATH"].split(os.pathsep)), *sorted(Path.home().glob(".pyenv/versions/*/bin"))]
+    for name in names:
+        for candidate in (folder / name for folder in folders):
+            # A pyenv shim exists for versions that are not active, and fails.
+            if candidate.is_file() and not subprocess.run([candidate, "-c", ""], capture_output=True).returncode:
+                return candidate
+    return None
+
+
+STAGES: tuple[Callable[[], None], ...] = (
+    python_style,
+    unit_tests,
+    integration_tests,
+    lint,
+    sanity,
+    other_ansible,
+)
+
+
+def main(wanted: list[str]) -> int:
+    """Run the stages named, or all; stop at the first that fails."""
+    link_collection()
+    copy_collection()
+    times: list[tuple[str, float]] = []
+    for stage in STAGES:
+        if wanted and stage.__name__ not in wanted:
+            continue
+        print(f"== {stage.__name__}: {(stage.__doc__ or '').splitlines()[0]}", flush=True)
+        started = time.monotonic()
+        try:
+            stage()
+        except subprocess.CalledProcessError as exc:
+            print(
+                f"== {stage.__name__} FAILED after {time.monotonic() - started:.0f} s (exit {exc.returncode})",
+                flush=True,
+            )
+            return 1
+        times.append((stage.__name__, time.monotonic() - started))
+        print(f"== {stage.__name__} ok, {times[-1][1]:.0f} s", flush=True)
+    print("\n".join(f"{name:20} {seconds:6.0f} s" for name, seconds in times))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is refused before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection, is_allowed
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+
+GOOD: dict[str, Any] = {"username": "int@example.com", "password": "Canary-Pass-1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"username": ""}, "username"),
+        ({"username": "   "}, "username"),
+        ({"password": ""}, "password"),
+        ({"password": "a\x00b"}, "password"),
+        ({"security_token": "a\x1bb"}, "security_token"),
+        ({"auth": "magic"}, "auth"),
+        ({"auth": "jwt_bearer", "consumer_key": "key"}, "private_key"),
+        ({"auth": "client_credentials", "consumer_key": "key"}, "consumer_secret"),
+        ({"auth": "session", "access_token": "00D!x"}, "instance_url"),
+        ({"login_url": "http://login.salesforce.com"}, "login_url"),
+        ({"login_url": "ftp://login.salesforce.com"}, "login_url"),
+        ({"login_url": "login.salesforce.com"}, "login_url"),
+        ({"login_url": ""}, "login_url"),
+        ({"login_url": "https://"}, "login_url"),
+        ({"login_url": "https://login.salesforce.com:x"}, "login_url"),
+        ({"login_url": "https://evil.example"}, "login_url"),
+        ({"login_url": "https://salesforce.com.evil.example"}, "login_url"),
+        ({"login_url": "https://evilsalesforce.com"}, "login_url"),
+        ({"login_url": "https://me:Canary-Pass-1@login.salesforce.com"}, "login_url"),
+        ({"login_url": "http://me:Canary-Pass-1@login.salesforce.com"}, "login_url"),
+        ({"login_url": "https://login.salesforce.com@evil.example"}, "login_url"),
+        ({"login_url": "https://login.salesforce.com?x=1"}, "login_url"),
+        ({"instance_url": "https://evil.example"}, "instance_url"),
+        ({"allowed_hosts": ("https://x.example",)}, "allowed_hosts"),
+        ({"allowed_hosts": ("*",)}, "allowed_hosts"),
+        ({"allowed_hosts": ("x.example/path",)}, "allowed_hosts"),
+        ({"api_version": "v64"}, "api_version"),
+        ({"api_version": "64"}, "api_version"),
+        ({"timeout": 0.0}, "timeout"),
+        ({"source_address": "eth0"}, "source_address"),
+    ],
+)
+def test_a_bad_option_is_named_and_no_secret_is_told(changes: dict[str, Any], option: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        Connection(**{**GOOD, **changes}).checked()
+    assert caught.value.option == option
+    assert "Canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://login.salesforce.com",
+        "https://test.salesforce.com/",
+        "https://acme.my.salesforce.com",
+        "https://acme--dev.sandbox.my.salesforce.com",
+        "https://acme.my.salesforce.mil",
+        "https://ACME.My.Salesforce.com",
+        "https://acme.lightning.force.com",
+    ],
+)
+def test_salesforces_own_hosts_need_no_permission(url: str) -> None:
+    assert Connection(**GOOD, login_url=url).checked().login_url == url
+
+
+def test_other_hosts_are_allowed_by_name_pattern_or_address() -> None:
+    assert is_allowed("sim.example", ("sim.example",))
+    assert is_allowed("a.sim.example", ("*.sim.example",))
+    assert is_allowed("127.0.0.1", ("127.0.0.1",))
+    assert not is_allowed("sim.example", ("*.sim.example",))
+    assert not is_allowed("notsim.example", ("sim.example",))
+
+
+def test_the_repr_of_a_connection_holds_no_secret() -> None:
+    secret = "Canary-Secret"
+    connection = Connection(
+        username="u",
+        password=secret,
+        security_token=secret,
+        consumer_secret=secret,
+        private_key=secret,
+        access_token=secret,
+    )
+    assert secret not in repr(connection)
+
+
+def test_the_login_password_is_the_password_immediately_followed_by_the_token() -> None:
+    assert Connection(**GOOD, security_token="Token1").login_password == "Canary-Pass-1Token1"
+    assert Connection(**GOOD).login_password == "Canary-Pass-1"
