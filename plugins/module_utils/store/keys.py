@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys that seal a store's secrets. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+import stat
+import subprocess
+from pathlib import Path
+
+from ..errors import GatehouseError, OptionError, StoreError
+
+try:
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+except ImportError:  # told to the user by load_keys() and generate_key()
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
+
+OPTION = "store_key_file"
+DEFAULT_KEY_FILE = "~/.config/gatehouse/salesforce.key"
+PROGRAM_SECONDS = 60.0
+
+
+def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
+    """The keys in a file, newest first, or those that an executable file prints; raises OptionError.
+
+    A program is run once for each process, until its file changes.
+    """
+    _require_cryptography()
+    file = Path(path).expanduser().absolute()
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        raise OptionError(OPTION, f"{file} does not exist") from None
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise OptionError(OPTION, f"{file} is not a file")
+    return _loaded(file, found.st_mode, found.st_uid, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def generate_key(path: str | os.PathLike[str]) -> Path:
+    """Create a file with one new key, readable by its owner only; raises OptionError when there is a file already."""
+    _require_cryptography()
+    file = Path(path).expanduser().absolute()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as new:
+            new.write(Fernet.generate_key() + b"\n")
+            new.flush()
+            os.fsync(new.fileno())
+        os.link(whole, file)  # unlike a rename, this never replaces a key
+    except FileExistsError:
+        raise OptionError(OPTION, f"{file} exists already; a key is never overwritten") from None
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            whole.unlink()
+    return file
+
+
+def seal(fernet: MultiFernet, data: bytes) -> str:
+    """Encrypt and authenticate with the newest key."""
+    return fernet.encrypt(data).decode("ascii")
+
+
+def unseal(fernet: MultiFernet, sealed: str) -> bytes:
+    """What seal() was given; raises StoreError when no key fits or a bit of it was changed."""
+    try:
+        return fernet.decrypt(sealed)
+    except InvalidToken:
+        raise StoreError("none of the keys opens it: it was sealed with another key, or changed") from None
+
+
+# The rest of the file's state is there to notice a change of it.
+@functools.lru_cache(maxsize=16)
+def _loaded(file: Path, mode: int, owner: int, *_state: int) -> MultiFernet:
+    program = bool(mode & stat.S_IXUSR)
+    _require_private(file, mode, owner, program=program)
+    text = _printed_by(file) if program else _text_of(file)
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    keys = [_key(file, number, line) for number, line in lines if line and not line.startswith(b"#")]
+    if not keys:
+        raise OptionError(OPTION, f"{file} holds no key" if not program else f"{file} printed no key")
+    return MultiFernet(keys)
+
+
+def _require_private(file: Path, mode: int, owner: int, *, program: bool) -> None:
+    if owner not in (os.geteuid(), 0):
+        raise OptionError(OPTION, f"{file} belongs to another user")
+    if program and mode & 0o022:
+        raise OptionError(OPTION, f"{file} is a program that others may change; chmod go-w it")
+    if not program and mode & 0o077:
+        raise OptionError(OPTION, f"{file} is open to others (mode {mode & 0o777:04o}); chmod 600 it")
+
+
+def _text_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
+
+
+def _printed_by(file: Path) -> bytes:
+    """What the program prints. Nothing of it gets into an error: it may print keys anywhere."""
+    try:
+        ran = subprocess.run(  # noqa: S603 - it is what the user named, and no shell reads it
+            [file], stdin=subprocess.DEVNULL, capture_output=True, timeout=PROGRAM_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise OptionError(OPTION, f"{file} did not end within {PROGRAM_SECONDS:g} seconds") from None
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} is executable but cannot be run: {exc.strerror}") from None
+    if ran.returncode != 0:
+        raise OptionError(OPTION, f"{file} ended with status {ran.returncode}; run it by hand to see why")
+    return ran.stdout
+
+
+def _key(file: Path, number: int, line: bytes) -> Fernet:
+    try:
+        return Fernet(line)
+    except ValueError:
+        raise OptionError(OPTION, f"{file}, line {number}: not a Fernet key (32 bytes in URL-safe base64)") from None
+
+
+def _require_cryptography() -> None:
+    if not HAS_CRYPTOGRAPHY:
+        raise GatehouseError("the Python package cryptography is needed on the controller: pip install cryptography")
