@@ -65,6 +65,10 @@ class IpRange:
             return f"{self.start}/{bits - size.bit_length() + 1}"
         return f"{self.start}-{self.end}"
 
+    def as_entry(self) -> dict[str, str]:
+        """The form in which a user declares it: what the option C(ranges) of the modules takes."""
+        return {"range": str(self)} | ({"description": self.description} if self.description else {})
+
     def as_result(self) -> dict[str, str | None]:
         """The form in which modules return it."""
         return {"range": str(self), "start": self.start, "end": self.end, "description": self.description}
@@ -124,17 +128,24 @@ def parse_entries(entries: Sequence[str | Mapping[str, Any]], *, option: str = "
     """
     found: dict[tuple[int, int, int], IpRange] = {}
     for number, entry in enumerate(entries):
-        text, description = _entry_parts(entry, f"{option}[{number}]")
-        try:
-            item = parse_range(text, description)
-        except ValueError as exc:
-            raise OptionError(f"{option}[{number}]", f"{text!r} is not a usable range: {exc}") from None
-        if len(item.description or "") > MAX_DESCRIPTION:
-            raise OptionError(f"{option}[{number}]", f"the description of {text} is over {MAX_DESCRIPTION} characters")
+        where = f"{option}[{number}]"
+        item = parse_entry(entry, where)
         other = found.setdefault(item.key, item)
         if other.description != item.description:
-            raise OptionError(f"{option}[{number}]", f"{text} is declared twice with different descriptions")
+            raise OptionError(where, f"{item} is declared twice with different descriptions")
     return tuple(sorted(found.values()))
+
+
+def parse_entry(entry: str | Mapping[str, Any], where: str) -> IpRange:
+    """One entry as a user declared it. Raises OptionError, naming C(where) and the entry."""
+    text, description = _entry_parts(entry, where)
+    try:
+        item = parse_range(text, description)
+    except ValueError as exc:
+        raise OptionError(where, f"{text!r} is not a usable range: {exc}") from None
+    if len(item.description or "") > MAX_DESCRIPTION:
+        raise OptionError(where, f"the description of {text} is over {MAX_DESCRIPTION} characters")
+    return item
 
 
 def _entry_parts(entry: str | Mapping[str, Any], where: str) -> tuple[str, str | None]:
