@@ -56,6 +56,8 @@ def copy_collection() -> None:
         if (ROOT / name).is_file():
             (COPY / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, COPY / name)
+    # A repository of its own, or the tools would find ours above it, in which build/ is ignored.
+    run("git", "init", "--quiet", cwd=COPY)
 
 
 def python_style() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 class ModuleDocFragment:
     """How to log in: inline, or by the name of a stored credential."""
 
-    # LOGIN: the inline options alone, as the module credential has them.
     LOGIN = r"""
 options:
   auth:
@@ -75,8 +74,8 @@ options:
     type: str
 """
 
-    DOCUMENTATION = (
-        r"""
+    # What a module for an org has beside LOGIN; the module credential has LOGIN alone.
+    DOCUMENTATION = r"""
 options:
   credential:
     description:
@@ -84,9 +83,6 @@ options:
         O(source_address).
       - Without it, the credential is given inline.
     type: str
-"""
-        + LOGIN.replace("\noptions:\n", "", 1)
-        + r"""
 requirements:
   - simple-salesforce
   - cryptography
@@ -97,4 +93,3 @@ notes:
   - Every connection option is also taken from a variable of the same name with the prefix C(gatehouse_salesforce_),
     and then from the environment, such as E(SALESFORCE_USERNAME), E(SALESFORCE_PASSWORD) or E(SALESFORCE_LOGIN_URL).
 """
-    )

@@ -12,11 +12,11 @@ import dataclasses
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from .errors import OptionError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 # Since Winter '26, over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
 LIMITS = {4: 2**24, 6: 2**99}

@@ -21,6 +21,7 @@ description:
     range, and otherwise reported as a warning.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection
+  - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store
   - gatehouse.salesforce.attributes
   - gatehouse.salesforce.attributes.org

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of the module credential. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from .backend import Run
+from .credentials import VERIFY, ensure_absent, ensure_present
+from .options import LOGIN, STORE, Spec, connection_from
+from .org.login import login
+from .store import open_store
+
+SPEC: Spec = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "verify": {"type": "str", "choices": list(VERIFY), "default": "require"},
+    **LOGIN,
+    **STORE,
+}
+
+
+def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """Make the store hold the credential, or not."""
+    store = open_store(options["store"], options.get("store_key_file"))
+    if options["state"] == "absent":
+        outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
+    else:
+        outcome = ensure_present(
+            store,
+            options["name"],
+            connection_from(options),
+            verify=options["verify"],
+            check_mode=run.check_mode,
+            login=login,
+        )
+    return dataclasses.asdict(outcome)

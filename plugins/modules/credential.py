@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep a credential in the encrypted store."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: credential
+short_description: Keep a Salesforce credential in the encrypted store, verified by a login
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Declares one credential. Its secrets are encrypted in the store on the controller; its name, login URL and user name
+    stay readable, and are authenticated together with the secrets, so that a change by hand is detected.
+  - A new or changed credential is verified by exactly one login before it is stored. An unchanged one that has passed a
+    login causes none.
+  - A secret that is not given is kept as stored, one that is given empty is removed. All other options are declared
+    whole, so that one left out returns to its default.
+extends_documentation_fragment:
+  - gatehouse.salesforce.connection.login
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+  - gatehouse.salesforce.attributes.org
+requirements:
+  - simple-salesforce
+  - cryptography
+options:
+  name:
+    description: The name of the credential, letters, digits and C(._@+-).
+    type: str
+    required: true
+  state:
+    description: Whether the store holds the credential.
+    type: str
+    choices: [present, absent]
+    default: present
+  verify:
+    description:
+      - V(require) stores nothing that does not pass a login. V(warn) stores it all the same and warns.
+        V(skip) makes no login.
+      - In check mode no login is made.
+    type: str
+    choices: [require, warn, skip]
+    default: require
+seealso:
+  - plugin: gatehouse.salesforce.login_password
+    plugin_type: lookup
+  - plugin: gatehouse.salesforce.credential
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Store the credential of the billing integration
+  gatehouse.salesforce.credential:
+    name: billing
+    username: billing@acme.example
+    password: "{{ vault_billing_password }}"
+    security_token: "{{ vault_billing_security_token }}"
+
+- name: Store a sandbox credential for an address that the org trusts, so without a token
+  gatehouse.salesforce.credential:
+    name: billing-sandbox
+    login_url: https://test.salesforce.com
+    username: billing@acme.example.dev
+    password: "{{ vault_billing_sandbox_password }}"
+
+- name: Replace a token that a person received by e-mail, keeping the password
+  gatehouse.salesforce.credential:
+    name: billing
+    username: billing@acme.example
+    security_token: "{{ new_security_token }}"
+
+- name: Forget a credential
+  gatehouse.salesforce.credential:
+    name: billing-sandbox
+    state: absent
+"""
+
+RETURN = r"""
+credential:
+  description: The credential without its secrets; none when it is absent.
+  type: dict
+  returned: success
+  sample:
+    name: billing
+    auth: security_token
+    login_url: https://login.salesforce.com
+    username: billing@acme.example
+    consumer_key: null
+    instance_url: null
+    api_version: "64.0"
+    ca_path: null
+    allowed_hosts: []
+    version: 2
+    created: "2026-11-24T21:34:05Z"
+    updated: "2026-11-25T06:00:12Z"
+    verified: "2026-11-25T06:00:12Z"
+    secrets: [password, security_token]
+verification:
+  description: What became of the login.
+  type: dict
+  returned: success
+  sample: {result: ok, cause: ok, detail: logged in}
+  contains:
+    result:
+      description: One of V(ok), V(failed) and V(skipped).
+      type: str
+    cause:
+      description:
+        - Why, as V(ok), V(invalid_credentials) (when Salesforce says no more), V(token_required_here), V(user_locked),
+          V(password_expired), V(ip_denied), V(hours_denied), V(soap_login_disabled), V(api_version_too_new),
+          V(not_approved), V(rate_limited), V(api_disabled), V(unreachable) or V(tls_untrusted).
+      type: str
+    detail:
+      description: A sentence for a person.
+      type: str
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.credential import SPEC, run  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start what demo, tests and benchmark need, and stop it by its own process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / "build" / "collections"
+START_TIMEOUT = 20.0
+
+
+@contextmanager
+def simulated_org(folder: Path, seed: Mapping[str, Any], *options: str) -> Iterator[dict[str, Any]]:
+    """A simulated org in a process of its own; gives its address, CA and control interface."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "seed.json").write_text(json.dumps(seed))
+    ready = folder / "ready.json"
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "tests.simulated_org", "--folder", folder, "--ready-file", ready]
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            [*map(str, command), "--seed", str(folder / "seed.json"), *options], cwd=ROOT, stdout=log, stderr=log
+        )
+        try:
+            deadline = time.monotonic() + START_TIMEOUT
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the simulated org did not start: {(folder / 'log.txt').read_text()}")
+                time.sleep(0.02)
+            yield json.loads(ready.read_text())
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def ansible_environment(**extra: str) -> dict[str, str]:
+    """The environment in which a child Ansible finds this collection and this Python's programs."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("SALESFORCE_", "GATEHOUSE_"))},
+        "PATH": path,
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+        "ANSIBLE_NOCOWS": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        **extra,
+    }

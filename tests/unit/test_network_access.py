@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a declared list of trusted ranges reaches the org, and what happens when others write at the same time."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, OrgError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.network_access import ensure_trusted_ranges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import IpRange, parse_range
+
+ME, OTHER = "005000000000001AAA", "005000000000002AAA"
+NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    ranges: tuple[IpRange, ...]
+    read_at: datetime.datetime = NOON
+
+
+class ScriptedOrg:
+    """Keeps ranges, records calls, and lets somebody else act just before a given call."""
+
+    def __init__(self, *ranges: str) -> None:
+        self.ranges = {parse_range(text).key: parse_range(text, "old") for text in ranges}
+        self.calls: list[str] = []
+        self.before: dict[str, list[Callable[[], None]]] = {}
+        self.trail: list[dict[str, Any]] | None = []
+        self.keeps_writes = True
+        self.user_id: str | None = ME
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        for action in self.before.pop(f"{name} {self.calls.count(name)}", []):
+            action()
+
+    def read_trusted_ranges(self) -> Read:
+        self._call("read")
+        return Read(tuple(sorted(self.ranges.values())))
+
+    def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
+        self._call("write")
+        if self.keeps_writes:
+            self.ranges = {item.key: item for item in ranges}
+
+    def query(self, soql: str) -> list[dict[str, Any]]:
+        self._call("query")
+        assert "SetupAuditTrail" in soql and "2026-11-24T12:00:00Z" in soql
+        if self.trail is None:
+            raise OrgError("the org refused the query: INSUFFICIENT_ACCESS")
+        return self.trail
+
+    def log(self, text: str, user: str = OTHER) -> None:
+        assert self.trail is not None
+        who = {"Username": "eve@acme.example" if user == OTHER else "me@acme.example"}
+        self.trail.append(
+            {
+                "Action": "x",
+                "Section": "Network Access",
+                "Display": text,
+                "CreatedDate": "2026-11-24T12:00:01.000+0000",
+                "CreatedById": user,
+                "CreatedBy": who,
+            }
+        )
+
+    def other_adds(self, text: str, *, told: bool = True) -> Callable[[], None]:
+        def action() -> None:
+            item = parse_range(text, "theirs")
+            self.ranges[item.key] = item
+            self.log(f"Added Trusted IP Range from {item.start} to {item.end}" if told else "Changed IP ranges")
+
+        return action
+
+    def other_deletes(self, text: str) -> Callable[[], None]:
+        def action() -> None:
+            item = parse_range(text)
+            del self.ranges[item.key]
+            self.log(f"Deleted Trusted IP Range from {item.start} to {item.end}")
+
+        return action
+
+    @property
+    def shown(self) -> list[str]:
+        return [str(item) for item in sorted(self.ranges.values())]
+
+
+def wanted(*texts: str) -> list[IpRange]:
+    return [parse_range(text) for text in texts]
+
+
+def test_an_unchanged_list_is_read_once_and_nothing_else_is_called() -> None:
+    org = ScriptedOrg("192.0.2.0/24")
+    outcome = ensure_trusted_ranges(org, wanted("192.0.2.0/24"), "present", check_mode=False)
+    assert not outcome.plan
+    assert org.calls == ["read"]
+
+
+def test_a_change_is_read_write_read_and_the_audit_query() -> None:
+    org = ScriptedOrg("192.0.2.0/24")
+    outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+    assert org.calls == ["read", "write", "read", "query"]
+    assert [str(item) for item in outcome.plan.added] == ["198.51.100.0/24"]
+    assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
+    assert outcome.warnings == ()
+
+
+def test_check_mode_plans_the_same_and_writes_nothing() -> None:
+    org, real = ScriptedOrg("192.0.2.0/24"), ScriptedOrg("192.0.2.0/24")
+    predicted = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "exact", check_mode=True)
+    done = ensure_trusted_ranges(real, wanted("198.51.100.0/24"), "exact", check_mode=False)
+    assert org.calls == ["read"]
+    assert predicted.plan == done.plan
+    assert predicted.plan.diff() == done.plan.diff()
+
+
+def test_over_the_limit_nothing_is_written() -> None:
+    org = ScriptedOrg("20.0.0.0/8")
+    with pytest.raises(OptionError, match=r"21\.0\.0\.1"):
+        ensure_trusted_ranges(org, wanted("21.0.0.1"), "present", check_mode=False)
+    assert org.calls == ["read"]
+
+
+def test_removing_from_a_list_that_is_over_the_limit_already_is_possible() -> None:
+    org = ScriptedOrg("20.0.0.0/7", "192.0.2.1")
+    ensure_trusted_ranges(org, wanted("192.0.2.1"), "absent", check_mode=False)
+    assert org.shown == ["20.0.0.0/7"]
+
+
+class TestRaces:
+    """Somebody else writes while this run does."""
+
+    def test_a_range_added_between_read_and_write_is_restored_and_told(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["write 1"] = [org.other_adds("203.0.113.9")]
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.9"]
+        assert len(outcome.warnings) == 1
+        assert "203.0.113.9" in outcome.warnings[0] and "restored" in outcome.warnings[0]
+        assert "eve@acme.example at 2026-11-24T12:00:01" in outcome.warnings[0]
+
+    def test_a_range_deleted_between_read_and_write_does_not_come_back(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24", "203.0.113.9")
+        org.before["write 1"] = [org.other_deletes("203.0.113.9")]
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
+        assert "deleted again" in outcome.warnings[0]
+
+    def test_with_exact_the_declaration_wins_and_the_other_is_told(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["write 1"] = [org.other_adds("203.0.113.9")]
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "exact", check_mode=False)
+        assert org.shown == ["198.51.100.0/24"]
+        assert "removed as declared" in outcome.warnings[0]
+
+    def test_a_declared_range_that_somebody_deletes_stays_and_is_told(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["write 1"] = [org.other_deletes("192.0.2.0/24")]
+        outcome = ensure_trusted_ranges(org, wanted("192.0.2.0/24", "198.51.100.0/24"), "present", check_mode=False)
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
+        assert "kept as declared" in outcome.warnings[0]
+
+    def test_a_change_whose_text_tells_no_range_is_a_warning_with_who_and_when(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["write 1"] = [org.other_adds("203.0.113.9", told=False)]
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert "eve@acme.example at 2026-11-24T12:00:01" in outcome.warnings[0]
+        assert "may have been overwritten" in outcome.warnings[0]
+
+    def test_a_change_between_write_and_second_read_is_merged_again(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["read 2"] = [org.other_deletes("198.51.100.0/24")]
+        ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
+        assert org.calls == ["read", "write", "read", "query"] + ["write", "read", "query"]
+
+    def test_what_others_add_after_the_write_is_kept_without_a_second_write(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["read 2"] = [org.other_adds("203.0.113.9")]
+        ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert "203.0.113.9" in org.shown
+        assert org.calls.count("write") == 1
+
+    def test_another_run_of_the_same_user_is_recognised_by_its_ranges(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+
+        def same_user_adds() -> None:
+            org.log("Added Trusted IP Range from 203.0.113.9 to 203.0.113.9", user=ME)
+            org.log("Added Trusted IP Range from 198.51.100.0 to 198.51.100.255", user=ME)
+
+        org.before["write 1"] = [same_user_adds]
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.9"]
+        assert len(outcome.warnings) == 1
+
+    def test_rows_about_login_ranges_of_profiles_are_not_about_trusted_ranges(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.log("Added Login Ip Range to Admin from 203.0.113.9 to 203.0.113.9")
+        assert org.trail is not None
+        org.trail[0]["Action"] = "loginIpRange"
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert outcome.warnings == () and "203.0.113.9" not in org.shown
+
+    def test_an_unreadable_audit_trail_is_a_warning_because_a_race_is_never_silent(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.trail = None
+        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert "Setup Audit Trail cannot be read" in outcome.warnings[0]
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
+
+    def test_a_write_that_does_not_take_is_an_error_that_names_what_is_missing(self) -> None:
+        org = ScriptedOrg("192.0.2.0/24")
+        org.keeps_writes = False
+        with pytest.raises(OrgError, match=r"written 3 times.*lacks 198\.51\.100\.0/24"):
+            ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert org.calls.count("write") == 3
