@@ -13,8 +13,8 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Returns each named credential of the store as a dictionary, with its secrets in the clear.
-  - The store is read on the controller. Use C(no_log) on tasks that pass a secret on; from ansible-core 2.22 on, Ansible
-    also masks the secrets in its output.
+  - The store is read on the controller. Use C(no_log) on tasks that pass a secret on; from ansible-core 2.22 on,
+    Ansible also masks the secrets in its output.
 options:
   _terms:
     description: The names of the credentials.

@@ -14,8 +14,8 @@ author:
 description:
   - Returns for each named credential of the store what an API client that has a single password field takes for its
     password, which is the password immediately followed by the security token.
-  - The store is read on the controller. Use C(no_log) on tasks that pass a secret on; from ansible-core 2.22 on, Ansible
-    also masks the secrets in its output.
+  - The store is read on the controller. Use C(no_log) on tasks that pass a secret on; from ansible-core 2.22 on,
+    Ansible also masks the secrets in its output.
 options:
   _terms:
     description: The names of the credentials, which must log in with a password.
@@ -62,8 +62,8 @@ EXAMPLES = r"""
 
 - name: Read from a store other than the default one
   ansible.builtin.set_fact:
-    salesforce_passwords: "{{ query('gatehouse.salesforce.login_password', 'production-integration', 'sandbox-integration',
-      store=other_store, store_key_file=other_key_file, on_missing='warn') }}"
+    salesforce_passwords: "{{ query('gatehouse.salesforce.login_password', 'production-integration',
+      'sandbox-integration', store=other_store, store_key_file=other_key_file, on_missing='warn') }}"
   no_log: true
 """
 
@@ -91,9 +91,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking
 display = Display()
 
 # What each value of O(token) makes of a connection.
-COMPOSED: dict[str, Callable[[Connection], str | None]] = {
+COMPOSED: dict[str, Callable[[Connection], str]] = {
     "append": lambda connection: connection.login_password,
-    "omit": lambda connection: connection.password,
+    "omit": lambda connection: connection.password or "",
 }
 
 

@@ -126,18 +126,18 @@ def merged(current: Connection | None, wanted: Connection) -> Connection:
     """The wanted connection with the secrets that it leaves open (None) taken from the current one."""
     if current is None:
         return wanted
-    kept = {secret: value for secret, value in current.secrets.items() if getattr(wanted, secret) is None}
+    kept: dict[str, Any] = {
+        secret: value for secret, value in current.secrets.items() if getattr(wanted, secret) is None
+    }
     return dataclasses.replace(wanted, **kept)
 
 
 def stored(connection: Connection) -> Connection:
     """The one form in which a connection is compared, shown and stored."""
-    return Connection(
-        **{name: getattr(connection, name) for name in CLEAR_FIELDS if name not in ("login_url", "allowed_hosts")},
-        **connection.secrets,
-        login_url=connection.login_url.rstrip("/"),
-        allowed_hosts=tuple(sorted(set(connection.allowed_hosts))),
-    )
+    fields: dict[str, Any] = {name: getattr(connection, name) for name in CLEAR_FIELDS}
+    fields["login_url"] = connection.login_url.rstrip("/")
+    fields["allowed_hosts"] = tuple(sorted(set(connection.allowed_hosts)))
+    return Connection(**{**fields, **connection.secrets})
 
 
 def to_clear(credential: Credential) -> Clear:

@@ -13,7 +13,7 @@ from ..errors import OptionError, UnknownCredential
 from ..record import Credential
 from .base import Store
 from .file import FileStore
-from .keys import DEFAULT_KEY_FILE, load_keys
+from .keys import DEFAULT_KEY_FILE, generate_key, load_keys
 
 ON_MISSING = ("error", "warn", "skip")
 
@@ -46,4 +46,4 @@ def read_each(
                 warn(str(exc))
 
 
-__all__ = ["ON_MISSING", "FileStore", "Store", "open_store", "read_each"]
+__all__ = ["ON_MISSING", "FileStore", "Store", "generate_key", "open_store", "read_each"]

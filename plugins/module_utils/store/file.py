@@ -194,15 +194,21 @@ def _bytes_of(file: Path) -> bytes:
         if exc.errno == errno.ELOOP:
             raise StoreError("is a symbolic link, which is not followed") from None
         raise
-    with os.fdopen(descriptor, "rb") as opened:
-        found = os.fstat(opened.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise StoreError("is not a file")
-        if found.st_uid != os.geteuid():
-            raise StoreError("belongs to another user")
-        if found.st_mode & 0o077:
-            raise StoreError(f"is open to others (mode {found.st_mode & 0o777:04o}); chmod 600 it")
-        return opened.read()
+    try:
+        _require_private(os.fstat(descriptor))
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            return opened.read()
+    finally:
+        os.close(descriptor)
+
+
+def _require_private(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError("is not a file")
+    if found.st_uid != os.geteuid():
+        raise StoreError("belongs to another user")
+    if found.st_mode & 0o077:
+        raise StoreError(f"is open to others (mode {found.st_mode & 0o777:04o}); chmod 600 it")
 
 
 def _replace(file: Path, content: bytes) -> None:

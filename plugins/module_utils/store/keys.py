@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import secrets
 import stat
 import subprocess
@@ -25,6 +26,7 @@ else:
 OPTION = "store_key_file"
 DEFAULT_KEY_FILE = "~/.config/gatehouse/salesforce.key"
 PROGRAM_SECONDS = 60.0
+_KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")  # Python's base64 would skip over what does not belong there
 
 
 def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
@@ -125,10 +127,9 @@ def _printed_by(file: Path) -> bytes:
 
 
 def _key(file: Path, number: int, line: bytes) -> Fernet:
-    try:
-        return Fernet(line)
-    except ValueError:
-        raise OptionError(OPTION, f"{file}, line {number}: not a Fernet key (32 bytes in URL-safe base64)") from None
+    if not _KEY.fullmatch(line):
+        raise OptionError(OPTION, f"{file}, line {number}: not a Fernet key (32 bytes in URL-safe base64)")
+    return Fernet(line)
 
 
 def _require_cryptography() -> None:

@@ -1,0 +1,234 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a credential is, what changes it, and what of it may be seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import record as subject
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
+
+MONDAY, TUESDAY, WEDNESDAY = "2026-01-05T08:00:00Z", "2026-01-06T08:00:00Z", "2026-01-07T08:00:00Z"
+USER = "integration@example.com"
+BASIC = Connection(username=USER, password="canary-password", security_token="canary-token")
+
+
+def present(wanted: Connection = BASIC, current: Credential | None = None, now: str = MONDAY) -> Credential:
+    """The credential after a change to what is wanted."""
+    after = subject.plan(current, wanted, name="prod", now=now).after
+    assert after is not None
+    return after
+
+
+def passed(credential: Credential, now: str = MONDAY) -> Credential:
+    """The credential after it has logged in."""
+    return subject.verified(credential, Verification(result="ok", cause="ok"), now=now)
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "0", "prod", "prod-eu.integration_1", "integration@example.com", "a" * 128, "A+b"]
+)
+def test_a_name_may_be(name: str) -> None:
+    assert subject.checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "a\n", "a\0", "é", "a" * 129, "C:x", None, 3, ["a"]]
+)
+def test_a_name_that_could_leave_the_folder_or_surprise_a_file_system_is_refused(name: object) -> None:
+    with pytest.raises(OptionError, match="^name: ") as caught:
+        subject.checked_name(name)
+    assert caught.value.option == "name"
+
+
+def test_a_new_credential_is_version_1_and_not_verified() -> None:
+    plan = subject.plan(None, BASIC, name="prod", now=MONDAY)
+    assert plan
+    assert plan.before is None
+    assert plan.after == Credential(name="prod", connection=BASIC, version=1, created=MONDAY, updated=MONDAY)
+
+
+def test_the_same_again_changes_nothing() -> None:
+    current = passed(present())
+    plan = subject.plan(current, BASIC, name="prod", now=TUESDAY)
+    assert not plan
+    assert plan.after is current
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"login_url": "https://login.salesforce.com/"},
+        {"password": None},
+        {"password": None, "security_token": None},
+        {"timeout": 5.0, "source_address": "192.0.2.1"},
+    ],
+    ids=str,
+)
+def test_another_notation_or_an_open_secret_or_what_belongs_to_the_run_changes_nothing(written: dict[str, Any]) -> None:
+    assert not subject.plan(present(), dataclasses.replace(BASIC, **written), name="prod", now=TUESDAY)
+
+
+def test_the_order_of_allowed_hosts_means_nothing() -> None:
+    current = present(dataclasses.replace(BASIC, allowed_hosts=("b.example", "a.example")))
+    again = dataclasses.replace(BASIC, allowed_hosts=("a.example", "b.example", "a.example"))
+    assert not subject.plan(current, again, name="prod", now=TUESDAY)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"password": "another"},
+        {"security_token": "another"},
+        {"security_token": ""},
+        {"username": "other@example.com"},
+        {"login_url": "https://test.salesforce.com"},
+        {"api_version": "63.0"},
+        {"ca_path": "/ca.pem"},
+        {"allowed_hosts": ("a.example",)},
+    ],
+    ids=str,
+)
+def test_a_change_is_the_next_version(changed: dict[str, Any]) -> None:
+    current = passed(present())
+    after = present(dataclasses.replace(BASIC, **changed), current, TUESDAY)
+    assert (after.version, after.created, after.updated, after.verified) == (2, MONDAY, TUESDAY, None)
+    assert after.previous == BASIC
+
+
+def test_a_secret_left_open_is_kept_and_an_empty_one_removed() -> None:
+    after = present(Connection(username=USER, password=None, security_token=""), present(), TUESDAY)
+    assert after.connection.secrets == {"password": "canary-password"}
+
+
+def test_all_but_secrets_is_declared_whole() -> None:
+    current = present(dataclasses.replace(BASIC, ca_path="/ca.pem", login_url="https://test.salesforce.com"))
+    after = present(Connection(username=USER), current, TUESDAY)
+    assert after.connection == BASIC
+
+
+def test_what_cannot_be_used_is_refused_whether_it_is_given_or_kept() -> None:
+    with pytest.raises(OptionError, match="^password: "):
+        present(Connection(username=USER))
+    with pytest.raises(OptionError, match="^timeout: "):
+        present(dataclasses.replace(BASIC, timeout=0))
+    with pytest.raises(OptionError, match="^private_key: "):
+        present(Connection(username=USER, auth="jwt_bearer", consumer_key="key"), present())
+
+
+def test_the_last_connection_that_worked_outlives_any_number_of_untried_ones() -> None:
+    works = passed(present())
+    second = present(dataclasses.replace(BASIC, password="second"), works, TUESDAY)
+    third = present(dataclasses.replace(BASIC, password="third"), second, WEDNESDAY)
+    assert third.previous == BASIC
+    refused = subject.verified(third, Verification(result="failed", cause="bad_password"), now=WEDNESDAY)
+    assert (refused.previous, refused.verified, refused.verification.cause) == (BASIC, None, "bad_password")
+    assert passed(refused, WEDNESDAY).previous is None
+
+
+def test_a_passed_login_is_dated_and_changes_no_version() -> None:
+    credential = passed(present(), TUESDAY)
+    assert (credential.version, credential.updated, credential.verified) == (1, MONDAY, TUESDAY)
+
+
+def test_what_may_be_shown_names_the_secrets_and_holds_none() -> None:
+    clear = subject.to_clear(present())
+    assert clear == {
+        "name": "prod",
+        "auth": "security_token",
+        "login_url": "https://login.salesforce.com",
+        "username": USER,
+        "consumer_key": None,
+        "instance_url": None,
+        "api_version": "64.0",
+        "ca_path": None,
+        "allowed_hosts": [],
+        "version": 1,
+        "created": MONDAY,
+        "updated": MONDAY,
+        "verified": None,
+        "secrets": ["password", "security_token"],
+    }
+
+
+def test_with_secrets_it_has_the_login_password_and_only_the_secrets_that_are_held() -> None:
+    whole = subject.to_dict(present(dataclasses.replace(BASIC, security_token=None)))
+    assert (whole["password"], whole["login_password"]) == ("canary-password", "canary-password")
+    assert not {"security_token", "consumer_secret", "private_key", "access_token"} & set(whole)
+    assert subject.to_dict(present())["login_password"] == "canary-passwordcanary-token"
+    flow = Connection(auth="client_credentials", consumer_key="key", consumer_secret="canary-secret")
+    assert "login_password" not in subject.to_dict(present(flow))
+
+
+def test_no_repr_shows_a_secret() -> None:
+    current = passed(present())
+    plan = subject.plan(current, dataclasses.replace(BASIC, password="canary-2"), name="prod", now=TUESDAY)
+    assert "canary" not in repr(plan)
+    assert USER in repr(plan)
+
+
+def test_a_diff_tells_that_a_secret_changed_and_not_what_it_is() -> None:
+    plan = subject.plan(present(), dataclasses.replace(BASIC, password="canary-2"), name="prod", now=TUESDAY)
+    diff = plan.diff()
+    assert (diff["before"]["password"], diff["after"]["password"]) == ("(secret, version 1)", "(secret, version 2)")
+    assert diff["before"]["security_token"] == diff["after"]["security_token"] == "(secret)"
+    assert "canary" not in json.dumps(diff)
+    differing = {key for key in diff["after"] if diff["before"].get(key) != diff["after"][key]}
+    assert differing == {"password"}
+
+
+def test_a_diff_of_creation_and_removal_has_an_empty_side() -> None:
+    assert subject.plan(None, BASIC, name="prod", now=MONDAY).diff()["before"] == {}
+    removal = subject.CredentialPlan(present(), None)
+    assert removal
+    assert removal.diff()["after"] == {}
+    assert "canary" not in json.dumps(removal.diff())
+
+
+secret_text = st.none() | st.text(min_size=1, max_size=20)
+connections = st.builds(
+    Connection,
+    auth=st.sampled_from(AUTH_FLOWS),
+    username=secret_text,
+    password=secret_text,
+    security_token=secret_text,
+    consumer_secret=secret_text,
+    private_key=secret_text,
+    access_token=secret_text,
+    allowed_hosts=st.lists(st.sampled_from(["a.example", "*.b.example"])).map(tuple),
+)
+
+
+@given(connection=connections, previous=st.none() | connections, verified=st.none() | st.just(TUESDAY))
+def test_what_is_dumped_is_parsed_again_and_its_clear_part_holds_no_secret(
+    connection: Connection, previous: Connection | None, verified: str | None
+) -> None:
+    credential = Credential(
+        name="prod",
+        connection=connection,
+        version=7,
+        created=MONDAY,
+        updated=TUESDAY,
+        verified=verified,
+        verification=Verification(result="failed", cause="bad_password", detail="no"),
+        previous=previous,
+    )
+    clear, secret = json.loads(json.dumps(subject.dump(credential)))
+    assert subject.parse(clear, secret) == credential
+    assert not set(clear) & {"password", "security_token", "consumer_secret", "private_key", "access_token", "previous"}
+
+
+@given(connection=connections)
+def test_the_dictionary_of_a_lookup_is_a_connection_again(connection: Connection) -> None:
+    credential = Credential(name="a", connection=connection, version=1, created=MONDAY, updated=MONDAY)
+    assert subject.connection_of(json.loads(json.dumps(subject.to_dict(credential)))) == connection
