@@ -5,6 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import render
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import connection_of
+
 DOCUMENTATION = r"""
 name: app_config
 short_description: Render a Salesforce credential in the format of an application
@@ -58,15 +67,6 @@ _value:
     SALESFORCE_HOST=login.salesforce.com
     SALESFORCE_API_VERSION=64.0
 """
-
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import render
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import connection_of
 
 
 def app_config(credential: Mapping[str, Any], format: str) -> str:

@@ -9,7 +9,6 @@ import ctypes
 import io
 import json
 import shlex
-import string
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -136,8 +135,7 @@ def test_plain_values_are_not_quoted_for_docker_would_keep_the_quotes() -> None:
 
 def test_other_alphabets_are_read_too() -> None:
     text = f"NAME={quote_env('NAME', 'pässwörd 密码')}\n"
-    assert read_with_dotenv(text) == read_with_sh(text) == {"NAME": "pässwörd 密码"} or read_with_sh(text)["NAME"]
-    assert read_with_sh(text)["NAME"] == "pässwörd 密码"
+    assert read_with_dotenv(text)["NAME"] == read_with_sh(text)["NAME"] == "pässwörd 密码"
 
 
 def test_env_has_the_variables_for_which_there_is_a_value() -> None:
@@ -275,4 +273,3 @@ def test_the_table_describes_its_formats() -> None:
     for name, known in subject.FORMATS.items():
         assert known.name == name
         assert known.description
-        assert name in string.ascii_lowercase or name.islower()
