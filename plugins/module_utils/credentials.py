@@ -63,9 +63,8 @@ def ensure_present(
         raise OptionError("verify", f"{verify!r} is not one of {', '.join(VERIFY)}")
     with contextlib.nullcontext() if check_mode else store.lock(name):
         before = read_or_none(store, name)
-        plan = record.plan(before, wanted, name=name, now=_now())
-        after = plan.after
-        assert after is not None  # noqa: S101 - a plan to have one has one
+        after = record.declared(before, wanted, name=name, now=_now())
+        plan = CredentialPlan(before, after)
         skipped = _why_no_login(plan, verify=verify, check_mode=check_mode)
         verification = skipped or _tried(after, wanted, login, required=verify == "require")
         if not skipped:

@@ -93,18 +93,18 @@ def checked_name(name: object) -> str:
     )
 
 
-def plan(current: Credential | None, wanted: Connection, *, name: str, now: str) -> CredentialPlan:
-    """What to change so that the credential is as wanted; raises OptionError when that could not be used.
+def declared(current: Credential | None, wanted: Connection, *, name: str, now: str) -> Credential:
+    """The credential when it is as wanted: the current one itself if it is; raises OptionError for an unusable one.
 
     Secrets that are None are kept as they are and an empty one is removed; all else is declared whole.
     """
     name = checked_name(name)
     connection = stored(merged(current.connection if current else None, wanted).checked())
     if current is None:
-        return CredentialPlan(None, Credential(name=name, connection=connection, version=1, created=now, updated=now))
+        return Credential(name=name, connection=connection, version=1, created=now, updated=now)
     if current.connection == connection:
-        return CredentialPlan(current, current)
-    after = Credential(
+        return current
+    return Credential(
         name=name,
         connection=connection,
         version=current.version + 1,
@@ -112,7 +112,6 @@ def plan(current: Credential | None, wanted: Connection, *, name: str, now: str)
         updated=now,
         previous=current.connection if current.verified else current.previous or current.connection,
     )
-    return CredentialPlan(current, after)
 
 
 def verified(credential: Credential, verification: Verification, *, now: str) -> Credential:

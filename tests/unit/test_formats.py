@@ -10,14 +10,16 @@ import io
 import json
 import shlex
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dotenv
 import pytest
-import simple_salesforce
 from hypothesis import example, given
 from hypothesis import strategies as st
+from simple_salesforce.api import Salesforce
+from simple_salesforce.login import SalesforceLogin
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
@@ -40,12 +42,12 @@ FULL = {
 SYSTEMD = sorted(Path("/usr/lib").glob("**/systemd/libsystemd-shared-*.so"))
 
 
-def read_with_dotenv(text: str) -> dict[str, str | None]:
+def read_with_dotenv(text: str) -> Mapping[str, str | None]:
     """As python-dotenv does."""
     return dict(dotenv.dotenv_values(stream=io.StringIO(text)))
 
 
-def read_with_sh(text: str) -> dict[str, str | None]:
+def read_with_sh(text: str) -> Mapping[str, str | None]:
     """As a script that reads the file by C(.), in the shell that is called sh here."""
     lines = text.splitlines()
     names = [line.partition("=")[0] for line in lines]
@@ -54,12 +56,12 @@ def read_with_sh(text: str) -> dict[str, str | None]:
     return dict(zip(names, printed.decode().split("\0"), strict=False))
 
 
-def read_with_shlex(text: str) -> dict[str, str | None]:
+def read_with_shlex(text: str) -> Mapping[str, str | None]:
     """As Python programs that split it like a shell."""
     return dict(word.split("=", 1) for word in shlex.split(text))
 
 
-def read_with_systemd(text: str, folder: Path) -> dict[str, str | None]:
+def read_with_systemd(text: str, folder: Path) -> Mapping[str, str | None]:
     """As systemd itself does for EnvironmentFile: by the same function of its library."""
     file = folder / "environment"
     file.write_text(text)
@@ -228,11 +230,11 @@ def test_simple_salesforce_logs_in_with_nothing_but_the_file(
     connection = Connection(auth=auth, login_url="https://acme.my.salesforce.com", **FULL)  # type: ignore[arg-type]
     arguments = json.loads(subject.render(connection, "json"))
     if sent_to is None:
-        client = simple_salesforce.Salesforce(**arguments)
+        client = Salesforce(**arguments)
         assert (client.session_id, client.sf_instance) == ("session", "acme.my.salesforce.com")
         return
     with pytest.raises(Sent) as caught:
-        simple_salesforce.Salesforce(**arguments, session=Wire())
+        Salesforce(**arguments, session=Wire())  # type: ignore[arg-type]
     url, data, _ = caught.value.args
     assert url == f"https://acme.my.salesforce.com{sent_to}"
     assert str(sent) in str(data)
@@ -244,7 +246,7 @@ def test_simple_salesforce_logs_in_at_any_other_address_too() -> None:
     )
     found = json.loads(subject.render(connection, "json"))
     with pytest.raises(Sent) as caught:
-        simple_salesforce.SalesforceLogin(
+        SalesforceLogin(
             username=found["username"],
             password=found["password"],
             security_token=found["security_token"],

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +32,10 @@ STORED = {
     ),
     "app": Connection(auth="client_credentials", consumer_key="key", consumer_secret="CANARY3"),
 }
-Lookup = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="module")
-def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The options of a store that holds STORED."""
     folder = tmp_path_factory.mktemp("store")
     key = str(generate_key(folder / "key"))
@@ -53,31 +51,31 @@ def run_lookup(plugin: str, *terms: Any, variables: dict[str, Any] | None = None
     return found
 
 
-def test_a_login_password_is_password_and_token_in_one(options: dict[str, str]) -> None:
+def test_a_login_password_is_password_and_token_in_one(options: dict[str, Any]) -> None:
     names = ("sandbox-integration", "production-integration")
     assert run_lookup("login_password", *names, **options) == ["CANARY2", "CANARY{{ 1 }}TOKEN1"]
     assert run_lookup("login_password", *names, token="omit", **options) == ["CANARY2", "CANARY{{ 1 }}"]
 
 
-def test_a_credential_is_a_dictionary(options: dict[str, str]) -> None:
+def test_a_credential_is_a_dictionary(options: dict[str, Any]) -> None:
     (found,) = run_lookup("credential", "production-integration", **options)
     assert found["login_password"] == "CANARY{{ 1 }}TOKEN1"
     assert (found["name"], found["username"], found["version"]) == ("production-integration", "p@example.com", 1)
 
 
 @pytest.mark.parametrize("plugin", ["login_password", "credential"])
-def test_no_names_give_an_empty_list(options: dict[str, str], plugin: str) -> None:
+def test_no_names_give_an_empty_list(options: dict[str, Any], plugin: str) -> None:
     assert run_lookup(plugin, **options) == []
 
 
-def test_a_flow_without_a_password_is_told(options: dict[str, str]) -> None:
+def test_a_flow_without_a_password_is_told(options: dict[str, Any]) -> None:
     with pytest.raises(AnsibleLookupError, match="'app' has no password: it logs in by client_credentials"):
         run_lookup("login_password", "app", **options)
 
 
 @pytest.mark.parametrize("plugin", ["login_password", "credential"])
 def test_a_missing_name_is_an_error_a_warning_or_nothing(
-    options: dict[str, str], plugin: str, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], plugin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
     for module in (credential_module, login_password_module):
@@ -102,7 +100,7 @@ def test_a_missing_name_is_an_error_a_warning_or_nothing(
     ],
 )
 def test_what_cannot_be_read_is_told_without_a_secret(
-    options: dict[str, str], plugin: str, terms: list[Any], changed: dict[str, str], problem: str
+    options: dict[str, Any], plugin: str, terms: list[Any], changed: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(AnsibleLookupError) as caught:
         run_lookup(plugin, *terms, **{**options, **changed})
@@ -112,7 +110,7 @@ def test_what_cannot_be_read_is_told_without_a_secret(
 
 @pytest.mark.parametrize("plugin", ["login_password", "credential"])
 def test_the_store_is_found_by_variables_and_by_environment(
-    options: dict[str, str], plugin: str, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], plugin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = {f"gatehouse_salesforce_{name}": value for name, value in options.items()}
     assert run_lookup(plugin, "sandbox-integration", variables=variables)
@@ -122,7 +120,7 @@ def test_the_store_is_found_by_variables_and_by_environment(
 
 
 def test_secrets_are_registered_for_masking_unless_too_short(
-    options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registered: list[str] = []
     monkeypatch.setattr(masking, "register_secrets", registered.extend)
@@ -133,7 +131,7 @@ def test_secrets_are_registered_for_masking_unless_too_short(
     assert registered == []
 
 
-def test_the_filter_renders_what_the_lookup_gives(options: dict[str, str]) -> None:
+def test_the_filter_renders_what_the_lookup_gives(options: dict[str, Any]) -> None:
     app_config = filter_loader.get("gatehouse.salesforce.app_config").j2_function
     (found,) = run_lookup("credential", "sandbox-integration", **options)
     assert json.loads(app_config(found, "json"))["domain"] == "test"
@@ -156,7 +154,7 @@ def test_the_documentation_lists_every_key_that_a_credential_can_have() -> None:
 @pytest.mark.parametrize(
     "module", [credential_module, login_password_module, filter_module], ids=lambda it: it.__name__
 )
-def test_the_examples_run(module: Any, options: dict[str, str], tmp_path: Path) -> None:
+def test_the_examples_run(module: Any, options: dict[str, Any], tmp_path: Path) -> None:
     play = {
         "hosts": "localhost",
         "gather_facts": False,

@@ -16,7 +16,11 @@ from hypothesis import strategies as st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import record as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import (
+    Credential,
+    CredentialPlan,
+    Verification,
+)
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-01-05T08:00:00Z", "2026-01-06T08:00:00Z", "2026-01-07T08:00:00Z"
 USER = "integration@example.com"
@@ -25,9 +29,12 @@ BASIC = Connection(username=USER, password="canary-password", security_token="ca
 
 def present(wanted: Connection = BASIC, current: Credential | None = None, now: str = MONDAY) -> Credential:
     """The credential after a change to what is wanted."""
-    after = subject.plan(current, wanted, name="prod", now=now).after
-    assert after is not None
-    return after
+    return subject.declared(current, wanted, name="prod", now=now)
+
+
+def change(current: Credential | None, wanted: Connection) -> CredentialPlan:
+    """The plan of that change."""
+    return CredentialPlan(current, present(wanted, current, TUESDAY))
 
 
 def passed(credential: Credential, now: str = MONDAY) -> Credential:
@@ -52,15 +59,15 @@ def test_a_name_that_could_leave_the_folder_or_surprise_a_file_system_is_refused
 
 
 def test_a_new_credential_is_version_1_and_not_verified() -> None:
-    plan = subject.plan(None, BASIC, name="prod", now=MONDAY)
+    plan = change(None, BASIC)
     assert plan
     assert plan.before is None
-    assert plan.after == Credential(name="prod", connection=BASIC, version=1, created=MONDAY, updated=MONDAY)
+    assert plan.after == Credential(name="prod", connection=BASIC, version=1, created=TUESDAY, updated=TUESDAY)
 
 
 def test_the_same_again_changes_nothing() -> None:
     current = passed(present())
-    plan = subject.plan(current, BASIC, name="prod", now=TUESDAY)
+    plan = change(current, BASIC)
     assert not plan
     assert plan.after is current
 
@@ -76,13 +83,13 @@ def test_the_same_again_changes_nothing() -> None:
     ids=str,
 )
 def test_another_notation_or_an_open_secret_or_what_belongs_to_the_run_changes_nothing(written: dict[str, Any]) -> None:
-    assert not subject.plan(present(), dataclasses.replace(BASIC, **written), name="prod", now=TUESDAY)
+    assert not change(present(), dataclasses.replace(BASIC, **written))
 
 
 def test_the_order_of_allowed_hosts_means_nothing() -> None:
     current = present(dataclasses.replace(BASIC, allowed_hosts=("b.example", "a.example")))
     again = dataclasses.replace(BASIC, allowed_hosts=("a.example", "b.example", "a.example"))
-    assert not subject.plan(current, again, name="prod", now=TUESDAY)
+    assert not change(current, again)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +179,13 @@ def test_with_secrets_it_has_the_login_password_and_only_the_secrets_that_are_he
 
 def test_no_repr_shows_a_secret() -> None:
     current = passed(present())
-    plan = subject.plan(current, dataclasses.replace(BASIC, password="canary-2"), name="prod", now=TUESDAY)
+    plan = change(current, dataclasses.replace(BASIC, password="canary-2"))
     assert "canary" not in repr(plan)
     assert USER in repr(plan)
 
 
 def test_a_diff_tells_that_a_secret_changed_and_not_what_it_is() -> None:
-    plan = subject.plan(present(), dataclasses.replace(BASIC, password="canary-2"), name="prod", now=TUESDAY)
+    plan = change(present(), dataclasses.replace(BASIC, password="canary-2"))
     diff = plan.diff()
     assert (diff["before"]["password"], diff["after"]["password"]) == ("(secret, version 1)", "(secret, version 2)")
     assert diff["before"]["security_token"] == diff["after"]["security_token"] == "(secret)"
@@ -188,8 +195,8 @@ def test_a_diff_tells_that_a_secret_changed_and_not_what_it_is() -> None:
 
 
 def test_a_diff_of_creation_and_removal_has_an_empty_side() -> None:
-    assert subject.plan(None, BASIC, name="prod", now=MONDAY).diff()["before"] == {}
-    removal = subject.CredentialPlan(present(), None)
+    assert change(None, BASIC).diff()["before"] == {}
+    removal = CredentialPlan(present(), None)
     assert removal
     assert removal.diff()["after"] == {}
     assert "canary" not in json.dumps(removal.diff())

@@ -28,11 +28,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
     UnknownCredential,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import file as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.file import FileStore
 
 NOW = "2026-01-05T08:00:00Z"
-KEY = Fernet(Fernet.generate_key())
+RAW_KEY = Fernet.generate_key()
+KEY = Fernet(RAW_KEY)
 
 
 def credential(name: str = "prod", version: int = 1, **fields: Any) -> Credential:
@@ -237,7 +237,7 @@ def test_a_write_that_is_killed_leaves_the_old_record_and_the_next_write_goes_on
         raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(subject.os, step, kill)
+        patched.setattr(os, step, kill)
         store.write(credential(version=2, password="CANARY-2"), replaces=1)
     assert store.read("prod") == credential()
     assert store.names() == ["prod"]
@@ -262,8 +262,8 @@ def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
         done.append("replace")
         replace(*paths)
 
-    monkeypatch.setattr(subject.os, "fsync", spy_fsync)
-    monkeypatch.setattr(subject.os, "replace", spy_replace)
+    monkeypatch.setattr(os, "fsync", spy_fsync)
+    monkeypatch.setattr(os, "replace", spy_replace)
     store.write(credential(), replaces=None)
     assert done == ["file", "replace", "folder"]
 
@@ -275,7 +275,7 @@ def test_a_full_disk_is_told_and_loses_nothing(store: FileStore, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(StoreError, match=r"cannot be written: No space left"):
-        patched.setattr(subject.os, "fsync", full)
+        patched.setattr(os, "fsync", full)
         store.write(credential(version=2), replaces=1)
     assert store.read("prod") == credential()
 
@@ -340,7 +340,7 @@ def test_what_belongs_to_another_user_is_refused(store: FileStore, monkeypatch: 
     if os.geteuid() == 0:
         os.chown(path, 12345, -1)
     elif whose == "folder":
-        monkeypatch.setattr(subject.os, "geteuid", lambda: 12345)
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
     else:
         pytest.skip("only root can give a file away")
     with pytest.raises((StoreError, OptionError), match="belongs to another user"):
@@ -355,8 +355,8 @@ def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
         FileStore(tmp_path / "file" / "below", MultiFernet([KEY])).read("prod")
 
 
-def _change_ten_times(folder: Path, key: MultiFernet) -> None:
-    mine = FileStore(folder, key)
+def _change_ten_times(folder: Path, key: bytes) -> None:
+    mine = FileStore(folder, MultiFernet([Fernet(key)]))
     for _ in range(10):
         with mine.lock("prod"):
             current = mine.read("prod")
@@ -366,8 +366,8 @@ def _change_ten_times(folder: Path, key: MultiFernet) -> None:
 
 def test_processes_wait_for_each_other_and_lose_no_change(store: FileStore) -> None:
     store.write(credential(), replaces=None)
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_change_ten_times, args=(store.folder, store.fernet)) for _ in range(3)]
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_change_ten_times, args=(store.folder, RAW_KEY)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -433,9 +433,9 @@ def test_among_ten_thousand_records_one_is_opened_by_itself(store: FileStore, mo
         raise AssertionError("the folder was listed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(subject.os, "open", spy_open)
-        patched.setattr(subject.os, "scandir", forbidden)
-        patched.setattr(subject.os, "listdir", forbidden)
+        patched.setattr(os, "open", spy_open)
+        patched.setattr(os, "scandir", forbidden)
+        patched.setattr(os, "listdir", forbidden)
         assert store.read("prod") == credential()
         assert opened == ["prod.json"]
         store.write(credential(version=2), replaces=1)

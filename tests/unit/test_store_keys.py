@@ -100,7 +100,7 @@ def test_the_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
     if owner == 0:
         os.chown(file, 12345, -1)
     else:
-        monkeypatch.setattr(subject.os, "geteuid", lambda: owner + 1)
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(OptionError, match="belongs to another user"):
         subject.load_keys(file)
 
