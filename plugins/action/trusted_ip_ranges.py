@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import trusted_ip_ranges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import ip_ranges
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """See the module of the same name."""
 
-    spec = trusted_ip_ranges.SPEC
-    backend = staticmethod(trusted_ip_ranges.run)
+    spec = ip_ranges.TRUSTED_SPEC
+    backend = staticmethod(ip_ranges.run_trusted)

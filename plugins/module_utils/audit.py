@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What others did to the trusted ranges, out of the org's audit trail. Pure. Private to gatehouse.salesforce.
+"""What others did to IP ranges, out of the org's audit trail. Pure. Private to gatehouse.salesforce.
 
-The actions that Salesforce records for trusted ranges are not documented. A row counts when its text speaks of IP
-ranges, and tells its range when it reads as the documented rows of login IP ranges do: C(Added ... from A to B).
+Login ranges of profiles have known actions and texts: C(Added Login Ip Range to PROFILE from A to B). What Salesforce
+records for trusted ranges is not documented: a row counts when its text speaks of IP ranges, and tells its range when
+it reads the same way.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from .ranges import IpRange, from_bounds
@@ -42,9 +43,19 @@ def soql(since: datetime.datetime) -> str:
     return f"SELECT {FIELDS} FROM SetupAuditTrail WHERE CreatedDate >= {moment} ORDER BY CreatedDate"  # noqa: S608 - a time, made here
 
 
-def range_changes(rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
+def trusted_range_changes(rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
     """The rows that are about trusted ranges, in the order given."""
     return [_change(row) for row in rows if _is_about_trusted_ranges(row)]
+
+
+def login_range_changes(rows: Iterable[Mapping[str, Any]], profile_names: Collection[str]) -> list[RangeChange]:
+    """The rows that are about the login ranges of a profile, which may be told by its name or its label."""
+    return [
+        _change(row)
+        for row in rows
+        if row.get("Action") in _LOGIN_RANGE_ACTIONS
+        and any(f" to {name} from " in (row.get("Display") or "") for name in profile_names)
+    ]
 
 
 def others_changes(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring an org's trusted IP ranges to what is declared. Private to gatehouse.salesforce.
+"""Bring a list of IP ranges in an org to what is declared. Private to gatehouse.salesforce.
 
 The Metadata API replaces the whole list and has no etag, so each write is followed by a read and a look into the
 audit trail: what another administrator did meanwhile is merged again, or told.
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from . import audit
+from .audit import RangeChange
 from .errors import OrgError
 from .ranges import IpRange, RangePlan, check_limits, plan
 
@@ -33,14 +34,28 @@ class RangesRead(Protocol):
         """The org's time of the answer."""
 
 
-class NetworkAccessOrg(Protocol):
-    """What this module needs of an org."""
+class RangeList(Protocol):
+    """A list of ranges in an org, which can only be replaced as a whole."""
 
-    def read_trusted_ranges(self) -> RangesRead:
+    @property
+    def title(self) -> str:
+        """What to call it in a text."""
+
+    def read(self) -> RangesRead:
         """Read the list."""
 
-    def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
+    def write(self, ranges: Iterable[IpRange]) -> None:
         """Replace the list."""
+
+    def check(self, after: tuple[IpRange, ...]) -> None:
+        """Raise OptionError when the org could not be brought to such a list."""
+
+    def changes(self, rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
+        """The rows of the audit trail that are about this list."""
+
+
+class AuditedOrg(Protocol):
+    """What this module needs of an org beside its lists."""
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         """Records found by SOQL."""
@@ -58,91 +73,95 @@ class RangesOutcome:
     warnings: tuple[str, ...] = ()
 
 
-def ensure_trusted_ranges(
-    org: NetworkAccessOrg, desired: Sequence[IpRange], state: str, *, check_mode: bool
+def ensure_ranges(
+    org: AuditedOrg, target: RangeList, desired: Sequence[IpRange], state: str, *, check_mode: bool
 ) -> RangesOutcome:
-    """Make the trusted ranges satisfy what is declared.
+    """Make a list of ranges satisfy what is declared.
 
     Raises:
-        OptionError: the result would be over Salesforce's limits; nothing was sent.
+        OptionError: the org could not be brought to the result; nothing was sent.
         OrgError: the org refused, or did not keep what it accepted.
     """
-    first = org.read_trusted_ranges()
+    first = target.read()
     step = plan(first.ranges, desired, state)
+    if step:
+        target.check(step.after)
     if step.added:
         check_limits(step.after, already=first.ranges)
     if check_mode or not step:
         return RangesOutcome(step)
-    return _apply(org, first, step, desired, state)
+    return _apply(org, target, first, step, desired, state)
 
 
 def _apply(
-    org: NetworkAccessOrg, first: RangesRead, step: RangePlan, desired: Sequence[IpRange], state: str
+    org: AuditedOrg, target: RangeList, first: RangesRead, step: RangePlan, desired: Sequence[IpRange], state: str
 ) -> RangesOutcome:
     """Write, read again, merge what others did, until the org shows what is wanted."""
     before, since, warnings = step.before, first.read_at, list[str]()
     for _write in range(MAX_WRITES):
-        org.write_trusted_ranges(step.after)
-        seen = org.read_trusted_ranges()
-        merged, told = _merge_others(org, since, step, seen.ranges, desired, state)
-        warnings += told
+        target.write(step.after)
+        seen = target.read()
+        others, told = _others(org, target, since, step)
+        merged, more = _merged(others, step, seen.ranges, desired, state)
+        warnings += [*told, *more]
         following = plan(merged, desired, state)
         if not following and merged == seen.ranges:
             return RangesOutcome(_difference(before, seen.ranges), tuple(warnings))
         step, since = _difference(seen.ranges, following.after), seen.read_at
     raise OrgError(
-        f"the trusted ranges were written {MAX_WRITES} times and the org still shows others; "
-        f"it lacks {_listing(step.added)} and has {_listing(step.removed)} in excess. "
-        "Another program may be writing them too",
-        cause="ok",
+        f"{target.title} were written {MAX_WRITES} times and the org still shows others; "
+        f"they lack {_listing(step.added)} and have {_listing(step.removed)} in excess. "
+        "Another program may be writing them too"
     )
 
 
-def _merge_others(
-    org: NetworkAccessOrg,
-    since: datetime.datetime,
+def _others(
+    org: AuditedOrg, target: RangeList, since: datetime.datetime, step: RangePlan
+) -> tuple[list[RangeChange], list[str]]:
+    """What others did to the list since this run read it, and a warning where that cannot be known."""
+    try:
+        rows = org.query(audit.soql(since))
+    except OrgError as exc:
+        return [], [
+            "The Setup Audit Trail cannot be read, so a change that somebody else made at the same moment "
+            f"would have been replaced unseen ({exc})."
+        ]
+    own = (*step.added, *step.removed, *step.updated)
+    return audit.others_changes(target.changes(rows), org.user_id, own), []
+
+
+def _merged(
+    others: Iterable[RangeChange],
     step: RangePlan,
     seen: tuple[IpRange, ...],
     desired: Sequence[IpRange],
     state: str,
 ) -> tuple[tuple[IpRange, ...], list[str]]:
-    """The list as it was read back, with what others did between this run's read and its write; and what to tell."""
-    try:
-        rows = org.query(audit.soql(since))
-    except OrgError as exc:
-        return seen, [
-            "The Setup Audit Trail cannot be read, so a change that somebody else made at the same moment "
-            f"would have been replaced unseen ({exc})."
-        ]
+    """The list as it was read back, with what this run's write had replaced unseen; and what to tell of it."""
     declared = {item.key for item in desired}
     known = {item.key for item in step.before}
-    merged = {item.key: item for item in seen}
-    warnings = []
-    for change in audit.others_changes(audit.range_changes(rows), org.user_id, (*step.added, *step.removed)):
-        by = f"{change.who} at {change.when}"
-        item = change.range
+    present = {item.key: item for item in seen}
+    told = []
+    for change in others:
+        item, by = change.range, f"{change.who} at {change.when}"
         if item is None:
-            warnings.append(
-                f"While this run was writing, {by} changed IP ranges too, and may have been overwritten: {change.text}"
-            )
-        elif change.added and item.key not in known and item.key not in merged:
+            told.append(f"{by} changed IP ranges while this run was writing, which may have undone it: {change.text}")
+        elif change.added and item.key not in known and item.key not in present:
             if state == "exact" or item.key in declared:
-                warnings.append(f"{item}, which {by} added while this run was writing, was removed as declared.")
+                told.append(f"{item}, which {by} added while this run was writing, was removed as declared.")
             else:
-                merged[item.key] = item
-                warnings.append(
-                    f"{item}, which {by} added while this run was writing, was restored without a description."
-                )
-        elif change.added is False and item.key in known and item.key in merged:
+                present[item.key] = item
+                told.append(f"{item}, which {by} added while this run was writing, was restored without a description.")
+        elif change.added is False and item.key in known and item.key in present:
             if item.key in declared:
-                warnings.append(f"{item}, which {by} deleted while this run was writing, was kept as declared.")
+                told.append(f"{item}, which {by} deleted while this run was writing, was kept as declared.")
             else:
-                del merged[item.key]
-                warnings.append(f"{item}, which {by} deleted while this run was writing, was deleted again.")
+                del present[item.key]
+                told.append(f"{item}, which {by} deleted while this run was writing, was deleted again.")
     # Salesforce may hold the same range twice; only what somebody else touched is decided here.
-    kept = [item for item in seen if item.key in merged]
-    restored = [item for key, item in merged.items() if key not in {other.key for other in seen}]
-    return tuple(sorted([*kept, *restored])), warnings
+    kept = [item for item in seen if item.key in present]
+    restored = present.keys() - {item.key for item in seen}
+    return tuple(sorted([*kept, *(present[key] for key in restored)])), told
 
 
 def _difference(before: tuple[IpRange, ...], after: tuple[IpRange, ...]) -> RangePlan:

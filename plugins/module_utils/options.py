@@ -62,7 +62,7 @@ RANGES: Spec = {
 
 
 def connection_from(options: Mapping[str, Any]) -> Connection:
-    """The connection that inline options describe, not checked yet: a stored credential may supply what they leave out."""
+    """The connection that inline options describe; not checked, as a stored one may supply what they leave out."""
     given = {name: options[name] for name in LOGIN if options.get(name) is not None}
     given["allowed_hosts"] = tuple(given.get("allowed_hosts", ()))
     return Connection(**given)

@@ -20,36 +20,12 @@ description:
     Trail is read, where the user may; what another administrator did in that moment is restored if the trail tells the
     range, and otherwise reported as a warning.
 extends_documentation_fragment:
+  - gatehouse.salesforce.ranges
   - gatehouse.salesforce.connection
   - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store
   - gatehouse.salesforce.attributes
   - gatehouse.salesforce.attributes.org
-options:
-  ranges:
-    description: The ranges, in any order and notation. Two entries with the same addresses are one range.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      range:
-        description:
-          - A CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as IPv4.
-          - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
-            Whether it counts the list or each entry is not documented without doubt; this module counts the list.
-        type: str
-        required: true
-      description:
-        description: What the range is for, at most 255 characters. Left out, any description in the org is kept.
-        type: str
-  state:
-    description:
-      - V(present) adds the ranges that are missing and corrects descriptions.
-      - V(absent) removes the ranges that have exactly these addresses.
-      - V(exact) also removes every range that is not declared; with an empty list, all.
-    type: str
-    choices: [present, absent, exact]
-    default: present
 """
 
 EXAMPLES = r"""
@@ -118,13 +94,16 @@ updated:
   sample: []
 """
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import (  # noqa: E402
+    TRUSTED_SPEC,
+    run_trusted,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.trusted_ip_ranges import SPEC, run  # noqa: E402
 
 
 def main() -> None:
     """Run the module."""
-    run_module(SPEC, run)
+    run_module(TRUSTED_SPEC, run_trusted)
 
 
 if __name__ == "__main__":

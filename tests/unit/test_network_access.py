@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.audit import trusted_range_changes
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.network_access import ensure_trusted_ranges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.network_access import RangesOutcome, ensure_ranges
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import IpRange, parse_range
 
 ME, OTHER = "005000000000001AAA", "005000000000002AAA"
@@ -42,14 +43,20 @@ class ScriptedOrg:
         for action in self.before.pop(f"{name} {self.calls.count(name)}", []):
             action()
 
-    def read_trusted_ranges(self) -> Read:
+    def read(self) -> Read:
         self._call("read")
         return Read(tuple(sorted(self.ranges.values())))
 
-    def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
+    def write(self, ranges: Iterable[IpRange]) -> None:
         self._call("write")
         if self.keeps_writes:
             self.ranges = {item.key: item for item in ranges}
+
+    title = "the trusted IP ranges"
+    changes = staticmethod(trusted_range_changes)
+
+    def check(self, after: tuple[IpRange, ...]) -> None:
+        """Trusted ranges can be brought to any list."""
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         self._call("query")
@@ -93,20 +100,24 @@ class ScriptedOrg:
         return [str(item) for item in sorted(self.ranges.values())]
 
 
+def ensure(org: ScriptedOrg, desired: list[IpRange], state: str, *, check_mode: bool) -> RangesOutcome:
+    return ensure_ranges(org, org, desired, state, check_mode=check_mode)
+
+
 def wanted(*texts: str) -> list[IpRange]:
     return [parse_range(text) for text in texts]
 
 
 def test_an_unchanged_list_is_read_once_and_nothing_else_is_called() -> None:
     org = ScriptedOrg("192.0.2.0/24")
-    outcome = ensure_trusted_ranges(org, wanted("192.0.2.0/24"), "present", check_mode=False)
+    outcome = ensure(org, wanted("192.0.2.0/24"), "present", check_mode=False)
     assert not outcome.plan
     assert org.calls == ["read"]
 
 
 def test_a_change_is_read_write_read_and_the_audit_query() -> None:
     org = ScriptedOrg("192.0.2.0/24")
-    outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+    outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
     assert org.calls == ["read", "write", "read", "query"]
     assert [str(item) for item in outcome.plan.added] == ["198.51.100.0/24"]
     assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
@@ -115,8 +126,8 @@ def test_a_change_is_read_write_read_and_the_audit_query() -> None:
 
 def test_check_mode_plans_the_same_and_writes_nothing() -> None:
     org, real = ScriptedOrg("192.0.2.0/24"), ScriptedOrg("192.0.2.0/24")
-    predicted = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "exact", check_mode=True)
-    done = ensure_trusted_ranges(real, wanted("198.51.100.0/24"), "exact", check_mode=False)
+    predicted = ensure(org, wanted("198.51.100.0/24"), "exact", check_mode=True)
+    done = ensure(real, wanted("198.51.100.0/24"), "exact", check_mode=False)
     assert org.calls == ["read"]
     assert predicted.plan == done.plan
     assert predicted.plan.diff() == done.plan.diff()
@@ -125,13 +136,13 @@ def test_check_mode_plans_the_same_and_writes_nothing() -> None:
 def test_over_the_limit_nothing_is_written() -> None:
     org = ScriptedOrg("20.0.0.0/8")
     with pytest.raises(OptionError, match=r"21\.0\.0\.1"):
-        ensure_trusted_ranges(org, wanted("21.0.0.1"), "present", check_mode=False)
+        ensure(org, wanted("21.0.0.1"), "present", check_mode=False)
     assert org.calls == ["read"]
 
 
 def test_removing_from_a_list_that_is_over_the_limit_already_is_possible() -> None:
     org = ScriptedOrg("20.0.0.0/7", "192.0.2.1")
-    ensure_trusted_ranges(org, wanted("192.0.2.1"), "absent", check_mode=False)
+    ensure(org, wanted("192.0.2.1"), "absent", check_mode=False)
     assert org.shown == ["20.0.0.0/7"]
 
 
@@ -141,7 +152,7 @@ class TestRaces:
     def test_a_range_added_between_read_and_write_is_restored_and_told(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["write 1"] = [org.other_adds("203.0.113.9")]
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.9"]
         assert len(outcome.warnings) == 1
         assert "203.0.113.9" in outcome.warnings[0] and "restored" in outcome.warnings[0]
@@ -150,42 +161,42 @@ class TestRaces:
     def test_a_range_deleted_between_read_and_write_does_not_come_back(self) -> None:
         org = ScriptedOrg("192.0.2.0/24", "203.0.113.9")
         org.before["write 1"] = [org.other_deletes("203.0.113.9")]
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
         assert "deleted again" in outcome.warnings[0]
 
     def test_with_exact_the_declaration_wins_and_the_other_is_told(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["write 1"] = [org.other_adds("203.0.113.9")]
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "exact", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "exact", check_mode=False)
         assert org.shown == ["198.51.100.0/24"]
         assert "removed as declared" in outcome.warnings[0]
 
     def test_a_declared_range_that_somebody_deletes_stays_and_is_told(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["write 1"] = [org.other_deletes("192.0.2.0/24")]
-        outcome = ensure_trusted_ranges(org, wanted("192.0.2.0/24", "198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("192.0.2.0/24", "198.51.100.0/24"), "present", check_mode=False)
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
         assert "kept as declared" in outcome.warnings[0]
 
     def test_a_change_whose_text_tells_no_range_is_a_warning_with_who_and_when(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["write 1"] = [org.other_adds("203.0.113.9", told=False)]
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert "eve@acme.example at 2026-11-24T12:00:01" in outcome.warnings[0]
-        assert "may have been overwritten" in outcome.warnings[0]
+        assert "may have undone it" in outcome.warnings[0]
 
     def test_a_change_between_write_and_second_read_is_merged_again(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["read 2"] = [org.other_deletes("198.51.100.0/24")]
-        ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
         assert org.calls == ["read", "write", "read", "query"] + ["write", "read", "query"]
 
     def test_what_others_add_after_the_write_is_kept_without_a_second_write(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["read 2"] = [org.other_adds("203.0.113.9")]
-        ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert "203.0.113.9" in org.shown
         assert org.calls.count("write") == 1
 
@@ -197,7 +208,7 @@ class TestRaces:
             org.log("Added Trusted IP Range from 198.51.100.0 to 198.51.100.255", user=ME)
 
         org.before["write 1"] = [same_user_adds]
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.9"]
         assert len(outcome.warnings) == 1
 
@@ -206,19 +217,19 @@ class TestRaces:
         org.log("Added Login Ip Range to Admin from 203.0.113.9 to 203.0.113.9")
         assert org.trail is not None
         org.trail[0]["Action"] = "loginIpRange"
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert outcome.warnings == () and "203.0.113.9" not in org.shown
 
     def test_an_unreadable_audit_trail_is_a_warning_because_a_race_is_never_silent(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.trail = None
-        outcome = ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert "Setup Audit Trail cannot be read" in outcome.warnings[0]
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
 
     def test_a_write_that_does_not_take_is_an_error_that_names_what_is_missing(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.keeps_writes = False
-        with pytest.raises(OrgError, match=r"written 3 times.*lacks 198\.51\.100\.0/24"):
-            ensure_trusted_ranges(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        with pytest.raises(OrgError, match=r"written 3 times.*lack 198\.51\.100\.0/24"):
+            ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.calls.count("write") == 3

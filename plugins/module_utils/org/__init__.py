@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..connection import Connection
 from ..errors import OrgError, SessionExpired
-from ..ranges import IpRange
 from .libraries import require_libraries
 from .login import Session, login
-from .metadata import MetadataApi, TrustedRanges
+from .metadata import MetadataApi
 from .rest import query
 from .sessions import SessionCache
+from .transport import open_transport
 
 T = TypeVar("T")
 
@@ -28,30 +28,22 @@ class Org:
         self._connection = connection.checked()
         self._sessions = sessions
         self._session: Session | None = None
-        self._metadata: MetadataApi | None = None
+        self._transport = open_transport(connection)
 
-    def read_trusted_ranges(self) -> TrustedRanges:
-        """The org-wide ranges."""
-        return self._with_session(lambda session: self._metadata_api(session).read_trusted_ranges())
-
-    def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
-        """Replace the org-wide ranges."""
-        listed = tuple(ranges)
-        self._with_session(lambda session: self._metadata_api(session).write_trusted_ranges(listed))
+    def metadata(self, call: Callable[[MetadataApi], T]) -> T:
+        """The result of a call of the Metadata API."""
+        version = self._connection.api_version
+        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version)))
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         """All records that a SOQL query finds."""
-        return self._with_session(lambda session: query(self._connection, session, soql))
+        version = self._connection.api_version
+        return self._with_session(lambda session: query(self._transport, session, version, soql))
 
     @property
     def user_id(self) -> str | None:
         """The id of the user that is logged in, where the login told it."""
         return self._session.user_id if self._session else None
-
-    def _metadata_api(self, session: Session) -> MetadataApi:
-        if self._metadata is None:
-            self._metadata = MetadataApi(self._connection, session)
-        return self._metadata
 
     def _with_session(self, call: Callable[[Session], T]) -> T:
         session = self._session or self._obtain(failed=None)
@@ -65,6 +57,5 @@ class Org:
             raise OrgError("the org does not accept the session that it has just opened") from None
 
     def _obtain(self, *, failed: Session | None) -> Session:
-        self._metadata = None
         self._session = self._sessions.obtain(self._connection, login, failed=failed)
         return self._session

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from ..connection import Connection
 from ..errors import OrgError, SessionExpired
 from ..ranges import IpRange, from_bounds
 from .login import Session
-from .transport import open_transport, unexpected, wire_errors
+from .transport import unexpected, wire_errors
 
 try:
     import requests
@@ -38,9 +37,10 @@ _ENVELOPE = (
 
 
 @dataclasses.dataclass(frozen=True)
-class TrustedRanges:
-    """The org-wide ranges as read, and when, by the org's clock."""
+class ReadRanges:
+    """A list of ranges as read, of what, and when, by the org's clock."""
 
+    full_name: str
     ranges: tuple[IpRange, ...]
     read_at: datetime.datetime
 
@@ -48,26 +48,42 @@ class TrustedRanges:
 class MetadataApi:
     """The calls of one session."""
 
-    def __init__(self, connection: Connection, session: Session) -> None:
-        self._url = f"{session.instance_url.rstrip('/')}/services/Soap/m/{connection.api_version}"
+    def __init__(self, transport: requests.Session, session: Session, version: str) -> None:
+        self._transport = transport
         self._session = session
-        self._transport = open_transport(connection)
+        self._url = f"{session.instance_url.rstrip('/')}/services/Soap/m/{version}"
 
-    def read_trusted_ranges(self) -> TrustedRanges:
+    def read_trusted_ranges(self) -> ReadRanges:
         """Read the ranges of Setup > Network Access."""
-        answer, date = self._call("readMetadata", "<type>SecuritySettings</type><fullNames>Security</fullNames>")
-        records = answer.findall(f"{_M}result/{_M}records")
-        if len(records) != 1:
-            raise OrgError(
-                "the org answered without its security settings; the user may lack the permission to read them"
-            )
-        found = [_parse_range(item, "start", "end") for item in records[0].iterfind(f"{_M}networkAccess/{_M}ipRanges")]
-        return TrustedRanges(tuple(sorted(found)), date)
+        found = self._read("SecuritySettings", ("Security",), f"{_M}networkAccess/{_M}ipRanges", "start", "end")
+        if len(found) != 1:
+            raise OrgError("the org did not show its security settings; the user may lack the permission to read them")
+        return found[0]
 
     def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
         """Replace the whole list of ranges; nothing else of the security settings is sent."""
         body = "".join(f"<ipRanges>{_range_xml(item, 'end', 'start')}</ipRanges>" for item in ranges)
         self._update("SecuritySettings", f"<fullName>Security</fullName><networkAccess>{body}</networkAccess>")
+
+    def read_login_ranges(self, full_names: Sequence[str]) -> list[ReadRanges]:
+        """Read the login ranges of those of the profiles that exist."""
+        return self._read("Profile", full_names, f"{_M}loginIpRanges", "startAddress", "endAddress")
+
+    def write_login_ranges(self, full_name: str, ranges: Iterable[IpRange]) -> None:
+        """Replace the login ranges of a profile. An empty list changes nothing, though the org answers success."""
+        body = "".join(
+            f"<loginIpRanges>{_range_xml(item, 'endAddress', 'startAddress')}</loginIpRanges>" for item in ranges
+        )
+        self._update("Profile", f"<fullName>{escape(full_name)}</fullName>{body}")
+
+    def _read(self, kind: str, full_names: Sequence[str], path: str, start: str, end: str) -> list[ReadRanges]:
+        names = "".join(f"<fullNames>{escape(name)}</fullNames>" for name in full_names)
+        answer, date = self._call("readMetadata", f"<type>{kind}</type>{names}")
+        return [
+            ReadRanges(name, tuple(sorted(_parse_range(item, start, end) for item in record.iterfind(path))), date)
+            for record in answer.iterfind(f"{_M}result/{_M}records")
+            if (name := record.findtext(f"{_M}fullName") or "")
+        ]
 
     def _update(self, kind: str, content: str) -> None:
         answer, _date = self._call("updateMetadata", f'<metadata xsi:type="{kind}">{content}</metadata>')

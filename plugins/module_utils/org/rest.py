@@ -7,30 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..connection import Connection
 from ..errors import OrgError, SessionExpired
 from .login import Session
-from .transport import open_transport, wire_errors
+from .transport import wire_errors
 
 try:
+    import requests
     from simple_salesforce.api import Salesforce
     from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 except ImportError:  # told to the user by require_libraries()
     pass
 
 
-def query(connection: Connection, session: Session, soql: str) -> list[dict[str, Any]]:
+def query(transport: requests.Session, session: Session, version: str, soql: str) -> list[dict[str, Any]]:
     """All records that a SOQL query finds, over all its pages.
 
     Raises:
         SessionExpired: the session is no longer valid.
         OrgError: the org refused, with the code that it gave.
     """
-    with open_transport(connection) as transport, wire_errors(session.instance_url):
+    with wire_errors(session.instance_url):
         client = Salesforce(
             session_id=session.access_token,
             instance_url=session.instance_url,
-            version=connection.api_version,
+            version=version,
             session=transport,
             object_pairs_hook=dict,
         )

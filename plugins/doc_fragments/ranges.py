@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the options with which a list of IP ranges is declared."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """A list of ranges and what it means."""
+
+    DOCUMENTATION = r"""
+options:
+  ranges:
+    description: The ranges, in any order and notation. Two entries with the same addresses are one range.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      range:
+        description:
+          - A CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as IPv4.
+          - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
+            Whether it counts the list or each entry is not documented without doubt; this module counts the list.
+        type: str
+        required: true
+      description:
+        description: What the range is for, at most 255 characters. Left out, any description in the org is kept.
+        type: str
+  state:
+    description:
+      - V(present) adds the ranges that are missing and corrects descriptions.
+      - V(absent) removes the ranges that have exactly these addresses.
+      - V(exact) also removes every range that is not declared; with an empty list, all.
+    type: str
+    choices: [present, absent, exact]
+    default: present
+"""

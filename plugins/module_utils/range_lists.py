@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two lists of IP ranges that an org has. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .audit import RangeChange, login_range_changes, trusted_range_changes
+from .errors import OptionError, OrgError
+from .org import Org
+from .org.metadata import ReadRanges
+from .ranges import IpRange
+
+# Labels of standard profiles and their metadata names, as reported. Others are declared by their metadata name.
+METADATA_NAMES = {"System Administrator": "Admin", "Standard User": "Standard"}
+
+
+class TrustedRanges:
+    """The org-wide list of Setup > Network Access."""
+
+    title = "the trusted IP ranges"
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    def read(self) -> ReadRanges:
+        """Read the list."""
+        return self._org.metadata(lambda api: api.read_trusted_ranges())
+
+    def write(self, ranges: Iterable[IpRange]) -> None:
+        """Replace the list."""
+        listed = tuple(ranges)
+        self._org.metadata(lambda api: api.write_trusted_ranges(listed))
+
+    def check(self, after: tuple[IpRange, ...]) -> None:
+        """Any list can be reached, the empty one too."""
+
+    def changes(self, rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
+        """The rows of the audit trail about it."""
+        return trusted_range_changes(rows)
+
+
+class LoginRanges:
+    """The list of one profile, which denies every other address once it is not empty."""
+
+    def __init__(self, org: Org, profile: str) -> None:
+        self._org = org
+        self._profile = profile.strip()
+        if not self._profile:
+            raise OptionError("profile", "must not be empty")
+        self.title = f"the login IP ranges of the profile {self._profile}"
+        self._full_name = ""
+
+    def read(self) -> ReadRanges:
+        """Read the list; the profile may be given by its label or its metadata name."""
+        names = dict.fromkeys((METADATA_NAMES.get(self._profile, self._profile), self._profile))
+        found = self._org.metadata(lambda api: api.read_login_ranges(tuple(names)))
+        if not found:
+            raise OrgError(
+                f"profile: the org has no profile {self._profile!r}, or the user may not see it. A profile is "
+                "named by its metadata name, which differs from its label for standard profiles"
+            )
+        self._full_name = found[0].full_name
+        return found[0]
+
+    def write(self, ranges: Iterable[IpRange]) -> None:
+        """Replace the list, which must not be empty."""
+        listed = tuple(ranges)
+        self._org.metadata(lambda api: api.write_login_ranges(self._full_name, listed))
+
+    def check(self, after: tuple[IpRange, ...]) -> None:
+        """Refuse the empty list: Salesforce answers success to it and keeps the last ranges."""
+        if not after:
+            raise OptionError(
+                "ranges",
+                f"this would remove the last login IP range of the profile {self._profile}, which Salesforce does not "
+                "do through its API, though it answers success. A person must delete it: Setup > Profiles > "
+                f"{self._profile} > Login IP Ranges. After that the profile is not restricted at all",
+            )
+
+    def changes(self, rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
+        """The rows of the audit trail about it."""
+        return login_range_changes(rows, {self._profile, self._full_name})

@@ -1,0 +1,109 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declare a profile's login IP ranges."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: login_ip_ranges
+short_description: Declare the login IP ranges of a Salesforce profile
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Manages the login IP ranges of one profile. A profile with ranges lets its users log in from these addresses only,
+    by browser and API alike, and without a security token. A profile without ranges is not restricted.
+  - The change is read, merged, written and read again, as M(gatehouse.salesforce.trusted_ip_ranges) does it.
+  - Salesforce does not remove the last range of a profile through its API, though it answers success. A request that
+    would empty the list fails before anything is sent.
+extends_documentation_fragment:
+  - gatehouse.salesforce.ranges
+  - gatehouse.salesforce.connection
+  - gatehouse.salesforce.connection.login
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+  - gatehouse.salesforce.attributes.org
+options:
+  profile:
+    description:
+      - The profile, by its metadata name. V(System Administrator) and V(Standard User) are understood as labels of
+        C(Admin) and C(Standard).
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Let integrations log in from the build farm only
+  gatehouse.salesforce.login_ip_ranges:
+    credential: production-admin
+    profile: Integration
+    state: exact
+    ranges:
+      - range: 203.0.113.7
+        description: Build farm
+
+- name: Let administrators in from the VPN too
+  gatehouse.salesforce.login_ip_ranges:
+    credential: production-admin
+    profile: System Administrator
+    ranges:
+      - range: 2001:db8:10::-2001:db8:10::ff
+        description: VPN
+"""
+
+RETURN = r"""
+ranges:
+  description: The ranges after the change, normalised and sorted; in check mode, as they would be.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{range: 198.51.100.0/24, start: 198.51.100.0, end: 198.51.100.255, description: Office}]
+  contains:
+    range:
+      description: The shortest notation.
+      type: str
+    start:
+      description: The first address.
+      type: str
+    end:
+      description: The last address.
+      type: str
+    description:
+      description: What the range is for.
+      type: str
+added:
+  description: The ranges that were missing, in the same form.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{range: 203.0.113.7, start: 203.0.113.7, end: 203.0.113.7, description: Build farm}]
+removed:
+  description: The ranges that were taken away, in the same form.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+updated:
+  description: The ranges whose description was corrected, in the same form.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import (  # noqa: E402
+    LOGIN_SPEC,
+    run_login,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(LOGIN_SPEC, run_login)
+
+
+if __name__ == "__main__":
+    main()
