@@ -36,14 +36,24 @@ class Org:
 
     def __init__(self) -> None:
         self.logins: list[Connection] = []
-        self.refuses: OrgError | None = None
+        self.accept()
+
+    def refuse(self, error: OrgError) -> None:
+        """Refuse from now on."""
+
+        def answer() -> str:
+            raise error
+
+        self.answers = answer
+
+    def accept(self) -> None:
+        """Accept from now on."""
+        self.answers = lambda: "session"
 
     def login(self, connection: Connection) -> str:
         """One login."""
         self.logins.append(connection)
-        if self.refuses:
-            raise self.refuses
-        return "session"
+        return self.answers()
 
 
 @pytest.fixture
@@ -139,7 +149,7 @@ def test_a_required_login_that_is_refused_fails_and_leaves_the_store_as_it_was(
 ) -> None:
     declare()
     before = store.read("prod")
-    org.refuses = refused(cause)
+    org.refuse(refused(cause))
     with pytest.raises(LoginError, match="credential 'prod' was not stored: the org said no") as caught:
         declare(CHANGED)
     assert caught.value.cause == cause
@@ -149,14 +159,14 @@ def test_a_required_login_that_is_refused_fails_and_leaves_the_store_as_it_was(
 
 
 def test_a_new_one_that_is_refused_is_not_there(declare: Declare, store: FileStore, org: Org) -> None:
-    org.refuses = refused()
+    org.refuse(refused())
     with pytest.raises(LoginError):
         declare()
     assert store.names() == []
 
 
 def test_an_org_that_cannot_be_reached_is_told_as_that(declare: Declare, store: FileStore, org: Org) -> None:
-    org.refuses = OrgError("no route", cause="unreachable")
+    org.refuse(OrgError("no route", cause="unreachable"))
     with pytest.raises(OrgError, match="'prod' was not stored: no route") as caught:
         declare()
     assert not isinstance(caught.value, LoginError)
@@ -166,7 +176,7 @@ def test_an_org_that_cannot_be_reached_is_told_as_that(declare: Declare, store: 
 
 def test_warn_stores_what_failed_and_keeps_what_worked(declare: Declare, store: FileStore, org: Org) -> None:
     declare()
-    org.refuses = refused("token_required_here")
+    org.refuse(refused("token_required_here"))
     outcome = declare(CHANGED, verify="warn")
     assert outcome.changed
     assert outcome.verification == {"result": "failed", "cause": "token_required_here", "detail": "the org said no"}
@@ -176,20 +186,20 @@ def test_warn_stores_what_failed_and_keeps_what_worked(declare: Declare, store: 
     assert (stored.version, stored.verified, stored.connection.password) == (2, None, "CANARY-2")
     assert stored.previous is not None
     assert stored.previous.password == "CANARY-1"
-    org.refuses = None
+    org.accept()
     assert declare(CHANGED, verify="warn").verification["result"] == "ok"
     assert store.read("prod").previous is None
 
 
 def test_wrong_secrets_are_not_tried_again_in_every_run(declare: Declare, org: Org) -> None:
-    org.refuses = refused("bad_password")
+    org.refuse(refused("bad_password"))
     declare(verify="warn")
     outcome = declare(verify="warn")
     assert len(org.logins) == 1
     assert (outcome.verification["result"], outcome.verification["cause"]) == ("failed", "bad_password")
     assert "not tried again" in str(outcome.verification["detail"])
     assert len(outcome.warnings) == 1
-    org.refuses = None
+    org.accept()
     assert declare(verify="require").verification["result"] == "ok", "one may ask for it"
 
 
@@ -226,7 +236,7 @@ def test_a_tampered_record_is_not_replaced(declare: Declare, store: FileStore, o
 
 
 def test_the_record_is_held_from_reading_to_writing(store: FileStore) -> None:
-    def login(_: Connection) -> None:
+    def login(_connection: Connection) -> None:
         with (
             pytest.raises(StoreError, match="being changed by another process"),
             FileStore(store.folder, store.fernet).lock("prod", seconds=0),
@@ -253,7 +263,7 @@ def test_absent_from_a_store_that_does_not_exist_makes_none(store: FileStore) ->
 
 def test_no_outcome_holds_a_secret(declare: Declare, store: FileStore, org: Org) -> None:
     outcomes: list[Any] = [declare(), declare(CHANGED)]
-    org.refuses = refused()
+    org.refuse(refused())
     outcomes += [declare(WANTED, verify="warn"), declare(WANTED, verify="warn")]
     outcomes.append(subject.ensure_absent(store, "prod", check_mode=False))
     for outcome in outcomes:

@@ -70,7 +70,7 @@ def read_with_systemd(text: str, folder: Path) -> Mapping[str, str | None]:
     assert library.load_env_file(None, str(file).encode(), ctypes.byref(found)) >= 0
     values: dict[str, str | None] = {}
     for word in iter(iter(found).__next__, None):
-        name, _, value = word.decode().partition("=")
+        name, _equals, value = word.decode().partition("=")
         values[name] = value
     return values
 
@@ -209,7 +209,7 @@ class Wire:
 
     proxies: dict[str, str] = {}
 
-    def post(self, url: str, data: Any = None, headers: Any = None, **_: Any) -> None:
+    def post(self, url: str, data: Any = None, headers: Any = None, **_rest: Any) -> None:
         raise Sent(url, data, headers)
 
 
@@ -226,7 +226,7 @@ class Wire:
 def test_simple_salesforce_logs_in_with_nothing_but_the_file(
     monkeypatch: pytest.MonkeyPatch, auth: str, sent_to: str | None, sent: str | None
 ) -> None:
-    monkeypatch.setattr("simple_salesforce.login.jwt.encode", lambda *_, **__: "signed")
+    monkeypatch.setattr("simple_salesforce.login.jwt.encode", lambda *_args, **_kwargs: "signed")
     connection = Connection(auth=auth, login_url="https://acme.my.salesforce.com", **FULL)  # type: ignore[arg-type]
     arguments = json.loads(subject.render(connection, "json"))
     if sent_to is None:
@@ -235,7 +235,7 @@ def test_simple_salesforce_logs_in_with_nothing_but_the_file(
         return
     with pytest.raises(Sent) as caught:
         Salesforce(**arguments, session=Wire())  # type: ignore[arg-type]
-    url, data, _ = caught.value.args
+    url, data, _headers = caught.value.args
     assert url == f"https://acme.my.salesforce.com{sent_to}"
     assert str(sent) in str(data)
 

@@ -233,7 +233,7 @@ def test_a_write_that_is_killed_leaves_the_old_record_and_the_next_write_goes_on
 ) -> None:
     store.write(credential(), replaces=None)
 
-    def kill(*_: object) -> None:
+    def kill(*_args: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
@@ -271,7 +271,7 @@ def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
 def test_a_full_disk_is_told_and_loses_nothing(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(credential(), replaces=None)
 
-    def full(_: int) -> None:
+    def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(StoreError, match=r"cannot be written: No space left"):
@@ -357,7 +357,7 @@ def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
 
 def _change_ten_times(folder: Path, key: bytes) -> None:
     mine = FileStore(folder, MultiFernet([Fernet(key)]))
-    for _ in range(10):
+    for _number in range(10):
         with mine.lock("prod"):
             current = mine.read("prod")
             time.sleep(0.002)
@@ -367,7 +367,7 @@ def _change_ten_times(folder: Path, key: bytes) -> None:
 def test_processes_wait_for_each_other_and_lose_no_change(store: FileStore) -> None:
     store.write(credential(), replaces=None)
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_change_ten_times, args=(store.folder, RAW_KEY)) for _ in range(3)]
+    workers = [context.Process(target=_change_ten_times, args=(store.folder, RAW_KEY)) for _number in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -429,7 +429,7 @@ def test_among_ten_thousand_records_one_is_opened_by_itself(store: FileStore, mo
         opened.append(Path(path).name)
         return real_open(path, *args, **kwargs)
 
-    def forbidden(*_: object) -> None:
+    def forbidden(*_args: object) -> None:
         raise AssertionError("the folder was listed")
 
     with monkeypatch.context() as patched:
