@@ -1,0 +1,294 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests can ask of the simulated org: one function for each command of the control interface."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from . import clock, passwords, seed
+from .addresses import IpRange, parse_range, text
+from .faults import Fault, Faults, Hook
+from .journal import Journal
+from .seed import ranges
+from .state import Org, Profile, State, User
+
+Range = str | dict[str, str | None]
+
+
+class Commands:
+    """Every public method is a command; arguments and results are plain JSON values."""
+
+    def __init__(self, state: State, faults: Faults, journal: Journal) -> None:
+        self._state = state
+        self._faults = faults
+        self._journal = journal
+
+    def run(self, name: str, arguments: dict[str, Any]) -> Any:
+        command = getattr(self, name, None)
+        if name.startswith("_") or name in ("run", "run_hook") or not callable(command):
+            raise LookupError(f"no command {name!r}")
+        with self._state.lock:
+            return command(**arguments)
+
+    def run_hook(self, hook: Hook) -> None:
+        for command in hook.commands:
+            arguments = dict(command)
+            self.run(arguments.pop("command"), arguments)
+
+    # -- orgs, profiles, users ---------------------------------------------------------------------------------------
+
+    def add_org(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Fields as in a seed."""
+        return _show_org(seed.add_org(self._state, name, **fields))
+
+    def set_org(self, org: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Fields, settings and switches of an org, without any audit row."""
+        found = self._state.org(org)
+        seed.configure_org(found, **fields)
+        return _show_org(found)
+
+    def set_switches(self, org: str | None = None, **switches: Any) -> None:
+        found = self._state.org(org)
+        found.switches = found.switches.changed(switches)
+
+    def org(self, org: str | None = None) -> dict[str, Any]:
+        return _show_org(self._state.org(org))
+
+    def orgs(self) -> list[str]:
+        return [org.name for org in self._state.orgs.values()]
+
+    def set_profile(self, name: str, org: str | None = None, **fields: Any) -> dict[str, Any]:
+        return _show_profile(seed.set_profile(self._state, self._state.org(org), name, **fields))
+
+    def add_user(self, username: str, password: str, org: str | None = None, **fields: Any) -> dict[str, Any]:
+        return _show_user(self._state, seed.add_user(self._state, self._state.org(org), username, password, **fields))
+
+    def set_user(self, username: str, **fields: Any) -> dict[str, Any]:
+        user = self._state.user(username)
+        seed.set_user(self._state, user, **fields)
+        return _show_user(self._state, user)
+
+    def user(self, username: str) -> dict[str, Any]:
+        return _show_user(self._state, self._state.user(username))
+
+    def unlock(self, username: str) -> None:
+        user = self._state.user(username)
+        user.locked_until, user.failed_attempts = None, 0
+
+    def reset_token(self, username: str) -> str:
+        """What *Reset My Security Token* does: a new token, and a mail that brings it."""
+        user = self._state.user(username)
+        user.token_was_reset = True
+        return passwords.new_token(self._state, user, mailed=True)
+
+    def mails(self) -> list[dict[str, str]]:
+        return [{**dataclasses.asdict(mail), "sent": clock.stamp(mail.sent)} for mail in self._state.mails]
+
+    # -- ranges ------------------------------------------------------------------------------------------------------
+
+    def set_trusted_ranges(self, ranges: Iterable[Range], org: str | None = None, by: str | None = None) -> None:
+        """Replace the list as an administrator would, audit rows included."""
+        self._state.set_trusted_ranges(self._state.org(org), _ranges(ranges), self._author(by))
+
+    def add_trusted_range(self, range: Range, org: str | None = None, by: str | None = None) -> None:
+        found = self._state.org(org)
+        self._state.set_trusted_ranges(found, (*found.trusted_ranges, parse_range(range)), self._author(by))
+
+    def remove_trusted_range(self, range: Range, org: str | None = None, by: str | None = None) -> None:
+        found = self._state.org(org)
+        self._state.set_trusted_ranges(found, _without(found.trusted_ranges, range), self._author(by))
+
+    def set_login_ip_ranges(
+        self, profile: str, ranges: Iterable[Range], org: str | None = None, by: str | None = None
+    ) -> None:
+        found, target = self._profile(org, profile)
+        self._state.set_login_ip_ranges(found, target, _ranges(ranges), self._author(by))
+
+    def add_login_ip_range(self, profile: str, range: Range, org: str | None = None, by: str | None = None) -> None:
+        found, target = self._profile(org, profile)
+        kept = (*target.login_ip_ranges, parse_range(range))
+        self._state.set_login_ip_ranges(found, target, kept, self._author(by))
+
+    def remove_login_ip_range(self, profile: str, range: Range, org: str | None = None, by: str | None = None) -> None:
+        """As Setup does it: here even the last range can go."""
+        found, target = self._profile(org, profile)
+        kept = _without(target.login_ip_ranges, range)
+        self._state.set_login_ip_ranges(found, target, kept, self._author(by))
+
+    # -- history and sessions ----------------------------------------------------------------------------------------
+
+    def login_history(self, org: str | None = None) -> list[dict[str, Any]]:
+        rows = self._state.org(org).login_history
+        return [{**dataclasses.asdict(row), "login_time": clock.stamp(row.login_time)} for row in rows]
+
+    def add_logins(self, rows: Iterable[dict[str, Any]]) -> int:
+        """Rows of LoginHistory: `username`, `source_ip`, and `status`, `login_time`, `count` or other columns."""
+        added = 0
+        for row in rows:
+            values = dict(row)
+            user = self._state.user(values.pop("username"))
+            if "login_time" in values:
+                values["login_time"] = clock.parse(values["login_time"])
+            count, status = values.pop("count", 1), values.pop("status", "Success")
+            source_ip = values.pop("source_ip")
+            for _ in range(count):
+                self._state.record_login(user, source_ip, status, **values)
+            added += count
+        return added
+
+    def audit_trail(self, org: str | None = None) -> list[dict[str, Any]]:
+        rows = self._state.org(org).audit_trail
+        return [{**dataclasses.asdict(row), "created_date": clock.stamp(row.created_date)} for row in rows]
+
+    def add_audit(
+        self, action: str, display: str, section: str = "", org: str | None = None, by: str | None = None
+    ) -> None:
+        self._state.audit(self._state.org(org), self._author(by), action, section, display)
+
+    def sessions(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "org": self._state.orgs[session.org_id].name,
+                "username": self._state.orgs[session.org_id].users[session.user_id].username,
+                "peer": session.peer,
+                "created": clock.stamp(session.created),
+                "last_used": clock.stamp(session.last_used),
+                "restricted": session.restricted,
+            }
+            for session in self._state.sessions.values()
+        ]
+
+    def end_sessions(self, username: str | None = None) -> int:
+        """End all sessions, or all of one user."""
+        user = self._state.user(username) if username else None
+        ended = [key for key, one in self._state.sessions.items() if user is None or one.user_id == user.id]
+        for key in ended:
+            del self._state.sessions[key]
+        return len(ended)
+
+    # -- clock, faults, log ------------------------------------------------------------------------------------------
+
+    def now(self) -> str:
+        return self._state.clock.now().isoformat()
+
+    def advance(self, seconds: float) -> str:
+        return self._state.clock.advance(seconds).isoformat()
+
+    def set_clock(self, now: str | None = None, frozen: bool | None = None) -> str:
+        if now is not None:
+            self._state.clock.set(clock.parse(now))
+        if frozen is not None:
+            self._state.clock.freeze(frozen)
+        return self.now()
+
+    def inject(self, kind: Any, **fields: Any) -> None:
+        """A fault for the next requests; fields as in faults.Fault."""
+        self._faults.add_fault(Fault(kind, **fields))
+
+    def hook(self, operation: str, commands: list[dict[str, Any]], **fields: Any) -> None:
+        """Commands around the next requests; each is a mapping with `command` and its arguments."""
+        self._faults.add_hook(Hook(operation, commands, **fields))
+
+    def pending(self) -> dict[str, Any]:
+        return self._faults.pending()
+
+    def clear_faults(self) -> None:
+        self._faults.clear()
+
+    def requests(self, operation: str | None = None) -> list[dict[str, Any]]:
+        return self._journal.entries(operation)
+
+    def counts(self) -> dict[str, int]:
+        return self._journal.counts()
+
+    def clear_requests(self) -> None:
+        self._journal.clear()
+
+    def reset(self, seed_data: dict[str, Any] | None = None) -> None:
+        """Forget everything, and start from another seed (the default one if none is given)."""
+        self._state.clear()
+        self._faults.clear()
+        self._journal.clear()
+        seed.plant(self._state, seed_data or seed.DEFAULT_SEED)
+
+    # -- helpers -----------------------------------------------------------------------------------------------------
+
+    def _author(self, username: str | None) -> str | None:
+        return self._state.user(username).id if username else None
+
+    def _profile(self, org: str | None, name: str) -> tuple[Org, Profile]:
+        found = self._state.org(org)
+        profile = found.profile(name)
+        if profile is None:
+            raise LookupError(f"no profile {name!r}")
+        return found, profile
+
+
+_ranges: Callable[[Iterable[Range]], tuple[IpRange, ...]] = ranges
+
+
+def _without(held: tuple[IpRange, ...], unwanted: Range) -> tuple[IpRange, ...]:
+    bounds = parse_range(unwanted).bounds
+    return tuple(one for one in held if one.bounds != bounds)
+
+
+def _show_range(one: IpRange) -> dict[str, str | None]:
+    return {"start": text(one.first), "end": text(one.last), "description": one.description}
+
+
+def _show_profile(profile: Profile) -> dict[str, Any]:
+    return {
+        "id": profile.id,
+        "name": profile.name,
+        "label": profile.label,
+        "custom": profile.custom,
+        "permissions": sorted(profile.permissions),
+        "login_ip_ranges": [_show_range(one) for one in profile.login_ip_ranges],
+        "login_hours": profile.login_hours,
+    }
+
+
+def _show_org(org: Org) -> dict[str, Any]:
+    return {
+        "id": org.id,
+        "name": org.name,
+        "sandbox": org.sandbox,
+        "instance_url": org.instance_url,
+        "soap_login_enabled": org.soap_login_enabled,
+        "api_enabled": org.api_enabled,
+        "locked": org.locked,
+        "switches": dataclasses.asdict(org.switches),
+        "trusted_ranges": [_show_range(one) for one in org.trusted_ranges],
+        "password_policies": dict(org.password_policies),
+        "session_settings": dict(org.session_settings),
+        "security_flags": dict(org.security_flags),
+        "profiles": [_show_profile(one) for one in org.profiles.values()],
+        "users": [one.username for one in org.users.values()],
+    }
+
+
+def _show_user(state: State, user: User) -> dict[str, Any]:
+    now = state.clock.now()
+    locked_until = user.locked_until
+    forever = locked_until is not None and locked_until.year == datetime.MAXYEAR
+    return {
+        "id": user.id,
+        "username": user.username,
+        "org": state.orgs[user.org_id].name,
+        "profile": state.orgs[user.org_id].profiles[user.profile_id].label,
+        "permissions": sorted(user.permissions),
+        "email": user.email,
+        "password": user.password,
+        "security_token": user.security_token,
+        "active": user.active,
+        "frozen": user.frozen,
+        "password_expired": user.password_expired,
+        "failed_attempts": user.failed_attempts,
+        "locked": locked_until is not None and now < locked_until,
+        "locked_until": None if locked_until is None or forever else clock.stamp(locked_until),
+    }

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Saving one metadata component: a plan that is carried out, or a failure that becomes a SaveResult."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from lxml import etree
+
+from . import soap
+from .addresses import IpRange, RangeProblem, check_limits, make_range, text
+from .errors import ClientFault
+from .state import Org
+
+Plan = Callable[[], None]
+Element = etree._Element
+
+SPECIFIC_CODES = {
+    "address": "INVALID_INET_ADDRESS",
+    "limit": "IP_RANGE_LIMIT_EXCEEDED",
+    "description": "STRING_TOO_LONG",
+    "missing": "REQUIRED_FIELD_MISSING",
+}
+
+
+class Failure(Exception):
+    """One error of a SaveResult."""
+
+    def __init__(self, code: str, message: str, fields: Sequence[str] = ()) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.fields = tuple(fields)
+
+
+def check_elements(element: Element, allowed: frozenset[str] | set[str], type_name: str) -> None:
+    """Refuse elements that the type does not have. The wording is INVENTED; order is not enforced."""
+    for child in element:
+        if soap.local_name(child) not in allowed or soap.namespace(child) != soap.METADATA:
+            raise ClientFault(f"Element {child.tag} invalid at this location in type {type_name}")
+
+
+def read_range(org: Org, element: Element, start: str, end: str, *, described: bool) -> IpRange:
+    """One range element; strings are trimmed (CONFIRMED), the rules' texts are INVENTED."""
+    values = {soap.local_name(child): soap.content(child).strip() for child in element if not soap.is_nil(child)}
+    description = values.get("description") if described else None
+    cap = org.switches.description_cap
+    try:
+        return make_range(values.get(start, ""), values.get(end, ""), description, description_cap=cap)
+    except RangeProblem as problem:
+        raise range_failure(org, problem) from None
+
+
+def range_failure(org: Org, problem: RangeProblem) -> Failure:
+    specific = org.switches.range_error_code == "specific"
+    return Failure(SPECIFIC_CODES[problem.kind] if specific else "FIELD_INTEGRITY_EXCEPTION", str(problem))
+
+
+def accept_ranges(org: Org, new: Sequence[IpRange], old: Sequence[IpRange]) -> tuple[IpRange, ...]:
+    """The list as the org would store it: duplicates by switch, limits by regime."""
+    unique = tuple({one.bounds: one for one in new}.values())
+    duplicates = len(unique) < len(new)
+    if duplicates and org.switches.duplicate_ranges == "refused":
+        raise range_failure(org, RangeProblem("address", "Duplicate IP range"))
+    kept = unique if org.switches.duplicate_ranges == "dropped" else tuple(new)
+    try:
+        check_limits(kept, old, org.switches.range_limits)
+    except RangeProblem as problem:
+        raise range_failure(org, problem) from None
+    return kept
+
+
+def render_ranges(org: Org, ranges: Sequence[IpRange], *, element: str, start: str, end: str, described: bool) -> str:
+    """The ranges as elements in schema order, in the org's notation and order."""
+    switches = org.switches
+    shown = list(ranges)
+    if switches.range_order == "reversed":
+        shown.reverse()
+    elif switches.range_order == "shuffled":
+        random.shuffle(shown)
+    v4, v6 = switches.ipv4_notation, switches.ipv6_notation
+    return "".join(
+        f"<{element}>{soap.optional('description', one.description) if described else ''}"
+        f"<{end}>{text(one.last, v4, v6)}</{end}><{start}>{text(one.first, v4, v6)}</{start}></{element}>"
+        for one in shown
+    )

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Orgs, profiles and users from plain data: a seed file, or the control interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import settings
+from .addresses import IpRange, parse_range
+from .state import Org, Profile, State, User
+
+# What a server without a seed holds. Invented secrets, like all of them here.
+DEFAULT_SEED: dict[str, Any] = {
+    "orgs": [
+        {
+            "name": "simulated",
+            "users": [
+                {
+                    "username": "admin@simulated.example",
+                    "password": "Correct-Horse1",
+                    "security_token": "SimTok3nSimTok3nSimTok3nS",
+                    "first_name": "Ada",
+                    "last_name": "Admin",
+                }
+            ],
+        }
+    ]
+}
+
+_ORG_FIELDS = {"sandbox", "instance_url", "metadata_url", "locked", "api_enabled", "soap_login_enabled"}
+_USER_FIELDS = {
+    "password",
+    "security_token",
+    "email",
+    "first_name",
+    "last_name",
+    "active",
+    "frozen",
+    "totp",
+    "token_was_reset",
+    "password_expired",
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A seed file, JSON or YAML."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        seed = json.loads(text)
+    else:
+        import yaml  # only needed here
+
+        seed = yaml.safe_load(text)
+    if not isinstance(seed, dict) or not isinstance(seed.get("orgs"), list):
+        raise ValueError(f"{path}: a seed is a mapping with a list `orgs`")
+    return seed
+
+
+def plant(state: State, seed: Mapping[str, Any]) -> None:
+    for org in seed["orgs"]:
+        add_org(state, **org)
+
+
+def ranges(values: Iterable[str | dict[str, str | None]]) -> tuple[IpRange, ...]:
+    return tuple(map(parse_range, values))
+
+
+def add_org(
+    state: State,
+    name: str,
+    *,
+    users: Iterable[Mapping[str, Any]] = (),
+    profiles: Iterable[Mapping[str, Any]] = (),
+    **fields: Any,
+) -> Org:
+    """An org with its profiles and users. Ranges of a seed are there from the start, so they leave no audit rows."""
+    with state.lock:
+        org = state.add_org(name)
+        configure_org(org, **fields)
+        for profile in profiles:
+            set_profile(state, org, **profile)
+        for user in users:
+            add_user(state, org, **user)
+        return org
+
+
+def configure_org(org: Org, **fields: Any) -> None:
+    """Set fields, switches and settings of an org."""
+    org.switches = org.switches.changed(fields.pop("switches", {}))
+    groups = (
+        ("password_policies", settings.PASSWORD_POLICIES),
+        ("session_settings", settings.SESSION_SETTINGS),
+        ("security_flags", settings.SECURITY_FLAGS),
+    )
+    for group, schema in groups:
+        values = {key: _text(value) for key, value in fields.pop(group, {}).items()}
+        wrong = settings.problem(schema, values)
+        if wrong:
+            raise ValueError(wrong)
+        getattr(org, group).update(values)
+    if "trusted_ranges" in fields:
+        org.trusted_ranges = ranges(fields.pop("trusted_ranges"))
+    _assign(org, fields, _ORG_FIELDS)
+
+
+def set_profile(state: State, org: Org, name: str, **fields: Any) -> Profile:
+    """Change the profile of this name or label, or add it as a custom one."""
+    profile = org.profile(name) or state.add_profile(org, name, fields.pop("label", None), custom=True)
+    if "permissions" in fields:
+        profile.permissions = set(fields.pop("permissions"))
+    if "login_ip_ranges" in fields:
+        profile.login_ip_ranges = ranges(fields.pop("login_ip_ranges"))
+    if "login_hours" in fields:
+        hours = fields.pop("login_hours")
+        profile.login_hours = None if hours is None else {int(day): (pair[0], pair[1]) for day, pair in hours.items()}
+    _assign(profile, fields, {"label", "user_license", "description"})
+    return profile
+
+
+def add_user(state: State, org: Org, username: str, password: str, **fields: Any) -> User:
+    user = state.add_user(org, username, password, profile=fields.pop("profile", "Admin"))
+    set_user(state, user, **fields)
+    return user
+
+
+def set_user(state: State, user: User, **fields: Any) -> None:
+    """Set fields of a user; `profile` is a label or name, `permissions` are those beyond the profile's."""
+    if "profile" in fields:
+        profile = state.orgs[user.org_id].profile(fields.pop("profile"))
+        if profile is None:
+            raise LookupError("no such profile")
+        user.profile_id = profile.id
+    if "permissions" in fields:
+        user.permissions = set(fields.pop("permissions"))
+    if "password" in fields:
+        user.password_changed = state.clock.now()
+    _assign(user, fields, _USER_FIELDS)
+
+
+def _assign(target: Any, fields: Mapping[str, Any], allowed: set[str]) -> None:
+    unknown = set(fields) - allowed
+    if unknown:
+        raise ValueError(f"unknown {type(target).__name__.lower()} fields: {', '.join(sorted(unknown))}")
+    for name, value in fields.items():
+        setattr(target, name, value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a request to an answer: which operation is it, who asks, which faults and hooks lie in its way."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from email.utils import format_datetime
+
+from . import login, metadata, rest, soap
+from .errors import ApiError, ClientFault
+from .faults import Fault, Faults, Hook, spoil
+from .http import HTML, Outcome, Request, Response
+from .journal import Journal
+from .sessions import Caller, identify
+from .state import State
+
+_SOAP_PATH = re.compile(r"/services/Soap/([ucm])/(\d{1,3}(?:\.\d)?)(?:/[A-Za-z0-9]{0,18})?/?")
+_REST_PATH = re.compile(r"/services/data/v(\d{1,3}\.0)/?(.*)")
+_NAMESPACES = {"u": soap.PARTNER, "c": soap.ENTERPRISE, "m": soap.METADATA}
+
+Handler = Callable[[], Response]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a request asks for, once its form is understood."""
+
+    name: str
+    run: Handler
+    username: str | None = None
+
+
+class Service:
+    """All services of all orgs behind one entry point."""
+
+    def __init__(self, state: State, faults: Faults, journal: Journal, run_hook: Callable[[Hook], None]) -> None:
+        self.state = state
+        self.faults = faults
+        self.journal = journal
+        self._run_hook = run_hook
+
+    def handle(self, request: Request) -> Response:
+        """Serve one request; the simulated clock gives the Date header."""
+        started = time.perf_counter()
+        outcome = Outcome()
+        operation = self._understand(request, outcome)
+        outcome.operation, outcome.username = operation.name, operation.username
+        fault = self.faults.take_fault(outcome)
+        for hook in self.faults.take_hooks(outcome, "before"):
+            self._run_hook(hook)
+        response = None if fault and not fault.runs_operation else operation.run()
+        for hook in self.faults.take_hooks(outcome, "after"):
+            self._run_hook(hook)
+        response = self._spoiled(fault, response, outcome)
+        now = self.state.clock.now()
+        date = format_datetime(now.astimezone(datetime.UTC), usegmt=True)
+        response = replace(response, headers=(*response.headers, ("Date", date)))
+        self.journal.add(now.isoformat(), request, outcome, response, time.perf_counter() - started)
+        return response
+
+    @staticmethod
+    def _spoiled(fault: Fault | None, response: Response | None, outcome: Outcome) -> Response:
+        if fault is None:
+            assert response is not None
+            return response
+        outcome.fault_injected = fault.kind
+        return spoil(fault, response)
+
+    def _understand(self, request: Request, outcome: Outcome) -> Operation:
+        soap_path = _SOAP_PATH.fullmatch(request.path)
+        if soap_path:
+            return self._understand_soap(request, outcome, soap_path[1], float(soap_path[2]))
+        rest_path = _REST_PATH.fullmatch(request.path)
+        if rest_path:
+            return self._understand_rest(request, outcome, float(rest_path[1]), rest_path[2])
+        if request.path.rstrip("/") == "/services/data":
+            return Operation("versions", rest.versions)
+        outcome.result = "not found"
+        return Operation("unknown", lambda: Response(404, b"<html><body>URL No Longer Exists</body></html>", HTML))
+
+    # -- SOAP --------------------------------------------------------------------------------------------------------
+
+    def _understand_soap(self, request: Request, outcome: Outcome, letter: str, version: float) -> Operation:
+        if request.method != "POST":
+            outcome.result = "method not allowed"
+            return Operation("unknown", lambda: Response(405, b"", HTML, (("Allow", "POST"),)))
+        try:
+            call = soap.parse(request.body)
+        except ClientFault as exc:
+            outcome.result = "soapenv:Client"
+            return Operation("unknown", lambda problem=exc: soap.client_fault(problem))  # type: ignore[misc]
+        service = _NAMESPACES[letter]
+        if call.namespace != service:
+            outcome.result = "soapenv:Client"
+            problem = ClientFault(f"No operation available for request {{{call.namespace}}}{call.operation}")
+            return Operation("unknown", lambda: soap.client_fault(problem))
+        username = self._username(call)
+        return Operation(call.operation, lambda: self._soap(request, call, version, outcome), username)
+
+    def _username(self, call: soap.Call) -> str | None:
+        if call.operation == "login":
+            return (soap.child_text(call.element, "username") or "").strip()
+        return self._session_user(call.header("SessionHeader", "sessionId"))
+
+    def _session_user(self, session_id: str | None) -> str | None:
+        session = self.state.sessions.get(session_id or "")
+        org = None if session is None else self.state.orgs.get(session.org_id)
+        user = None if session is None or org is None else org.users.get(session.user_id)
+        return user.username if user else None
+
+    def _soap(self, request: Request, call: soap.Call, version: float, outcome: Outcome) -> Response:
+        try:
+            if call.operation == "login" and call.namespace != soap.METADATA:
+                return login.login(self.state, call, request, version, outcome)
+            caller = self._soap_caller(request, call, version, outcome)
+            serve = metadata.perform if call.namespace == soap.METADATA else login.perform
+            return soap.answer(call.namespace, serve(self.state, call, caller))
+        except ApiError as error:
+            outcome.result = error.code
+            return soap.fault(error, call.namespace, self._faultcode(outcome))
+        except ClientFault as problem:
+            outcome.result = "soapenv:Client"
+            return soap.client_fault(problem)
+
+    def _soap_caller(self, request: Request, call: soap.Call, version: float, outcome: Outcome) -> Caller:
+        session_id = (call.header("SessionHeader", "sessionId") or "").strip()
+        return identify(
+            self.state,
+            session_id,
+            peer=request.peer,
+            base_url=request.base_url,
+            version=version,
+            outcome=outcome,
+            for_password=call.operation in login.FOR_PASSWORD,
+        )
+
+    def _faultcode(self, outcome: Outcome) -> soap.FaultCode:
+        if outcome.org is None:
+            user = self.state.usernames.get((outcome.username or "").lower())
+            return self.state.orgs[user.org_id].switches.faultcode if user else "prefixed"
+        return self.state.org(outcome.org).switches.faultcode
+
+    # -- REST --------------------------------------------------------------------------------------------------------
+
+    def _understand_rest(self, request: Request, outcome: Outcome, version: float, path: str) -> Operation:
+        name = rest.operation(path, request.method)
+        username = self._session_user(rest.bearer(request))
+        return Operation(name, lambda: self._rest(request, version, path, outcome), username)
+
+    def _rest(self, request: Request, version: float, path: str, outcome: Outcome) -> Response:
+        password = path.startswith("sobjects/User/")
+        single = False
+        try:
+            if not rest.FIRST_VERSION <= version <= rest.LAST_VERSION:
+                raise ApiError("NOT_FOUND", "The requested resource does not exist")
+            caller = identify(
+                self.state,
+                rest.bearer(request),
+                peer=request.peer,
+                base_url=request.base_url,
+                version=version,
+                outcome=outcome,
+                rest=True,
+                for_password=password,
+            )
+            single = password and caller.org.switches.password_errors == "object"
+            return rest.perform(self.state, request, caller, path)
+        except ApiError as error:
+            outcome.result = error.code
+            return rest.error_response(error, single=single)

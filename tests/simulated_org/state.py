@@ -1,0 +1,337 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the simulated orgs hold: plain records, and the registry that finds them.
+
+Every change is made under `State.lock`; rows of history are immutable, so that readers may work on a copied list.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import ids, settings
+from .addresses import IpRange, text
+from .clock import Clock
+from .switches import Switches
+
+ADMIN_PERMISSIONS = frozenset(
+    {
+        "ApiEnabled",
+        "CustomizeApplication",
+        "ManageIpAddresses",
+        "ManagePasswordPolicies",
+        "ManageProfilesPermissionsets",
+        "ManageUsers",
+        "ModifyAllData",
+        "ModifyMetadata",
+        "MonitorLoginHistory",
+        "ResetPasswords",
+        "UseAnyApiAuth",
+        "ViewSetup",
+        "ViewSetupAuditTrail",
+    }
+)
+STANDARD_PERMISSIONS = frozenset({"ApiEnabled", "UseAnyApiAuth"})
+QUERY_CURSORS_KEPT = 50
+
+
+@dataclass
+class Profile:
+    """A profile; its label is what people see, its name what the Metadata API uses."""
+
+    id: str
+    name: str
+    label: str
+    permissions: set[str]
+    custom: bool = False
+    user_license: str = "Salesforce"
+    description: str | None = None
+    login_ip_ranges: tuple[IpRange, ...] = ()
+    # Weekday (0 is Monday) to allowed minutes of the day, in the org's time zone; None: no restriction at all.
+    login_hours: dict[int, tuple[int, int]] | None = None
+
+
+@dataclass
+class User:
+    """A user; user names are global, as at the login host."""
+
+    id: str
+    org_id: str
+    username: str
+    password: str
+    profile_id: str
+    security_token: str | None = None
+    email: str = ""
+    first_name: str = ""
+    last_name: str = "User"
+    permissions: set[str] = field(default_factory=set)
+    active: bool = True
+    frozen: bool = False
+    totp: str | None = None
+    token_was_reset: bool = True
+    password_expired: bool = False
+    password_changed: datetime.datetime = datetime.datetime.min
+    created: datetime.datetime = datetime.datetime.min
+    last_login: datetime.datetime | None = None
+    old_passwords: list[str] = field(default_factory=list)
+    failed_attempts: int = 0
+    # None: not locked; datetime.max: until an administrator unlocks.
+    locked_until: datetime.datetime | None = None
+    recent_logins: deque[datetime.datetime] = field(default_factory=deque)
+    rate_blocked_until: datetime.datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+@dataclass
+class Session:
+    """A session: sliding idle expiry, bound to an org and a user."""
+
+    id: str
+    org_id: str
+    user_id: str
+    peer: str
+    created: datetime.datetime
+    last_used: datetime.datetime
+    # A session of an expired password can only set the password.
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRow:
+    """One row of LoginHistory."""
+
+    id: str
+    user_id: str
+    login_time: datetime.datetime
+    source_ip: str
+    status: str
+    login_type: str = "OtherApi"
+    api_type: str | None = "SOAP Partner"
+    api_version: str | None = "64.0"
+    application: str = "N/A"
+    client_version: str = "N/A"
+    login_url: str = "login.salesforce.com"
+    is_post: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One row of SetupAuditTrail."""
+
+    id: str
+    action: str
+    section: str
+    display: str
+    created_by_id: str
+    created_date: datetime.datetime
+
+
+@dataclass
+class Mail:
+    """A mail that the org would have sent."""
+
+    to: str
+    subject: str
+    body: str
+    sent: datetime.datetime
+
+
+@dataclass
+class Org:
+    """One org."""
+
+    id: str
+    name: str
+    automated_user_id: str
+    sandbox: bool = False
+    instance_url: str | None = None
+    metadata_url: str | None = None
+    locked: bool = False
+    api_enabled: bool = True
+    soap_login_enabled: bool = True
+    switches: Switches = field(default_factory=Switches)
+    trusted_ranges: tuple[IpRange, ...] = ()
+    security_flags: dict[str, str] = field(default_factory=lambda: dict(settings.DEFAULT_FLAGS))
+    password_policies: dict[str, str] = field(default_factory=lambda: dict(settings.DEFAULT_PASSWORD_POLICIES))
+    session_settings: dict[str, str] = field(default_factory=lambda: dict(settings.DEFAULT_SESSION_SETTINGS))
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+    login_history: list[LoginRow] = field(default_factory=list)
+    audit_trail: list[AuditRow] = field(default_factory=list)
+    # Query locators: the rows still to be served, already rendered.
+    cursors: OrderedDict[str, list[dict[str, Any]]] = field(default_factory=OrderedDict)
+
+    def profile(self, name: str) -> Profile | None:
+        """A profile by label, metadata name or id."""
+        matches = (one for one in self.profiles.values() if name in (one.label, one.name, one.id, one.id[:15]))
+        return next(matches, None)
+
+    def user(self, user_id: str) -> User | None:
+        return self.users.get(ids.long_id(user_id)) if len(user_id) in (15, 18) else None
+
+    def permissions(self, user: User) -> set[str]:
+        return self.profiles[user.profile_id].permissions | user.permissions
+
+    @property
+    def session_timeout(self) -> datetime.timedelta:
+        return datetime.timedelta(minutes=settings.TIMEOUT_MINUTES[self.session_settings["sessionTimeout"]])
+
+
+class State:
+    """All orgs, with the indices by which requests find them."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.lock = threading.RLock()
+        self.clock = clock or Clock()
+        self.ids = ids.IdFactory()
+        self.orgs: dict[str, Org] = {}
+        self.usernames: dict[str, User] = {}
+        self.sessions: dict[str, Session] = {}
+        self.mails: list[Mail] = []
+
+    def clear(self) -> None:
+        with self.lock:
+            self.orgs.clear()
+            self.usernames.clear()
+            self.sessions.clear()
+            self.mails.clear()
+
+    def add_org(self, name: str, **fields: Any) -> Org:
+        """A new org with the two standard profiles."""
+        with self.lock:
+            if any(org.name == name for org in self.orgs.values()):
+                raise ValueError(f"there is an org {name!r} already")
+            org = Org(self.ids.new(ids.ORGANIZATION), name, self.ids.new(ids.USER), **fields)
+            self.orgs[org.id] = org
+            self.add_profile(org, "Admin", "System Administrator", ADMIN_PERMISSIONS)
+            self.add_profile(org, "Standard", "Standard User", STANDARD_PERMISSIONS)
+            return org
+
+    def org(self, name: str | None = None) -> Org:
+        """An org by name or id; without either, the first one."""
+        for org in self.orgs.values():
+            if name is None or name in (org.name, org.id, org.id[:15]):
+                return org
+        raise LookupError(f"no org {name or ''}".strip())
+
+    def add_profile(
+        self, org: Org, name: str, label: str | None = None, permissions: frozenset[str] = frozenset(), **fields: Any
+    ) -> Profile:
+        with self.lock:
+            if org.profile(name):
+                raise ValueError(f"there is a profile {name!r} already")
+            profile = Profile(self.ids.new(ids.PROFILE), name, label or name, set(permissions), **fields)
+            org.profiles[profile.id] = profile
+            return profile
+
+    def add_user(self, org: Org, username: str, password: str, *, profile: str = "Admin", **fields: Any) -> User:
+        with self.lock:
+            if username.lower() in self.usernames:
+                raise ValueError(f"there is a user {username!r} already")
+            found = org.profile(profile)
+            if found is None:
+                raise LookupError(f"no profile {profile!r}")
+            now = self.clock.now()
+            fields = {"email": username, "password_changed": now, "created": now, **fields}
+            user = User(self.ids.new(ids.USER), org.id, username, password, found.id, **fields)
+            org.users[user.id] = user
+            self.usernames[username.lower()] = user
+            return user
+
+    def user(self, username: str) -> User:
+        try:
+            return self.usernames[username.lower()]
+        except KeyError:
+            raise LookupError(f"no user {username!r}") from None
+
+    def open_session(self, user: User, peer: str, *, restricted: bool) -> Session:
+        """A new session, or the user's living one where the org shares them."""
+        with self.lock:
+            org, now = self.orgs[user.org_id], self.clock.now()
+            user.last_login = now
+            if org.switches.share_sessions:
+                for session in self.sessions.values():
+                    if session.user_id == user.id and session.restricted == restricted and self.alive(session):
+                        session.last_used = now
+                        return session
+            session = Session(ids.session_id(org.id), org.id, user.id, peer, now, now, restricted)
+            self.sessions[session.id] = session
+            return session
+
+    def alive(self, session: Session) -> bool:
+        return self.clock.now() - session.last_used <= self.orgs[session.org_id].session_timeout
+
+    def record_login(self, user: User, source_ip: str, status: str, **fields: Any) -> LoginRow:
+        with self.lock:
+            row = LoginRow(
+                self.ids.new(ids.LOGIN_HISTORY), user.id, fields.pop("login_time", self.clock.now()), source_ip, status,
+                **fields,
+            )  # fmt: skip
+            self.orgs[user.org_id].login_history.append(row)
+            return row
+
+    def audit(self, org: Org, user_id: str | None, action: str, section: str, display: str) -> None:
+        with self.lock:
+            org.audit_trail.append(
+                AuditRow(
+                    self.ids.new(ids.SETUP_AUDIT_TRAIL),
+                    action,
+                    section,
+                    display,
+                    user_id or org.automated_user_id,
+                    self.clock.now(),
+                )
+            )
+
+    def set_trusted_ranges(self, org: Org, ranges: tuple[IpRange, ...], user_id: str | None = None) -> None:
+        """Replace the org's ranges, with audit rows for what changed.
+
+        Action names and texts of trusted ranges are UNKNOWN: these are INVENTED after those of profile ranges.
+        """
+        with self.lock:
+            added, removed = _difference(org.trusted_ranges, ranges)
+            org.trusted_ranges = ranges
+            style = org.switches.trusted_range_audit
+            if style == "no_addresses" and (added or removed):
+                self.audit(org, user_id, "changedNetworkAccess", "Network Access", "Changed Network Access")
+            if style == "addresses":
+                for bounds in added:
+                    display = f"Added Trusted IP Range {bounds}"
+                    self.audit(org, user_id, "addedTrustedIpRange", "Network Access", display)
+                for bounds in removed:
+                    display = f"Deleted Trusted IP Range {bounds}"
+                    self.audit(org, user_id, "deletedTrustedIpRange", "Network Access", display)
+
+    def set_login_ip_ranges(
+        self, org: Org, profile: Profile, ranges: tuple[IpRange, ...], user_id: str | None = None
+    ) -> None:
+        """Replace a profile's ranges, with the audit rows that are REPORTED for it (`Deleted … to` as seen)."""
+        with self.lock:
+            added, removed = _difference(profile.login_ip_ranges, ranges)
+            profile.login_ip_ranges = ranges
+            for bounds in added:
+                display = f"Added Login Ip Range to {profile.label} {bounds}"
+                self.audit(org, user_id, "loginIpRange", "Manage Users", display)
+            for bounds in removed:
+                display = f"Deleted Login Ip Range to {profile.label} {bounds}"
+                self.audit(org, user_id, "deletedLoginIpRange_withProfile", "Manage Users", display)
+
+
+def _difference(old: tuple[IpRange, ...], new: tuple[IpRange, ...]) -> tuple[list[str], list[str]]:
+    """Bounds only in `new`, and bounds only in `old`, as `from A to B`."""
+    before, after = {one.bounds: one for one in old}, {one.bounds: one for one in new}
+    added = [_words(one) for bounds, one in after.items() if bounds not in before]
+    removed = [_words(one) for bounds, one in before.items() if bounds not in after]
+    return added, removed
+
+
+def _words(one: IpRange) -> str:
+    return f"from {text(one.first)} to {text(one.last)}"

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The switches of an org: for everything that is not settled about Salesforce, both answers can be played.
+
+Each switch says which fact is open (UNKNOWN) or only REPORTED; the first value named is the default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from .addresses import Ipv4Notation, Ipv6Notation, LimitRegime
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Behaviour of one org."""
+
+    # -- login -------------------------------------------------------------------------------------------------------
+    # Whether profile ranges and hours are looked at before the password: REPORTED that they are.
+    range_check: Literal["before_credentials", "after_credentials"] = "before_credentials"
+    # A token appended where none is needed: accepted in practice, UNKNOWN by the documents.
+    token_from_trusted: Literal["accepted", "refused"] = "accepted"
+    # Wire code of the right password without a token: both are seen.
+    missing_token: Literal["LOGIN_MUST_USE_SECURITY_TOKEN", "INVALID_LOGIN"] = "LOGIN_MUST_USE_SECURITY_TOKEN"
+    # Whether a missing token counts towards lockout (documented for identity prompts; for this case UNKNOWN).
+    missing_token_counts: bool = False
+    # A locked-out user: in practice INVALID_LOGIN; the code PASSWORD_LOCKOUT exists.
+    lockout_code: Literal["INVALID_LOGIN", "PASSWORD_LOCKOUT"] = "INVALID_LOGIN"
+    # Logins per user and hour (CONFIRMED 3,600); its wire code is UNKNOWN.
+    login_rate: int = 3600
+    rate_limit_code: Literal["INVALID_LOGIN", "REQUEST_LIMIT_EXCEEDED"] = "INVALID_LOGIN"
+    # The answer to a login at version 65 and above: UNKNOWN.
+    login_v65: Literal["INVALID_OPERATION", "UNSUPPORTED_API_VERSION"] = "INVALID_OPERATION"
+    # Whether an org with SOAP login off looks at the credentials first: UNKNOWN.
+    soap_login_off_check: Literal["first", "last"] = "first"
+    # `faultcode` is seen as `sf:CODE` and bare.
+    faultcode: Literal["prefixed", "bare"] = "prefixed"
+    # LoginHistory capitalisation varies: `Invalid password`, `Invalid Password`.
+    status_case: Literal["sentence", "title"] = "sentence"
+    # Whether SOQL gives LoginType's value (`OtherApi`) or label (`Other Apex API`): UNKNOWN.
+    login_type: Literal["label", "value"] = "label"
+    # Repeated logins of one user may share one session (REPORTED).
+    share_sessions: bool = False
+    # *Use Any API Auth*: required of new orgs since Summer '26, of all with Winter '27.
+    require_use_any_api_auth: bool = False
+
+    # -- sessions ----------------------------------------------------------------------------------------------------
+    invalid_session_text: Literal["short", "long"] = "short"
+    # The code for a request from outside the profile's ranges under enforceIpRangesEveryRequest: UNKNOWN.
+    enforced_range_code: Literal["INVALID_SESSION_ID", "LOGIN_DURING_RESTRICTED_DOMAIN"] = "INVALID_SESSION_ID"
+
+    # -- metadata ----------------------------------------------------------------------------------------------------
+    # Notation and order of ranges on read: UNKNOWN.
+    ipv4_notation: Ipv4Notation = "dotted"
+    ipv6_notation: Ipv6Notation = "compressed"
+    range_order: Literal["stored", "reversed", "shuffled"] = "stored"
+    # Duplicates (UNKNOWN): kept as sent, silently dropped, or refused.
+    duplicate_ranges: Literal["kept", "dropped", "refused"] = "kept"
+    range_limits: LimitRegime = "total"
+    # Longest description of a range: UNKNOWN, 255 is a guess; 0 means none.
+    description_cap: int = 255
+    # Status codes of bad ranges: UNKNOWN. `specific` uses INVALID_INET_ADDRESS and IP_RANGE_LIMIT_EXCEEDED of the enum.
+    range_error_code: Literal["FIELD_INTEGRITY_EXCEPTION", "specific"] = "FIELD_INTEGRITY_EXCEPTION"
+    # An empty `loginIpRanges` element: UNKNOWN.
+    empty_login_ip_ranges: Literal["ignored", "refused", "removes"] = "ignored"
+    # A non-empty list of loginIpRanges: REPORTED to replace; one note could mean that it merges.
+    profile_ranges_write: Literal["replace", "merge"] = "replace"
+    # Missing components: nil records (CONFIRMED) or only a full name (REPORTED).
+    missing_component: Literal["nil", "full_name"] = "nil"
+    # Missing permission is a fault or a status: UNKNOWN.
+    insufficient_access: Literal["fault", "status"] = "fault"
+    # Whether Metadata API writes of trusted ranges need *Manage IP Addresses* too: UNKNOWN. Same for profiles.
+    manage_ip_addresses_checked: bool = False
+    manage_profiles_checked: bool = False
+    # `xsi:type` values may come prefixed.
+    prefixed_types: bool = False
+    # Audit rows of trusted ranges: Action names and texts UNKNOWN; `addresses` is INVENTED after the profile texts.
+    trusted_range_audit: Literal["addresses", "no_addresses", "none"] = "addresses"
+
+    # -- REST, queries and passwords ---------------------------------------------------------------------------------
+    # What reading SetupAuditTrail needs (*View Setup Audit Trail* is REPORTED from Spring '27).
+    audit_trail_permission: Literal["ViewSetup", "ViewSetupAuditTrail", "none"] = "ViewSetup"
+    # SourceIp is marked filterable in one table and not in the other (CONFIRMED inconsistency).
+    source_ip_filterable: bool = True
+    query_batch_size: int = 2000
+    # Whether setPassword by an administrator kills the token, and mails a new one: UNKNOWN.
+    set_password_kills_token: bool = True
+    token_mail: Literal["after_first_reset", "always", "never"] = "after_first_reset"
+    # Documents show single objects as errors of the password resource; real REST errors are arrays.
+    password_errors: Literal["array", "object"] = "array"
+    # *Allow use of setPassword API for self-resets*.
+    self_set_password: bool = True
+
+    def changed(self, values: dict[str, Any]) -> Switches:
+        """A copy with some switches set, names and values checked."""
+        hints = typing.get_type_hints(Switches)
+        for name, value in values.items():
+            if name not in hints:
+                raise ValueError(f"unknown switch {name!r}; there are {', '.join(sorted(hints))}")
+            hint = hints[name]
+            valid = value in get_args(hint) if get_origin(hint) is Literal else type(value) is hint
+            if not valid:
+                raise ValueError(f"switch {name} cannot be {value!r}: {get_args(hint) or hint.__name__}")
+        return dataclasses.replace(self, **values)
