@@ -35,4 +35,18 @@ options:
     type: str
     choices: [present, absent, exact]
     default: present
+  guard:
+    description:
+      - What happens when the login history shows logins that the change would strand, that is deny, or ask for a
+        token that they did not need before. V(fail) changes nothing, V(warn) warns, V(off) does not look.
+      - It looks only when ranges are removed or a profile becomes restricted, in check mode too. Without the permission
+        to see the login history of others, Salesforce shows only that of one's own user.
+      - Unless V(off), a profile is never restricted in a way that would deny the address of this very run.
+    type: str
+    choices: [fail, warn, "off"]
+    default: fail
+  guard_days:
+    description: How many days of login history O(guard) looks at.
+    type: int
+    default: 30
 """

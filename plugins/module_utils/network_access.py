@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from . import audit
@@ -74,9 +74,18 @@ class RangesOutcome:
 
 
 def ensure_ranges(
-    org: AuditedOrg, target: RangeList, desired: Sequence[IpRange], state: str, *, check_mode: bool
+    org: AuditedOrg,
+    target: RangeList,
+    desired: Sequence[IpRange],
+    state: str,
+    *,
+    check_mode: bool,
+    review: Callable[[RangePlan], None] = lambda _change: None,
 ) -> RangesOutcome:
     """Make a list of ranges satisfy what is declared.
+
+    Args:
+        review: looks at the change before anything is sent, in check mode too, and may raise.
 
     Raises:
         OptionError: the org could not be brought to the result; nothing was sent.
@@ -88,6 +97,8 @@ def ensure_ranges(
         target.check(step.after)
     if step.added:
         check_limits(step.after, already=first.ranges)
+    if step:
+        review(step)
     if check_mode or not step:
         return RangesOutcome(step)
     return _apply(org, target, first, step, desired, state)

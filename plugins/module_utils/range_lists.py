@@ -54,6 +54,12 @@ class LoginRanges:
         self.title = f"the login IP ranges of the profile {self._profile}"
         self._full_name = ""
 
+    @property
+    def names(self) -> set[str]:
+        """The label and the metadata name of the profile, as far as they are known."""
+        labels = {label for label, name in METADATA_NAMES.items() if name == self._full_name}
+        return {self._profile, self._full_name, *labels} - {""}
+
     def read(self) -> ReadRanges:
         """Read the list; the profile may be given by its label or its metadata name."""
         names = dict.fromkeys((METADATA_NAMES.get(self._profile, self._profile), self._profile))
@@ -83,4 +89,4 @@ class LoginRanges:
 
     def changes(self, rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
         """The rows of the audit trail about it."""
-        return login_range_changes(rows, {self._profile, self._full_name})
+        return login_range_changes(rows, self.names)

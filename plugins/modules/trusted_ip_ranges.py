@@ -92,6 +92,20 @@ updated:
   elements: dict
   returned: success
   sample: []
+at_risk:
+  description: The logins that the change strands or, when it was refused, would have stranded.
+  type: list
+  elements: dict
+  returned: when O(guard) had looked
+  sample:
+    - username: billing@acme.example
+      profile: Integration
+      application: billing
+      address: 192.0.2.7
+      count: 41
+      last: "2026-11-24T06:00:01.000+0000"
+      result: token_required
+      reason: the profile has no login IP ranges, and no trusted IP range holds the address
 """
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import (  # noqa: E402

@@ -41,14 +41,16 @@ def org_seed(secrets: dict[str, str]) -> dict[str, Any]:
                 "users": [
                     {
                         "username": "admin@acme.example",
-                        "name": "Ada Admin",
+                        "first_name": "Ada",
+                        "last_name": "Admin",
                         "password": secrets["vault_acme_admin_password"],
                         "security_token": secrets["vault_acme_admin_security_token"],
                         "profile": "System Administrator",
                     },
                     {
                         "username": "billing@acme.example",
-                        "name": "Billing Integration",
+                        "first_name": "Billing",
+                        "last_name": "Integration",
                         "password": secrets["vault_acme_billing_password"],
                         "security_token": secrets["vault_acme_billing_security_token"],
                         "profile": "Standard User",

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
 
 from ..connection import Connection
 from ..errors import OrgError, SessionExpired
@@ -35,10 +35,16 @@ class Org:
         version = self._connection.api_version
         return self._with_session(lambda session: call(MetadataApi(self._transport, session, version)))
 
-    def query(self, soql: str) -> list[dict[str, Any]]:
-        """All records that a SOQL query finds."""
+    @overload
+    def query(self, soql: str) -> list[dict[str, Any]]: ...
+
+    @overload
+    def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], T]) -> T: ...
+
+    def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], Any] = list) -> Any:
+        """The records that a SOQL query finds, or what C(into) makes of them while they come in."""
         version = self._connection.api_version
-        return self._with_session(lambda session: query(self._transport, session, version, soql))
+        return self._with_session(lambda session: query(self._transport, session, version, soql, into))
 
     @property
     def user_id(self) -> str | None:

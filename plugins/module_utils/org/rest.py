@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from ..errors import OrgError, SessionExpired
 from .login import Session
@@ -18,9 +19,17 @@ try:
 except ImportError:  # told to the user by require_libraries()
     pass
 
+T = TypeVar("T")
 
-def query(transport: requests.Session, session: Session, version: str, soql: str) -> list[dict[str, Any]]:
-    """All records that a SOQL query finds, over all its pages.
+
+def query(
+    transport: requests.Session,
+    session: Session,
+    version: str,
+    soql: str,
+    into: Callable[[Iterator[dict[str, Any]]], T],
+) -> T:
+    """What is made of the records that a SOQL query finds, page by page.
 
     Raises:
         SessionExpired: the session is no longer valid.
@@ -35,7 +44,7 @@ def query(transport: requests.Session, session: Session, version: str, soql: str
             object_pairs_hook=dict,
         )
         try:
-            return list(client.query_all_iter(soql))
+            return into(client.query_all_iter(soql))
         except SalesforceExpiredSession:
             raise SessionExpired("the session has expired or was ended") from None
         except SalesforceError as exc:
