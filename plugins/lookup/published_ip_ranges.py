@@ -58,12 +58,12 @@ options:
     type: str
   pinned:
     description:
-      - A file that holds a copy of the document as it was last approved, typically kept in version control beside the
-        play, and replaced there by whoever approves a new one. It is only read.
+      - A file, found as that of a term is, with a copy of the document as it was last approved. It is typically kept in
+        version control beside the play, and replaced there by whoever approves a new one. It is only read.
       - If the addresses selected from the document differ from those selected from the copy by more than O(max_change),
         the document is refused.
       - Only with a single term.
-    type: path
+    type: str
   max_change:
     description:
       - The share of the addresses in O(pinned) that may have been lost, and the share that may have been gained, for
@@ -148,7 +148,7 @@ class LookupModule(LookupBase):
             item
             for term in terms
             for item in read(
-                self._file(term, variables),
+                term if term in PUBLISHERS or "://" in term else self._file(term, variables),
                 services=options["service"],
                 regions=options["region"],
                 family=options["family"],
@@ -160,8 +160,6 @@ class LookupModule(LookupBase):
             )
         ]
 
-    def _file(self, term: str, variables: dict[str, Any]) -> str:
-        """The path of a file as Ansible finds it; publishers and URLs as they are."""
-        if term in PUBLISHERS or "://" in term:
-            return term
-        return self.find_file_in_search_path(variables, "files", term, ignore_missing=True) or term
+    def _file(self, path: str, variables: dict[str, Any]) -> str:
+        """The path of a file as Ansible finds it."""
+        return self.find_file_in_search_path(variables, "files", path, ignore_missing=True) or path

@@ -95,7 +95,7 @@ def read(
     current = select(parse(content, label), label, services=services, regions=regions, family=family)
     if pinned is not None:
         label_pinned = f"the pinned copy {label_of(pinned)}"
-        approved = parse(load(pinned), label_pinned)
+        approved = parse(_read_file(pinned), label_pinned)
         before = select(approved, label_pinned, services=services, regions=regions, family=family)
         check_change(before, current, max_change, label)
     return current
@@ -151,14 +151,16 @@ def load(source: str, *, timeout: float = 10, ca_path: str | None = None) -> byt
         FeedError: it cannot be had, or is larger than 32 MiB, or takes longer than a minute.
     """
     source = PUBLISHERS.get(source, source)
-    if "://" in source:
-        return _fetch(source, timeout, ca_path)
+    return _fetch(source, timeout, ca_path) if "://" in source else _read_file(source)
+
+
+def _read_file(path: str) -> bytes:
     try:
-        with Path(source).expanduser().open("rb") as file:
+        with Path(path).expanduser().open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as exc:
-        raise FeedError(f"{source}: cannot be read: {exc.strerror}") from exc
-    _check_size(source, content)
+        raise FeedError(f"{path}: cannot be read: {exc.strerror}") from exc
+    _check_size(path, content)
     return content
 
 
