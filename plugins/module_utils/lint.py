@@ -53,7 +53,7 @@ class Finding:
 def lint(
     ranges: Iterable[IpRange],
     *,
-    widest: Mapping[int, int] = WIDEST,
+    widest: Mapping[int, int] | None = None,
     published: Iterable[IpRange] = (),
     logins: Iterable[tuple[str, datetime.datetime]] = (),
     unused_days: int = 90,
@@ -63,7 +63,7 @@ def lint(
 
     Args:
         ranges: the entries, duplicates included.
-        widest: by family, how many addresses an entry may hold without a finding.
+        widest: by family, how many addresses an entry may hold without a finding; by default C(WIDEST).
         published: prefixes as providers publish them, not collapsed; their descriptions name the provider.
         logins: observed pairs of address and time (with a time zone). Texts that are no address are skipped.
         unused_days: an entry that no login used for so many days is a finding, given logins that go back so far;
@@ -74,7 +74,7 @@ def lint(
     since, seen = _recent(logins, unused_days, now or datetime.datetime.now(datetime.UTC))
     return (
         *_overlaps(entries),
-        *_wide(entries, widest),
+        *_wide(entries, widest or WIDEST),
         *_special(entries),
         *_clouds(entries, sorted(published)),
         *_unused(entries, since, seen),
