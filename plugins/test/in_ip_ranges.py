@@ -14,7 +14,7 @@ author:
 description:
   - Tells whether any of the ranges holds the address. The bounds of a range belong to it.
   - An IPv4-mapped IPv6 address counts as IPv4, as it does for Salesforce.
-  - It tells nothing about who may log in; for that see M(gatehouse.salesforce.network_access_info).
+  - It tells nothing about who may log in, which depends on more than one list of ranges.
 options:
   _input:
     description: An IPv4 or IPv6 address.
