@@ -40,6 +40,11 @@ class Clock:
             if self._started is not None:
                 self._started = time.monotonic()
 
+    def reset(self) -> None:
+        """Back to the wall clock, running."""
+        with self._lock:
+            self._base, self._started = datetime.datetime.now(UTC), time.monotonic()
+
     def freeze(self, frozen: bool = True) -> None:
         with self._lock:
             self._base = self._now()

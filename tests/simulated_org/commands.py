@@ -210,8 +210,9 @@ class Commands:
         self._journal.clear()
 
     def reset(self, seed_data: dict[str, Any] | None = None) -> None:
-        """Forget everything, and start from another seed (the default one if none is given)."""
+        """Forget everything, clock included, and start from another seed (the default one if none is given)."""
         self._state.clear()
+        self._state.clock.reset()
         self._faults.clear()
         self._journal.clear()
         seed.plant(self._state, seed_data or seed.DEFAULT_SEED)

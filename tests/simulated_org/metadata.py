@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from . import security_settings, soap
 from .errors import ApiError, ClientFault
 from .profiles import plan_profile, render_profile
-from .save import Failure, Plan
+from .save import Element, Failure, Plan
 from .sessions import Caller
 from .state import State
 
@@ -106,7 +106,7 @@ def _missing_permission(caller: Caller, kinds: set[str]) -> str:
     return ""
 
 
-def _plan(state: State, caller: Caller, component: security_settings.Element) -> Plan | Failure:
+def _plan(state: State, caller: Caller, component: Element) -> Plan | Failure:
     try:
         if soap.type_of(component) == "Profile":
             return plan_profile(state, caller, component)

@@ -59,10 +59,10 @@ class SimulatedOrg:
         self.journal = Journal()
         self.commands = Commands(self.state, self.faults, self.journal)
         seed.plant(self.state, seed_data or seed.DEFAULT_SEED)
-        service = Service(self.state, self.faults, self.journal, self.commands.run_hook)
+        self.service = Service(self.state, self.faults, self.journal, self.commands.run_hook)
         control = ControlService(self.commands)
         self.listeners = [
-            Listener(address, port, service.handle, threads=threads, certificates=self.certificates)
+            Listener(address, port, self.service.handle, threads=threads, certificates=self.certificates)
             for address in addresses
         ]
         self._control_listener = Listener("127.0.0.1", 0, control.handle, threads=2)
@@ -97,7 +97,7 @@ class SimulatedOrg:
 
     @property
     def control_url(self) -> str:
-        return self._control_listener.url
+        return self._control_listener.url.replace("localhost", "127.0.0.1")
 
     @property
     def control_token(self) -> str:

@@ -39,8 +39,9 @@ class Failure(Exception):
 def check_elements(element: Element, allowed: frozenset[str] | set[str], type_name: str) -> None:
     """Refuse elements that the type does not have. The wording is INVENTED; order is not enforced."""
     for child in element:
-        if soap.local_name(child) not in allowed or soap.namespace(child) != soap.METADATA:
-            raise ClientFault(f"Element {child.tag} invalid at this location in type {type_name}")
+        name = soap.local_name(child)
+        if name not in allowed or soap.namespace(child) != soap.METADATA:
+            raise ClientFault(f"Element {{{soap.namespace(child)}}}{name} invalid at this location in type {type_name}")
 
 
 def read_range(org: Org, element: Element, start: str, end: str, *, described: bool) -> IpRange:

@@ -60,7 +60,7 @@ class Listener(HTTPServer):
         self.ssl_adapter = TlsAdapter(certificates) if certificates else None
         self.shutdown_timeout = 1
         # Idle connections are looked at this often; stopping waits for it.
-        self.expiration_interval = 0.1
+        self.expiration_interval = 0.05
         self.request_queue_size = 128
         self.keep_alive_conn_limit = 1000
         self.timeout = 30
@@ -77,7 +77,8 @@ class Listener(HTTPServer):
 
     def end(self) -> None:
         self.stop()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     @property
     def port(self) -> int:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-BOOLEAN = ("false", "true")
+BOOLEAN: tuple[str, ...] = ("false", "true")
 TEXT: tuple[str, ...] = ()
 
 COMPLEXITY = (

@@ -28,7 +28,6 @@ FAULT_NAMESPACE = {
 }
 
 FaultCode = Literal["prefixed", "bare"]
-_PARSER_OPTIONS = {"resolve_entities": False, "no_network": True, "remove_comments": True, "remove_pis": True}
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,14 @@ class Call:
         return None if element is None else child_text(element, name)
 
 
+def _parser() -> etree.XMLParser[etree._Element]:
+    return etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+
+
 def parse(body: bytes) -> Call:
     """Read an envelope; a document type is refused, whatever it declares."""
     try:
-        root = etree.fromstring(body, etree.XMLParser(**_PARSER_OPTIONS))  # type: ignore[arg-type]
+        root = etree.fromstring(body, _parser())
     except etree.XMLSyntaxError as exc:
         raise ClientFault(f"not well-formed: {exc.msg}") from None
     if root.getroottree().docinfo.doctype:
