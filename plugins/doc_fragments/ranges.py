@@ -12,21 +12,17 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   ranges:
-    description: The ranges, in any order and notation. Two entries with the same addresses are one range.
+    description:
+      - The ranges, in any order and notation. Two entries with the same addresses are one range.
+      - An entry is a range, or a dictionary with the keys C(range) and C(description).
+      - A range is a CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as
+        IPv4.
+      - A description has at most 255 characters. Where none is given, any description in the org is kept.
+      - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
+        Whether it counts the list or each entry is not documented without doubt; this module counts the list.
     type: list
-    elements: dict
+    elements: raw
     required: true
-    suboptions:
-      range:
-        description:
-          - A CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as IPv4.
-          - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
-            Whether it counts the list or each entry is not documented without doubt; this module counts the list.
-        type: str
-        required: true
-      description:
-        description: What the range is for, at most 255 characters. Left out, any description in the org is kept.
-        type: str
   state:
     description:
       - V(present) adds the ranges that are missing and corrects descriptions.

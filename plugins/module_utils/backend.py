@@ -32,22 +32,28 @@ class Run:
     Attributes:
         check_mode: nothing may be changed.
         folder: where sessions of inline credentials are kept; removed with the run.
+        secrets: what the task has learned and must not tell.
     """
 
     check_mode: bool
     folder: Path
+    secrets: list[str] = dataclasses.field(default_factory=list, repr=False)
 
+
+# What an org, or whoever answers in its place, can put words into.
+TEXTS = ("msg", "warnings", "verification")
 
 Backend = Callable[[Mapping[str, Any], Run], dict[str, Any]]
 
 
 def run_backend(backend: Backend, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    """The result of a task, whether it went well or not, without a secret in it."""
+    """The result of a task, whether it went well or not. Texts in which an org had a say are masked."""
     try:
         result = backend(options, run)
     except GatehouseError as exc:
         result = {"failed": True, "msg": str(exc), **getattr(exc, "result", {})}
-    return dict(mask(result, secrets_of(options)))
+    secrets = [*secrets_of(options), *run.secrets]
+    return {**result, **{name: mask(result[name], secrets) for name in TEXTS if name in result}}
 
 
 def open_org(options: Mapping[str, Any], run: Run) -> Org:
@@ -60,6 +66,7 @@ def open_org(options: Mapping[str, Any], run: Run) -> Org:
         return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER))
     store = open_store(options["store"], options.get("store_key_file"))
     connection = store.read(options["credential"]).connection
+    run.secrets.extend(connection.secrets.values())
     return Org(of_this_run(connection, options), SessionCache(store.folder / ".sessions", store.fernet))
 
 

@@ -51,12 +51,7 @@ STORE: Spec = {
 LOGIN: Spec = _login_options()
 CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}
 RANGES: Spec = {
-    "ranges": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {"range": {"type": "str", "required": True}, "description": {"type": "str"}},
-    },
+    "ranges": {"type": "list", "elements": "raw", "required": True},
     "state": {"type": "str", "choices": list(STATES), "default": "present"},
 }
 
