@@ -167,6 +167,9 @@ class TestShapes:
         select(prefixes, "feed", family=4)
         assert time.perf_counter() - start < 10
 
+    def test_a_byte_order_mark_is_no_part_of_a_document(self) -> None:
+        assert parse(b"\xef\xbb\xbf20.0.0.0/24", "ips-v4") == [Prefix("20.0.0.0/24")]
+
     def test_cloudflares_plain_lists(self) -> None:
         assert parse(b"173.245.48.0/20\n103.21.244.0/22\n", "ips-v4") == [
             Prefix("173.245.48.0/20"),
