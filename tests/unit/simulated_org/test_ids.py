@@ -10,7 +10,9 @@ import pytest
 from tests.simulated_org import ids
 
 
-@pytest.mark.parametrize("long", ["00DA0000000YpZ4MAK", "00DU0000000AlbhMAC", "005U0000000FGpcIAG", "006A000000LZhwNIAT"])
+@pytest.mark.parametrize(
+    "long", ["00DA0000000YpZ4MAK", "00DU0000000AlbhMAC", "005U0000000FGpcIAG", "006A000000LZhwNIAT"]
+)
 def test_the_checksum_agrees_with_real_ids(long: str) -> None:
     assert ids.long_id(long[:15]) == long
 

@@ -155,9 +155,7 @@ class Wire:
     ) -> RestAnswer:
         if not path.startswith("/"):
             path = f"/services/data/v64.0/{path}"
-        return RestAnswer(
-            self.send(method, path, body, query=query, peer=peer, authorization=f"Bearer {session}")
-        )
+        return RestAnswer(self.send(method, path, body, query=query, peer=peer, authorization=f"Bearer {session}"))
 
     def query(self, session: str, soql: str, **options: Any) -> RestAnswer:
         return self.rest(session, "query", query=f"q={quote(soql)}", **options)
