@@ -95,7 +95,7 @@ def _soap_login(connection: Connection) -> Session:
             )
         except SalesforceAuthenticationFailed as exc:
             raise _refusal(connection, str(exc.code), answers) from None
-        except OrgError:
+        except (OrgError, requests.exceptions.RequestException):
             raise
         except Exception:  # simple-salesforce parses before it checks: a page that is no SOAP ends here
             raise _not_salesforce(answers) from None

@@ -82,7 +82,8 @@ class MetadataApi:
         return [
             ReadRanges(name, tuple(sorted(_parse_range(item, start, end) for item in record.iterfind(path))), date)
             for record in answer.iterfind(f"{_M}result/{_M}records")
-            if (name := record.findtext(f"{_M}fullName") or "")
+            # What does not exist comes as an empty record, or as its name alone.
+            if len(record) > 1 and (name := record.findtext(f"{_M}fullName") or "")
         ]
 
     def _update(self, kind: str, content: str) -> None:

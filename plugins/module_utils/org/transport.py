@@ -24,6 +24,7 @@ from ..errors import OptionError, OrgError
 try:
     import requests
     from requests.adapters import HTTPAdapter
+    from urllib3.exceptions import HTTPError
 except ImportError:  # told to the user by require_libraries()
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
@@ -114,6 +115,8 @@ def wire_errors(url: str) -> Iterator[None]:
         raise OrgError(
             f"TLS with {host} failed: {told}. If it uses its own authority, name it in ca_path", cause="tls_untrusted"
         ) from None
+    except HTTPError:  # while the body came in
+        raise OrgError(f"{host} did not finish its answer") from None
     except requests.exceptions.Timeout:
         raise OrgError(f"{host} did not answer in time") from None
     except (requests.exceptions.RequestException, OSError) as exc:

@@ -1,0 +1,341 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module trusted_ip_ranges, as a playbook meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Playbooks
+from tests.processes import COLLECTIONS, ROOT
+from tests.simulated_org import SimulatedOrg
+
+OFFICE = {"range": "198.51.100.0/24", "description": "Office"}
+FARM = {"range": "203.0.113.7", "description": "Build farm"}
+VPN = {"range": "2001:db8:10::-2001:db8:10::ff", "description": "VPN"}
+CLICKED = "192.0.2.0/24"
+
+
+def declare(*ranges: Any, **options: Any) -> dict[str, Any]:
+    return {"name": "declare", "gatehouse.salesforce.trusted_ip_ranges": {"ranges": list(ranges), **options}}
+
+
+def held(sim: SimulatedOrg) -> list[str]:
+    return [f"{item['start']}-{item['end']}" for item in sim.control.org()["trusted_ranges"]]
+
+
+@pytest.fixture(autouse=True)
+def clicked(sim: SimulatedOrg) -> None:
+    sim.control.set_org(trusted_ranges=[{"start": "192.0.2.0", "end": "192.0.2.255", "description": "Clicked"}])
+
+
+GRID = [
+    ("present", [OFFICE, VPN], ["198.51.100.0/24", "2001:db8:10::/120"], []),
+    ("exact", [OFFICE], ["198.51.100.0/24"], [CLICKED]),
+    ("exact", [], [], [CLICKED]),
+    ("absent", [{"range": CLICKED}], [], [CLICKED]),
+]
+
+
+@pytest.mark.parametrize(("state", "ranges", "added", "removed"), GRID)
+def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
+    sim: SimulatedOrg, playbook: Playbooks, state: str, ranges: list[Any], added: list[str], removed: list[str]
+) -> None:
+    before = held(sim)
+    predicted = playbook([declare(*ranges, state=state)], "--check", "--diff").last
+    assert held(sim) == before
+    assert sim.control.counts().get("updateMetadata", 0) == 0
+
+    sim.control.clear_requests()
+    done = playbook([declare(*ranges, state=state)], "--diff").last
+    assert done["changed"] is True
+    assert [item["range"] for item in done["added"]] == added
+    assert [item["range"] for item in done["removed"]] == removed
+    for key in ("changed", "ranges", "added", "removed", "updated", "diff"):
+        assert predicted[key] == done[key], key
+    assert held(sim) == [f"{item['start']}-{item['end']}" for item in done["ranges"]]
+
+    sim.control.clear_requests()
+    again = playbook([declare(*ranges, state=state)], "--diff").last
+    assert again["changed"] is False
+    assert again["ranges"] == done["ranges"]
+    assert "updateMetadata" not in sim.control.counts()
+
+
+def test_the_diff_is_readable_and_comes_from_the_plan(playbook: Playbooks) -> None:
+    diff = playbook([declare(OFFICE)], "--diff").last["diff"]
+    assert diff["before"] == "192.0.2.0/24  Clicked\n"
+    assert diff["after"] == "192.0.2.0/24  Clicked\n198.51.100.0/24  Office\n"
+
+
+def test_an_unchanged_run_is_one_login_and_one_read(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    playbook([declare({"range": CLICKED})])
+    assert sim.control.counts() == {"login": 1, "readMetadata": 1}
+
+
+def test_a_changed_run_is_read_write_read_and_the_audit_query(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    playbook([declare(OFFICE)])
+    order = [entry["operation"] for entry in sim.control.requests()]
+    assert order == ["login", "readMetadata", "updateMetadata", "readMetadata", "query"]
+
+
+def test_many_tasks_and_hosts_of_a_run_share_one_login(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    hosts = {"all": {"hosts": {f"org{number}": {} for number in range(6)}}}
+    (playbook.folder / "hosts.json").write_text(json.dumps(hosts))
+    play = {"hosts": "all", "gather_facts": False, "tasks": [declare({"range": CLICKED})] * 3}
+    playbook.run([play], "-i", "hosts.json", "--forks", "6")
+    assert sim.control.counts() == {"login": 1, "readMetadata": 18}
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_other_strategies_share_the_login_too(sim: SimulatedOrg, playbook: Playbooks, strategy: str) -> None:
+    (playbook.folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"a": {}, "b": {}}}}))
+    play = {"hosts": "all", "strategy": strategy, "gather_facts": False, "tasks": [declare({"range": CLICKED})] * 2}
+    playbook.run([play], "-i", "hosts.json")
+    assert sim.control.counts()["login"] == 1
+
+
+def test_nothing_of_a_session_remains_after_the_run(playbook: Playbooks) -> None:
+    playbook([declare({"range": CLICKED})])
+    assert not [path for path in playbook.folder.rglob("*.session")]
+
+
+def test_only_the_ranges_are_sent_and_other_security_settings_stay(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    before = sim.control.org()
+    playbook([declare(OFFICE, state="exact")])
+    after = sim.control.org()
+    for group in ("password_policies", "session_settings", "security_flags"):
+        assert after[group] == before[group]
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"ipv6_notation": "expanded"},
+        {"ipv6_notation": "upper"},
+        {"ipv4_notation": "mapped"},
+        {"range_order": "reversed"},
+        {"range_order": "shuffled"},
+        {"prefixed_types": True},
+    ],
+)
+def test_a_second_run_is_unchanged_whatever_notation_or_order_the_org_answers_in(
+    sim: SimulatedOrg, playbook: Playbooks, switches: dict[str, Any]
+) -> None:
+    sim.control.set_switches(**switches)
+    first, second = playbook([declare(OFFICE, VPN, FARM, state="exact"), declare(VPN, FARM, OFFICE, state="exact")])
+    assert first["result"]["changed"] is True
+    assert second["result"]["changed"] is False
+
+
+def test_a_description_is_corrected_when_given_and_kept_when_not(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    renamed = playbook([declare({"range": CLICKED, "description": 'Office <old> & "new"'})]).last
+    assert [item["description"] for item in renamed["updated"]] == ['Office <old> & "new"']
+    assert sim.control.org()["trusted_ranges"][0]["description"] == 'Office <old> & "new"'
+    assert playbook([declare({"range": CLICKED})]).last["changed"] is False
+
+
+def test_a_plain_string_is_a_range(playbook: Playbooks) -> None:
+    assert [item["range"] for item in playbook([declare("198.51.100.0/24")]).last["added"]] == ["198.51.100.0/24"]
+
+
+class TestRaces:
+    """Another administrator is at work at the same moment."""
+
+    @pytest.fixture(autouse=True)
+    def other(self, sim: SimulatedOrg) -> None:
+        sim.control.add_user("eve@simulated.example", "Eve-Password-1")
+
+    def eve_adds(self, sim: SimulatedOrg, address: str, **when: Any) -> None:
+        command = {"command": "add_trusted_range", "range": address, "by": "eve@simulated.example"}
+        sim.control.hook("updateMetadata", [command], **when)
+
+    def test_a_range_that_the_write_replaced_unseen_is_restored_and_told(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        self.eve_adds(sim, "203.0.113.99")
+        result = playbook([declare(OFFICE)]).last
+        assert "203.0.113.99-203.0.113.99" in held(sim)
+        assert "203.0.113.99" in result["warnings"][0] and "eve@simulated.example at" in result["warnings"][0]
+
+    def test_where_the_trail_tells_no_addresses_the_warning_says_who_and_when(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        sim.control.set_switches(trusted_range_audit="no_addresses")
+        self.eve_adds(sim, "203.0.113.99")
+        result = playbook([declare(OFFICE)]).last
+        assert any("eve@simulated.example at 20" in text for text in result["warnings"])
+
+    def test_where_the_trail_may_not_be_read_a_warning_says_so(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_switches(audit_trail_permission="ViewSetupAuditTrail")
+        sim.control.set_profile("Admin", permissions=["ApiEnabled", "ModifyAllData", "ModifyMetadata"])
+        result = playbook([declare(OFFICE)]).last
+        assert "Setup Audit Trail cannot be read" in result["warnings"][0]
+
+    def test_what_is_added_after_the_write_is_kept(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        self.eve_adds(sim, "203.0.113.99", when="after")
+        playbook([declare(OFFICE)])
+        assert "203.0.113.99-203.0.113.99" in held(sim)
+        assert sim.control.counts()["updateMetadata"] == 1
+
+
+class TestTrouble:
+    """What goes wrong between here and the org."""
+
+    def test_an_expired_session_is_opened_again_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.hook("readMetadata", [{"command": "end_sessions"}])
+        playbook([declare({"range": CLICKED})])
+        assert sim.control.counts()["login"] == 2
+
+    def test_a_refused_login_fails_after_one_try(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        result = playbook([declare(OFFICE)], ok=False, gatehouse_salesforce_security_token="Wrong").last
+        assert sim.control.counts() == {"login": 1}
+        assert "INVALID_LOGIN" in result["msg"]
+
+    @pytest.mark.parametrize(
+        ("fault", "problem"),
+        [
+            ({"kind": "html"}, "did not answer as Salesforce does"),
+            ({"kind": "status", "status": 503, "body": "busy"}, "HTTP 503"),
+            ({"kind": "reset"}, "cannot be reached"),
+            ({"kind": "truncate"}, "did not finish its answer"),
+            ({"kind": "redirect", "url": "https://evil.example/"}, "redirect"),
+            ({"kind": "huge"}, "more than 32 MiB"),
+        ],
+    )
+    @pytest.mark.parametrize("operation", ["login", "readMetadata", "query"])
+    def test_an_answer_that_is_not_salesforces_is_a_clear_error_without_its_content(
+        self, sim: SimulatedOrg, playbook: Playbooks, fault: dict[str, Any], problem: str, operation: str
+    ) -> None:
+        sim.control.inject(operation=operation, times=None, **fault)
+        if operation == "query":
+            # The audit query comes after the change, which is done and must be reported as done.
+            result = playbook([declare(OFFICE)]).last
+            assert result["changed"] is True
+            assert any("Setup Audit Trail cannot be read" in text for text in result["warnings"])
+        else:
+            result = playbook([declare(OFFICE)], ok=False).last
+            assert problem in result["msg"]
+            assert "We are down" not in result["msg"]
+            assert sim.control.counts()[operation] == 1
+
+    def test_a_server_url_that_leads_elsewhere_is_refused_before_the_session_is_sent(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        sim.control.inject("server_url", operation="login", url="https://evil.example")
+        result = playbook([declare(OFFICE)], ok=False).last
+        assert "evil.example" in result["msg"] and "allowed_hosts" in result["msg"]
+        assert sim.control.counts() == {"login": 1}
+
+    def test_an_unknown_authority_is_told_apart_and_ca_path_beats_the_environment(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        result = playbook([declare(OFFICE)], ok=False, gatehouse_salesforce_ca_path=None).last
+        assert "TLS with localhost failed" in result["msg"] and "ca_path" in result["msg"]
+        assert sim.control.counts() == {}
+        playbook(
+            [declare(OFFICE)], env={"REQUESTS_CA_BUNDLE": "/nonexistent.pem", "CURL_CA_BUNDLE": "/nonexistent.pem"}
+        )
+
+    def test_a_write_that_the_org_refuses_is_told_with_its_code(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_switches(description_cap=3)
+        result = playbook([declare(OFFICE)], ok=False).last
+        assert "the org refused to change SecuritySettings" in result["msg"]
+
+    def test_a_netrc_file_does_not_replace_the_session(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        (playbook.folder / ".netrc").write_text("machine localhost login someone password else\n")
+        playbook([declare(OFFICE)], env={"HOME": str(playbook.folder), "NETRC": str(playbook.folder / ".netrc")})
+
+
+@pytest.mark.parametrize(
+    ("ranges", "extra", "problem"),
+    [
+        (["198.51.100.0/33"], {}, "ranges[0]: '198.51.100.0/33'"),
+        (["192.0.2.1", "198.51.100.9-198.51.100.3"], {}, "ranges[1]"),
+        (["192.0.2.1-2001:db8::1"], {}, "families"),
+        (["::-::1:0:0:0"], {}, "IPv4-mapped"),
+        (["20.0.0.0/7"], {}, "ranges: 20.0.0.0/7 takes the list over Salesforce's limit"),
+        ([{"range": "192.0.2.1", "desc": "x"}], {}, "unknown keys: desc"),
+        ([OFFICE], {"gatehouse_salesforce_username": ""}, "username"),
+        ([OFFICE], {"gatehouse_salesforce_login_url": "http://localhost:1"}, "login_url"),
+        ([OFFICE], {"gatehouse_salesforce_allowed_hosts": []}, "allowed_hosts"),
+        ([OFFICE], {"gatehouse_salesforce_login_url": "https://evil.example"}, "evil.example"),
+        ([OFFICE], {"gatehouse_salesforce_ca_path": "/nonexistent/ca.pem"}, "ca_path"),
+        ([OFFICE], {"gatehouse_salesforce_credential": "nobody"}, "nobody"),
+        ([OFFICE], {"gatehouse_salesforce_credential": "../etc/passwd"}, "name"),
+        (
+            [OFFICE],
+            {"gatehouse_salesforce_credential": "x", "gatehouse_salesforce_store_key_file": "/nonexistent"},
+            "store_key_file",
+        ),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_sent(
+    sim: SimulatedOrg, playbook: Playbooks, ranges: list[Any], extra: dict[str, Any], problem: str
+) -> None:
+    result = playbook([declare(*ranges)], ok=False, **extra).last
+    assert problem in result["msg"]
+    assert sim.control.counts() == {}
+
+
+def test_module_defaults_of_the_action_group_reach_the_task(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    admin = sim.admin
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {
+            "group/gatehouse.salesforce.org": {
+                "username": admin.username,
+                "password": admin.password,
+                "security_token": admin.security_token,
+            }
+        },
+        "tasks": [declare({"range": CLICKED})],
+    }
+    usual = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+    assert playbook.run([play], **usual).last["changed"] is False
+
+
+def test_options_come_from_the_environment_last(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    admin = sim.admin
+    usual = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+    env = {
+        "SALESFORCE_USERNAME": admin.username,
+        "SALESFORCE_PASSWORD": admin.password,
+        "SALESFORCE_SECURITY_TOKEN": admin.security_token,
+    }
+    playbook([declare({"range": CLICKED})], env=env, **usual)
+
+
+def test_it_runs_as_a_module_too_where_no_action_plugin_applies(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    """The module file's main() is what other tools that know only modules would start."""
+    admin = sim.admin
+    arguments = {
+        "ranges": [OFFICE],
+        "login_url": sim.url,
+        "ca_path": sim.ca_path,
+        "allowed_hosts": ["localhost"],
+        "username": admin.username,
+        "password": admin.password,
+        "security_token": admin.security_token,
+        "_ansible_check_mode": True,
+        "_ansible_remote_tmp": str(playbook.folder),
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "plugins" / "modules" / "trusted_ip_ranges.py")],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        env={"PYTHONPATH": str(COLLECTIONS), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    result = json.loads(done.stdout)
+    assert result["changed"] is True
+    assert [item["range"] for item in result["added"]] == ["198.51.100.0/24"]
+    assert admin.password not in done.stdout and admin.security_token not in done.stdout
