@@ -180,10 +180,10 @@ class Commands:
         return self._state.clock.advance(seconds).isoformat()
 
     def set_clock(self, now: str | None = None, frozen: bool | None = None) -> str:
-        if now is not None:
-            self._state.clock.set(clock.parse(now))
         if frozen is not None:
             self._state.clock.freeze(frozen)
+        if now is not None:
+            self._state.clock.set(clock.parse(now))
         return self.now()
 
     def inject(self, kind: Any, **fields: Any) -> None:

@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +64,7 @@ class Listener(HTTPServer):
         self.keep_alive_conn_limit = 1000
         self.timeout = 30
         self.max_request_body_size = 64 * 1024 * 1024
+        self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"listener-{address}", daemon=True)
 
     def begin(self) -> None:
@@ -76,6 +76,7 @@ class Listener(HTTPServer):
             self.serve()
 
     def end(self) -> None:
+        self.stopping.set()
         self.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
@@ -101,7 +102,8 @@ class ServiceGateway(Gateway):
     def respond(self) -> None:
         response = self.req.server.handle(self._request())
         if response.delay:
-            time.sleep(response.delay)
+            # Stopping the server ends the wait.
+            self.req.server.stopping.wait(response.delay)
         if response.reset:
             self._reset()
             return
@@ -140,10 +142,12 @@ class ServiceGateway(Gateway):
             req.write(body)
 
     def _reset(self) -> None:
-        """Close with RST. The descriptor is taken from cheroot, whose own close would end the connection in order."""
+        """Close with RST. Another socket takes over the descriptor, so that cheroot has something to close in order."""
         req = self.req
         linger_not_at_all = struct.pack("ii", 1, 0)
         req.conn.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
-        os.close(req.conn.socket.detach())
+        stand_in, other = socket.socketpair()
+        with stand_in, other:
+            os.dup2(stand_in.fileno(), req.conn.socket.fileno())
         req.close_connection = True
         req.sent_headers = True

@@ -169,3 +169,10 @@ class Wire:
 
     def statuses(self) -> list[str]:
         return [row["status"] for row in self.commands.login_history()]
+
+
+LOGIN_BODY = (
+    '<?xml version="1.0" encoding="utf-8"?><se:Envelope xmlns:se="http://schemas.xmlsoap.org/soap/envelope/"><se:Body>'
+    '<login xmlns="urn:partner.soap.sforce.com"><username>{username}</username><password>{secret}</password></login>'
+    "</se:Body></se:Envelope>"
+)
