@@ -62,7 +62,10 @@ class OrgAdapter(HTTPAdapter):
             verify=self._connection.ca_path or True,
             proxies=proxies,
         )
-        body = _read(response, parts.hostname or "", deadline=time.monotonic() + PATIENCE * timeout)
+        try:
+            body = _read(response, parts.hostname or "", deadline=time.monotonic() + PATIENCE * timeout)
+        except HTTPError:
+            raise OrgError(f"{parts.hostname} did not finish its answer") from None
         _refuse_harmful(response, body, parts.hostname or "")
         response.raw = io.BytesIO(body)
         return response
@@ -115,8 +118,6 @@ def wire_errors(url: str) -> Iterator[None]:
         raise OrgError(
             f"TLS with {host} failed: {told}. If it uses its own authority, name it in ca_path", cause="tls_untrusted"
         ) from None
-    except HTTPError:  # while the body came in
-        raise OrgError(f"{host} did not finish its answer") from None
     except requests.exceptions.Timeout:
         raise OrgError(f"{host} did not answer in time") from None
     except (requests.exceptions.RequestException, OSError) as exc:
