@@ -23,7 +23,7 @@ def outline(element: etree._Element, *, without: frozenset[str] | set[str] = fro
     def walk(one: etree._Element, depth: int) -> None:
         if etree.QName(one).localname in without:
             return
-        lines.append(f"{depth} {one.prefix} {one.tag}")
+        lines.append(f"{depth} {one.prefix} {etree.QName(one).text}")
         for child in one:
             walk(child, depth + 1)
 
@@ -32,7 +32,7 @@ def outline(element: etree._Element, *, without: frozenset[str] | set[str] = fro
 
 
 def attributes(element: etree._Element) -> list[tuple[str, dict[str, str]]]:
-    return [(str(one.tag), dict(one.attrib.items())) for one in element.iter() if one.attrib]  # type: ignore[arg-type]
+    return [(str(one.tag), dict(one.attrib.items())) for one in element.iter() if one.attrib]
 
 
 def read(path: Path) -> etree._Element:

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated org convinces a client that we did not write: simple-salesforce, with zeep and the real WSDL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import zeep.exceptions
+from requests.adapters import HTTPAdapter
+from simple_salesforce.api import Salesforce
+from simple_salesforce.exceptions import (
+    SalesforceAuthenticationFailed,
+    SalesforceExpiredSession,
+    SalesforceMalformedRequest,
+    SalesforceRefusedRequest,
+)
+from simple_salesforce.login import SalesforceLogin
+
+from tests.simulated_org import SimulatedOrg
+from tests.simulated_org.fixtures import simulated_org, simulated_org_server
+
+__all__ = ["simulated_org", "simulated_org_server"]
+
+VERSION = "64.0"
+
+
+class FromAddress(HTTPAdapter):
+    """Connects from a chosen local address."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, source_address=(self._address, 0), **kwargs)
+
+
+def login(sim: SimulatedOrg, *, source: str | None = None, **options: Any) -> tuple[str, str]:
+    """simple-salesforce's own login; `scratch_url` is its option for other hosts."""
+    account = sim.admin
+    arguments = {"username": account.username, "password": account.password, "sf_version": VERSION, **options}
+    with requests.Session() as session:
+        if source:
+            session.mount("https://", FromAddress(source))
+        return SalesforceLogin(scratch_url=sim.url, session=session, **arguments)
+
+
+@pytest.fixture
+def client(simulated_org: SimulatedOrg) -> Iterator[Salesforce]:
+    """A client with a session."""
+    session_id, instance = login(simulated_org, security_token=simulated_org.admin.security_token)
+    with requests.Session() as session:
+        yield Salesforce(session_id=session_id, instance=instance, version=VERSION, session=session)
+
+
+class TestLogin:
+    def test_with_a_token(self, simulated_org: SimulatedOrg) -> None:
+        session_id, instance = login(simulated_org, security_token=simulated_org.admin.security_token)
+        assert "!AQ" in session_id
+        assert f"https://{instance}" == simulated_org.url
+
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            ({"security_token": "wrong"}, "INVALID_LOGIN"),
+            ({"security_token": ""}, "LOGIN_MUST_USE_SECURITY_TOKEN"),
+            ({}, "LOGIN_MUST_USE_SECURITY_TOKEN"),
+            ({"security_token": "", "password": "nonsense"}, "INVALID_LOGIN"),
+            ({"security_token": "x", "username": "nobody@simulated.example"}, "INVALID_LOGIN"),
+            ({"security_token": "x", "sf_version": "65.0"}, "INVALID_OPERATION"),
+        ],
+    )
+    def test_refusals_are_understood(self, simulated_org: SimulatedOrg, options: dict[str, str], code: str) -> None:
+        with pytest.raises(SalesforceAuthenticationFailed) as caught:
+            login(simulated_org, **options)
+        assert caught.value.code == code
+        assert "<" not in caught.value.message, "the text is found, not the whole answer"
+
+    @pytest.mark.parametrize("options", [{}, {"organizationId": "00DSm0000000001"}, {"security_token": ""}])
+    def test_from_a_trusted_address_without_a_token(self, simulated_org: SimulatedOrg, options: dict[str, str]) -> None:
+        simulated_org.control.set_org(trusted_ranges=["127.7.0.0/16"])
+        session_id, _ = login(simulated_org, source="127.7.3.4", **options)
+        assert session_id
+        with pytest.raises(SalesforceAuthenticationFailed):
+            login(simulated_org, source="127.8.3.4", **options)
+
+    def test_from_outside_the_profiles_ranges(self, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_profile("Admin", login_ip_ranges=["127.7.0.0/16"])
+        with pytest.raises(SalesforceAuthenticationFailed) as caught:
+            login(simulated_org, security_token=simulated_org.admin.security_token)
+        assert caught.value.code == "LOGIN_DURING_RESTRICTED_DOMAIN"
+        assert login(simulated_org, source="127.7.0.1")
+
+    def test_with_markup_in_the_password(self, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_user(simulated_org.admin.username, password="<Fish & \"Ch1ps'>")
+        assert login(simulated_org, security_token=simulated_org.admin.security_token)
+
+
+class TestRest:
+    def test_query(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        answer = client.query("SELECT LoginTime, SourceIp, Status FROM LoginHistory ORDER BY LoginTime DESC LIMIT 1")
+        assert answer["totalSize"] == 1
+        assert (answer["records"][0]["SourceIp"], answer["records"][0]["Status"]) == ("127.0.0.1", "Success")
+
+    def test_query_all_pages(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_switches(query_batch_size=7)
+        simulated_org.control.add_logins(
+            [{"username": simulated_org.admin.username, "source_ip": "192.0.2.1", "count": 50}]
+        )
+        found = client.query_all("SELECT Id FROM LoginHistory WHERE SourceIp = '192.0.2.1'")
+        assert len({record["Id"] for record in found["records"]}) == 50
+        assert simulated_org.control.counts()["queryMore"] == 7
+
+    def test_a_refused_query(self, client: Salesforce) -> None:
+        with pytest.raises(SalesforceMalformedRequest, match="can not be filtered"):
+            client.query("SELECT Id FROM LoginHistory WHERE Status = 'Success'")
+
+    def test_an_ended_session(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.end_sessions()
+        with pytest.raises(SalesforceExpiredSession):
+            client.query("SELECT Id FROM User")
+
+    def test_an_expired_password(self, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_user(simulated_org.admin.username, password_expired=True)
+        session_id, instance = login(simulated_org, security_token=simulated_org.admin.security_token)
+        client = Salesforce(session_id=session_id, instance=instance, version=VERSION)
+        with pytest.raises(SalesforceRefusedRequest, match="INVALID_OPERATION_WITH_EXPIRED_PASSWORD"):
+            client.query("SELECT Id FROM User")
+
+    def test_set_password(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        user = simulated_org.control.user(simulated_org.admin.username)
+        assert client.set_password(user["id"], "Brand-New9") is None
+        with pytest.raises(SalesforceMalformedRequest, match="INVALID_NEW_PASSWORD"):
+            client.set_password(user["id"], "onlyletters")
+        changed = simulated_org.control.user(simulated_org.admin.username)
+        assert changed["security_token"] != user["security_token"]
+        assert login(simulated_org, password="Brand-New9", security_token=changed["security_token"])
+
+
+class TestMetadata:
+    def test_read_trusted_ranges(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_org(
+            trusted_ranges=[{"start": "192.0.2.1", "end": "192.0.2.9", "description": "R&D"}, "2001:db8::/64"]
+        )
+        settings: Any = client.mdapi.SecuritySettings.read(["Security"])
+        assert [(one.start, one.end, one.description) for one in settings.networkAccess.ipRanges] == [
+            ("192.0.2.1", "192.0.2.9", "R&D"),
+            ("2001:db8::", "2001:db8::ffff:ffff:ffff:ffff", None),
+        ]
+        assert settings.passwordPolicies.lockoutInterval == "FifteenMinutes"
+        assert settings.sessionSettings.sessionTimeout == "TwoHours"
+
+    def test_replace_and_remove_trusted_ranges(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_org(trusted_ranges=["198.51.100.0/24"])
+        metadata = client.mdapi
+        one = {"start": "192.0.2.1", "end": "192.0.2.9", "description": "new"}
+        metadata.SecuritySettings.update(
+            [metadata.SecuritySettings(fullName="Security", networkAccess={"ipRanges": [one]})]
+        )
+        assert simulated_org.control.org()["trusted_ranges"] == [one]
+        policies = {"maxLoginAttempts": "FiveAttempts"}
+        metadata.SecuritySettings.update([metadata.SecuritySettings(fullName="Security", passwordPolicies=policies)])
+        assert simulated_org.control.org()["trusted_ranges"] == [one]
+        metadata.SecuritySettings.update([metadata.SecuritySettings(fullName="Security", networkAccess={})])
+        assert simulated_org.control.org()["trusted_ranges"] == []
+
+    def test_what_is_read_can_be_written_back(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_org(trusted_ranges=["192.0.2.0/24", "198.51.100.7"])
+        before = simulated_org.control.org()
+        client.mdapi.SecuritySettings.update([client.mdapi.SecuritySettings.read(["Security"])])
+        assert simulated_org.control.org() == before
+
+    def test_a_bad_range_is_an_error(self, client: Salesforce) -> None:
+        bad = {"ipRanges": [{"start": "192.0.2.9", "end": "192.0.2.1"}]}
+        with pytest.raises(Exception, match="FIELD_INTEGRITY_EXCEPTION"):
+            client.mdapi.SecuritySettings.update(
+                [client.mdapi.SecuritySettings(networkAccess=bad, fullName="Security")]
+            )
+
+    def test_profiles(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_profile("Admin", login_ip_ranges=["192.0.2.1", "192.0.2.2"])
+        metadata: Any = client.mdapi
+        profile = metadata.Profile.read(["Admin"])
+        assert [one.startAddress for one in profile.loginIpRanges] == ["192.0.2.1", "192.0.2.2"]
+        new = {"startAddress": "198.51.100.0", "endAddress": "198.51.100.9"}
+        metadata.Profile.update([metadata.Profile(fullName="Admin", loginIpRanges=[new])])
+        assert [one.startAddress for one in metadata.Profile.read(["Admin"]).loginIpRanges] == ["198.51.100.0"]
+        metadata.Profile.update([metadata.Profile(fullName="Admin", loginIpRanges=[])])
+        assert len(metadata.Profile.read(["Admin"]).loginIpRanges) == 1, "the last one stays, without an error"
+
+    def test_missing_profiles(self, client: Salesforce) -> None:
+        found = client.mdapi.Profile.read(["Nobody", "Admin"])
+        assert [one.fullName for one in found] == [None, "Admin"]
+
+    def test_an_ended_session(self, client: Salesforce, simulated_org: SimulatedOrg) -> None:
+        metadata = client.mdapi
+        simulated_org.control.end_sessions()
+        with pytest.raises(zeep.exceptions.Fault, match="INVALID_SESSION_ID") as caught:
+            metadata.SecuritySettings.read(["Security"])
+        assert caught.value.code == "sf:INVALID_SESSION_ID"
+
+    def test_describe(self, client: Salesforce) -> None:
+        described = client.mdapi.describe_metadata()
+        assert {one.xmlName for one in described.metadataObjects} == {"Profile", "Settings"}
