@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BIN = Path(sys.executable).parent
 COLLECTIONS = BUILD / "collections"
+PACKAGE = "ansible_collections.gatehouse.salesforce"
 # A copy, because ansible-test resolves links and then finds itself outside a collections folder.
 COPY = BUILD / "copy" / "ansible_collections" / "gatehouse" / "salesforce"
 
@@ -64,7 +65,8 @@ def python_style() -> None:
     """Ruff, black and mypy over all Python."""
     run("ruff", "check", ".")
     run("black", "--check", "--quiet", ".")
-    run("mypy", "plugins", "tests")
+    run("mypy", "--config-file", ROOT / "pyproject.toml", "-p", f"{PACKAGE}.plugins", cwd=COLLECTIONS)
+    run("mypy", "-p", "tests")
 
 
 def unit_tests() -> None:

@@ -51,7 +51,7 @@ def run_backend(backend: Backend, options: Mapping[str, Any], run: Run) -> dict[
     try:
         result = backend(options, run)
     except GatehouseError as exc:
-        result = {"failed": True, "msg": str(exc), **getattr(exc, "result", {})}
+        result = {"failed": True, "msg": str(exc), **exc.result}
     secrets = [*secrets_of(options), *run.secrets]
     return {**result, **{name: mask(result[name], secrets) for name in TEXTS if name in result}}
 
@@ -66,7 +66,7 @@ def open_org(options: Mapping[str, Any], run: Run) -> Org:
         return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER))
     store = open_store(options["store"], options.get("store_key_file"))
     connection = store.read(options["credential"]).connection
-    run.secrets.extend(connection.secrets.values())
+    run.secrets.extend([*connection.secrets.values(), connection.login_password])
     return Org(of_this_run(connection, options), SessionCache(store.folder / ".sessions", store.fernet))
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from .backend import Run
 from .credentials import VERIFY, ensure_absent, ensure_present
+from .errors import OrgError
 from .options import LOGIN, STORE, Spec, connection_from
 from .org.login import login
+from .record import Verification
 from .store import open_store
 
 SPEC: Spec = {
@@ -30,12 +32,16 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     if options["state"] == "absent":
         outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
     else:
-        outcome = ensure_present(
-            store,
-            options["name"],
-            connection_from(options),
-            verify=options["verify"],
-            check_mode=run.check_mode,
-            login=login,
-        )
+        try:
+            outcome = ensure_present(
+                store,
+                options["name"],
+                connection_from(options),
+                verify=options["verify"],
+                check_mode=run.check_mode,
+                login=login,
+            )
+        except OrgError as exc:
+            exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
+            raise
     return dataclasses.asdict(outcome)

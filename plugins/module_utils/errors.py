@@ -8,9 +8,19 @@ Their texts are shown to users as they are: they name the option at fault and ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 
 class GatehouseError(Exception):
-    """Anything this collection reports to its user."""
+    """Anything this collection reports to its user.
+
+    Attributes:
+        result: what a failed task returns beside the text.
+    """
+
+    result: Mapping[str, Any] = MappingProxyType({})
 
 
 class OptionError(GatehouseError):

@@ -64,5 +64,6 @@ def connection_from(options: Mapping[str, Any]) -> Connection:
 
 
 def secrets_of(options: Mapping[str, Any]) -> list[str]:
-    """The secret values among the options, for masking."""
-    return [str(options[name]) for name in SECRET_FIELDS if options.get(name)]
+    """The secret values among the options, for masking, and what they are composed to."""
+    values = [str(options[name]) for name in SECRET_FIELDS if options.get(name)]
+    return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]

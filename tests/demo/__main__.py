@@ -85,20 +85,20 @@ def prepare(folder: Path, org: dict[str, Any], secrets: dict[str, str]) -> dict[
     return variables
 
 
-def run_playbook(folder: Path, *options: str) -> str:
-    """Run the site playbook on the example and give what it printed."""
+def run_playbook(folder: Path, *options: str, ok: bool = True, **environment: str) -> str:
+    """Run the site playbook on the example and give what it printed; raises SystemExit when that is not as expected."""
     command = ["ansible-playbook", PLAYBOOK, "-i", EXAMPLE / "inventory.yml", "-e", f"@{folder / 'variables.json'}"]
     done = subprocess.run(
         [*map(str, command), *options],
         cwd=folder,
-        env=ansible_environment(ANSIBLE_FORCE_COLOR="true" if sys.stdout.isatty() else "false"),
+        env=ansible_environment(ANSIBLE_FORCE_COLOR="true" if sys.stdout.isatty() else "false", **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f"{done.stdout}\nthe playbook failed with exit code {done.returncode}")
+    if (done.returncode == 0) != ok:
+        raise SystemExit(f"{done.stdout}\nthe playbook ended with exit code {done.returncode}")
     return done.stdout
 
 

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No secret is anywhere but where it belongs: the whole demo at C(-vvvv) with canaries."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
+
+import pytest
+
+from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
+from tests.simulated_org import SimulatedOrg
+
+# Characters that each encoding changes, so that the forms differ.
+SECRETS = {
+    "vault_acme_admin_password": "Canary&Admin<1>=%/ü",
+    "vault_acme_admin_security_token": "CanaryAdminToken000000001",
+    "vault_acme_billing_password": 'Canary&Billing<2>+%/ "é',
+    "vault_acme_billing_security_token": "CanaryBillingToken0000002",
+}
+
+
+def forms(secret: str) -> set[str]:
+    """A secret as it is, and as it would look after the usual encodings."""
+    raw = secret.encode()
+    # Base64 looks different at each of three offsets; the first and last characters depend on what is beside.
+    shifted = {
+        base64.b64encode(b"x" * offset + raw).decode()[4 if offset else 0 :].rstrip("=")[:-1] for offset in range(3)
+    }
+    return {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        escape(secret),
+        escape(secret, {'"': "&quot;"}),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        raw.hex(),
+        *shifted,
+    }
+
+
+def canaries() -> set[bytes]:
+    """All forms of passwords, tokens and their concatenations."""
+    pairs = [
+        SECRETS[f"vault_acme_{user}_password"] + SECRETS[f"vault_acme_{user}_security_token"]
+        for user in ("admin", "billing")
+    ]
+    return {form.encode() for secret in (*SECRETS.values(), *pairs) for form in forms(secret)}
+
+
+def found_in(content: bytes) -> list[bytes]:
+    return [canary for canary in canaries() if canary in content]
+
+
+@contextmanager
+def watched_arguments() -> Iterator[list[str]]:
+    """Looks at the arguments of every process, again and again, and lists those with a canary in them."""
+    caught: list[str] = []
+    wanted = canaries()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    content = path.read_bytes()
+                except OSError:
+                    continue
+                if any(canary in content for canary in wanted):
+                    caught.append(str(path))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield caught
+    finally:
+        done.set()
+        watcher.join()
+
+
+def assert_clean(folder: Path, sim: SimulatedOrg, *outputs: str) -> None:
+    """Nothing in the outputs, the request log, or any file but the two that must hold secrets."""
+    for output in outputs:
+        assert not found_in(output.encode())
+    assert not found_in(json.dumps(sim.control.requests(), ensure_ascii=False).encode())
+    assert not found_in(json.dumps(sim.control.audit_trail(), ensure_ascii=False).encode())
+    belongs = {folder / "variables.json", folder / "billing.env"}
+    looked_at = [path for path in folder.rglob("*") if path.is_file() and path not in belongs]
+    assert folder / "log" in looked_at and folder / "store" / "acme-billing.json" in looked_at
+    for path in looked_at:
+        assert not found_in(path.read_bytes()), path
+        assert not found_in(str(path).encode()), path
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[SimulatedOrg]:
+    with SimulatedOrg(org_seed(SECRETS)) as sim:
+        prepare(tmp_path, {"url": sim.url, "ca_path": sim.ca_path}, SECRETS)
+        yield sim
+
+
+def environment(folder: Path) -> dict[str, str]:
+    for name in ("tmp", "remote"):
+        (folder / name).mkdir(exist_ok=True)
+    return {
+        "ANSIBLE_LOG_PATH": str(folder / "log"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_REMOTE_TMP": str(folder / "remote"),
+        "TMPDIR": str(folder / "tmp"),
+        "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "true",
+        "ANSIBLE_DEBUG": "true",
+    }
+
+
+def test_the_canaries_are_seen_where_they_are() -> None:
+    """The search itself must be able to fail."""
+    secret = SECRETS["vault_acme_billing_password"] + SECRETS["vault_acme_billing_security_token"]
+    for text in (secret, quote(secret), escape(secret), json.dumps(secret)):
+        assert found_in(f"before {text} after".encode())
+    for offset in range(3):
+        assert found_in(base64.b64encode(b"y" * offset + secret.encode() + b"z"))
+
+
+def test_the_whole_demo_at_full_verbosity_leaks_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:
+    with watched_arguments() as caught:
+        first = run_playbook(tmp_path, "-vvvv", "--diff", **environment(tmp_path))
+        seen = run_application(tmp_path, demo.ca_path)
+        second = run_playbook(tmp_path, "-vvvv", "--diff", **environment(tmp_path))
+        checked = run_playbook(tmp_path, "-vvvv", "--diff", "--check", **environment(tmp_path))
+    assert "billing@acme.example" in seen
+    assert not caught
+    assert_clean(tmp_path, demo, first, second, checked, seen)
+
+
+def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:
+    run_playbook(tmp_path, "-vvvv", **environment(tmp_path))
+    outputs = []
+    demo.control.set_user("billing@acme.example", password="Another-1")  # noqa: S106
+    variables = tmp_path / "variables.json"
+    for fault in (None, {"kind": "html"}, {"kind": "status", "status": 500}, {"kind": "truncate"}, {"kind": "reset"}):
+        demo.control.clear_faults()
+        if fault:
+            demo.control.inject(operation="login", times=None, **fault)
+        changed = json.loads(variables.read_text()) | {"vault_acme_billing_security_token": "CanaryBillingToken0000002x"}
+        variables.write_text(json.dumps(changed))
+        outputs.append(run_playbook(tmp_path, "-vvvv", "--diff", ok=False, **environment(tmp_path)))
+    # An org, or a liar in its place, that repeats what it was sent.
+    echo = f"<faultstring>{SECRETS['vault_acme_billing_password']}</faultstring>"
+    demo.control.clear_faults()
+    demo.control.inject("status", operation="login", times=None, status=500, body=echo)
+    outputs.append(run_playbook(tmp_path, "-vvvv", ok=False, **environment(tmp_path)))
+    assert_clean(tmp_path, demo, *outputs)
