@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from . import clock, passwords, seed
 from .addresses import IpRange, parse_range, text
@@ -29,11 +29,15 @@ class Commands:
         self._journal = journal
 
     def run(self, name: str, arguments: dict[str, Any]) -> Any:
+        command = self._find(name)
+        with self._state.lock:
+            return command(**arguments)
+
+    def _find(self, name: str) -> Callable[..., Any]:
         command = getattr(self, name, None)
         if name.startswith("_") or name in ("run", "run_hook") or not callable(command):
             raise LookupError(f"no command {name!r}")
-        with self._state.lock:
-            return command(**arguments)
+        return cast(Callable[..., Any], command)
 
     def run_hook(self, hook: Hook) -> None:
         for command in hook.commands:
@@ -192,6 +196,8 @@ class Commands:
 
     def hook(self, operation: str, commands: list[dict[str, Any]], **fields: Any) -> None:
         """Commands around the next requests; each is a mapping with `command` and its arguments."""
+        for command in commands:
+            self._find(command["command"])
         self._faults.add_hook(Hook(operation, commands, **fields))
 
     def pending(self) -> dict[str, Any]:
@@ -261,6 +267,7 @@ def _show_org(org: Org) -> dict[str, Any]:
         "sandbox": org.sandbox,
         "instance_url": org.instance_url,
         "soap_login_enabled": org.soap_login_enabled,
+        "own_host_only": org.own_host_only,
         "api_enabled": org.api_enabled,
         "locked": org.locked,
         "switches": dataclasses.asdict(org.switches),

@@ -23,11 +23,11 @@ REST_STATUS = {
 class ApiError(Exception):
     """A refusal with Salesforce's exception code and text."""
 
-    def __init__(self, code: str, message: str, *, fault: str = UNEXPECTED_ERROR_FAULT) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.fault = fault
+        self.fault = UNEXPECTED_ERROR_FAULT
 
     @property
     def rest_status(self) -> int:

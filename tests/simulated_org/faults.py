@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from .http import HTML, XML, Outcome, Response
 
-Kind = Literal["status", "html", "delay", "reset", "truncate", "redirect", "huge", "server_url"]
+Kind = Literal["status", "html", "delay", "reset", "truncate", "redirect", "huge", "server_url", "error"]
 HTML_PAGE = "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We are down</h1></body></html>"
 
 
@@ -35,6 +35,9 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
     url: str = ""
+    # Of `error`: a Salesforce error in the form of the service that is asked.
+    code: str = "SERVER_UNAVAILABLE"
+    message: str = "Server unavailable"
     size: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:

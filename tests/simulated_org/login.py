@@ -9,7 +9,7 @@ import datetime
 from urllib.parse import urlsplit
 
 from . import passwords, policy, settings, soap
-from .errors import LOGIN_FAULT, ApiError, ClientFault
+from .errors import ApiError, ClientFault
 from .http import Outcome, Request, Response
 from .policy import Attempt, Verdict
 from .sessions import Caller, digest
@@ -19,7 +19,7 @@ LOGIN_REMOVED_IN = 65.0
 
 
 def login(state: State, call: soap.Call, request: Request, version: float, outcome: Outcome) -> Response:
-    """A login; every refusal is a LoginFault."""
+    """A login; the service makes every refusal of it a LoginFault."""
     username = (soap.child_text(call.element, "username") or "").strip()
     secret = soap.child_text(call.element, "password") or ""
     outcome.username, outcome.secrets["password"] = username, digest(secret)
@@ -29,21 +29,22 @@ def login(state: State, call: soap.Call, request: Request, version: float, outco
             raise _version_refusal(state.orgs[user.org_id] if user else None)
         if user is None:
             # No user, so no org whose LoginHistory could get a row (UNKNOWN whether a real one leaves any).
-            raise ApiError("INVALID_LOGIN", policy.INVALID, fault=LOGIN_FAULT)
+            raise ApiError("INVALID_LOGIN", policy.INVALID)
         org = state.orgs[user.org_id]
         outcome.org = org.name
-        verdict = _settle(state, org, user, Attempt(secret, request.peer, state.clock.now()))
+        attempt = Attempt(secret, request.peer, state.clock.now(), urlsplit(request.base_url).netloc)
+        verdict = _settle(state, org, user, attempt)
         _record(state, user, call, request, version, verdict)
         if verdict.code:
-            raise ApiError(verdict.code, verdict.message, fault=LOGIN_FAULT)
+            raise ApiError(verdict.code, verdict.message)
         session = state.open_session(user, request.peer, restricted=password_expired(org, user, state.clock.now()))
         return soap.answer(call.namespace, _login_response(org, user, session, call, request, version))
 
 
 def _version_refusal(org: Org | None) -> ApiError:
     if org and org.switches.login_v65 == "UNSUPPORTED_API_VERSION":
-        return ApiError("UNSUPPORTED_API_VERSION", policy.VERSION_WITHOUT_LOGIN, fault=LOGIN_FAULT)
-    return ApiError("INVALID_OPERATION", policy.SOAP_LOGIN_OFF, fault=LOGIN_FAULT)
+        return ApiError("UNSUPPORTED_API_VERSION", policy.VERSION_WITHOUT_LOGIN)
+    return ApiError("INVALID_OPERATION", policy.SOAP_LOGIN_OFF)
 
 
 def _settle(state: State, org: Org, user: User, attempt: Attempt) -> Verdict:

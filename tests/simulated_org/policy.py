@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from .addresses import inside, number
 from .state import Org, Profile, User
@@ -38,6 +39,7 @@ class Attempt:
     secret: str
     peer: str
     now: datetime.datetime
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ SUCCESS = Verdict()
 def _refuse_org(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
     if org.locked:
         return Verdict("ORG_LOCKED", ORG_LOCKED, "Organization locked")
+    if org.own_host_only and attempt.host != urlsplit(org.instance_url or "").netloc:
+        return Verdict(org.switches.wrong_host_code, INVALID, "Restricted domain")
     return _soap_login_off(org) if org.switches.soap_login_off_check == "first" else None
 
 

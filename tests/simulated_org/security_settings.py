@@ -15,6 +15,7 @@ from .state import Org, State
 
 FIRST_VERSION = 27.0
 DESCRIPTION_FROM = 34.0
+ENFORCEABLE_RANGES = 5
 _RANGE = frozenset({"description", "end", "start"})
 _KNOWN = frozenset(settings.SECURITY_FLAGS) | {
     "fullName",
@@ -63,6 +64,7 @@ def plan(state: State, caller: Caller, component: Element) -> Plan:
             steps.append(_plan_group(org.password_policies, settings.PASSWORD_POLICIES, child, "PasswordPolicies"))
         elif name == "sessionSettings":
             steps.append(_plan_group(org.session_settings, settings.SESSION_SETTINGS, child, "SessionSettings"))
+            _check_enforcement(org, child)
         elif name in settings.SECURITY_FLAGS:
             flags[name] = soap.content(child).strip()
     steps.append(_checked(org.security_flags, settings.SECURITY_FLAGS, flags))
@@ -90,6 +92,15 @@ def _plan_group(held: dict[str, str], schema: dict[str, tuple[str, ...]], elemen
     check_elements(element, frozenset(schema), type_name)
     values = {soap.local_name(child): soap.content(child).strip() for child in element if not soap.is_nil(child)}
     return _checked(held, schema, values)
+
+
+def _check_enforcement(org: Org, element: Element) -> None:
+    """Ranges cannot be enforced on every request where a profile has more than five (CONFIRMED code, INVENTED text)."""
+    enforced = (soap.child_text(element, "enforceIpRangesEveryRequest") or "").strip() == "true"
+    crowded = [one.label for one in org.profiles.values() if len(one.login_ip_ranges) > ENFORCEABLE_RANGES]
+    if enforced and crowded:
+        text = f"more than {ENFORCEABLE_RANGES} IP ranges in profile {', '.join(crowded)}"
+        raise Failure("CANNOT_ENABLE_IP_RESTRICT_REQUESTS", text)
 
 
 def _checked(held: dict[str, str], schema: dict[str, tuple[str, ...]], values: dict[str, str]) -> Plan:

@@ -32,7 +32,15 @@ DEFAULT_SEED: dict[str, Any] = {
     ]
 }
 
-_ORG_FIELDS = {"sandbox", "instance_url", "metadata_url", "locked", "api_enabled", "soap_login_enabled"}
+_ORG_FIELDS = {
+    "sandbox",
+    "instance_url",
+    "metadata_url",
+    "locked",
+    "api_enabled",
+    "soap_login_enabled",
+    "own_host_only",
+}
 _USER_FIELDS = {
     "password",
     "security_token",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from email.utils import format_datetime
 
 from . import login, metadata, rest, soap
-from .errors import ApiError, ClientFault
+from .errors import LOGIN_FAULT, ApiError, ClientFault
 from .faults import Fault, Faults, Hook, spoil
 from .http import HTML, Outcome, Request, Response
 from .journal import Journal
@@ -34,6 +34,7 @@ class Operation:
     name: str
     run: Handler
     username: str | None = None
+    refuse: Callable[[ApiError], Response] = rest.error_response
 
 
 class Service:
@@ -54,10 +55,9 @@ class Service:
         fault = self.faults.take_fault(outcome)
         for hook in self.faults.take_hooks(outcome, "before"):
             self._run_hook(hook)
-        response = None if fault and not fault.runs_operation else operation.run()
+        response = self._answer(operation, fault, outcome)
         for hook in self.faults.take_hooks(outcome, "after"):
             self._run_hook(hook)
-        response = self._spoiled(fault, response, outcome)
         now = self.state.clock.now()
         date = format_datetime(now.astimezone(datetime.UTC), usegmt=True)
         response = replace(response, headers=(*response.headers, ("Date", date)))
@@ -65,12 +65,15 @@ class Service:
         return response
 
     @staticmethod
-    def _spoiled(fault: Fault | None, response: Response | None, outcome: Outcome) -> Response:
+    def _answer(operation: Operation, fault: Fault | None, outcome: Outcome) -> Response:
         if fault is None:
-            assert response is not None
-            return response
+            return operation.run()
         outcome.fault_injected = fault.kind
-        return spoil(fault, response)
+        real = operation.run() if fault.runs_operation else None
+        if fault.kind == "error":
+            outcome.result = fault.code
+            return operation.refuse(ApiError(fault.code, fault.message))
+        return spoil(fault, real)
 
     def _understand(self, request: Request, outcome: Outcome) -> Operation:
         soap_path = _SOAP_PATH.fullmatch(request.path)
@@ -101,7 +104,17 @@ class Service:
             problem = ClientFault(f"No operation available for request {{{call.namespace}}}{call.operation}")
             return Operation("unknown", lambda: soap.client_fault(problem))
         username = self._username(call)
-        return Operation(call.operation, lambda: self._soap(request, call, version, outcome), username)
+        return Operation(
+            call.operation,
+            lambda: self._soap(request, call, version, outcome),
+            username,
+            lambda error: self._fault(error, call, outcome),
+        )
+
+    def _fault(self, error: ApiError, call: soap.Call, outcome: Outcome) -> Response:
+        if call.operation == "login":
+            error.fault = LOGIN_FAULT
+        return soap.fault(error, call.namespace, self._faultcode(outcome))
 
     def _username(self, call: soap.Call) -> str | None:
         if call.operation == "login":
@@ -123,7 +136,7 @@ class Service:
             return soap.answer(call.namespace, serve(self.state, call, caller))
         except ApiError as error:
             outcome.result = error.code
-            return soap.fault(error, call.namespace, self._faultcode(outcome))
+            return self._fault(error, call, outcome)
         except ClientFault as problem:
             outcome.result = "soapenv:Client"
             return soap.client_fault(problem)

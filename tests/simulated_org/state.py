@@ -157,6 +157,8 @@ class Org:
     locked: bool = False
     api_enabled: bool = True
     soap_login_enabled: bool = True
+    # SOAP login only through the org's own host, not through the login hosts (a My Domain setting).
+    own_host_only: bool = False
     switches: Switches = field(default_factory=Switches)
     trusted_ranges: tuple[IpRange, ...] = ()
     security_flags: dict[str, str] = field(default_factory=lambda: dict(settings.DEFAULT_FLAGS))

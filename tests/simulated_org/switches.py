@@ -38,6 +38,8 @@ class Switches:
     login_v65: Literal["INVALID_OPERATION", "UNSUPPORTED_API_VERSION"] = "INVALID_OPERATION"
     # Whether an org with SOAP login off looks at the credentials first: UNKNOWN.
     soap_login_off_check: Literal["first", "last"] = "first"
+    # The code of a login through a host that the org does not allow: UNKNOWN.
+    wrong_host_code: Literal["INVALID_LOGIN", "LOGIN_DURING_RESTRICTED_DOMAIN"] = "INVALID_LOGIN"
     # `faultcode` is seen as `sf:CODE` and bare.
     faultcode: Literal["prefixed", "bare"] = "prefixed"
     # LoginHistory capitalisation varies: `Invalid password`, `Invalid Password`.

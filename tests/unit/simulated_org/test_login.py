@@ -282,3 +282,13 @@ def test_users_of_many_orgs_meet_at_one_login(wire: Wire) -> None:
     seen = {wire.login(f"Same-Pass1tok{n}", username=f"u{n}@many.example").text("organizationId") for n in range(50)}
     assert len(seen) == 50
     assert wire.login("Same-Pass1tok1", username="u2@many.example").code == "INVALID_LOGIN"
+
+
+@pytest.mark.parametrize("code", ["INVALID_LOGIN", "LOGIN_DURING_RESTRICTED_DOMAIN"])
+def test_only_through_the_orgs_own_host(wire: Wire, code: str) -> None:
+    wire.commands.set_switches(wrong_host_code=code)
+    wire.commands.set_org(own_host_only=True, instance_url="https://alpha.example")
+    assert wire.login().code == code
+    assert wire.statuses() == ["Restricted domain"]
+    wire.commands.set_org(instance_url="https://login.example")
+    assert wire.login().ok

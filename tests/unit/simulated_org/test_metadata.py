@@ -172,6 +172,13 @@ class TestSettings:
         assert wire.update(session, body).text("statusCode") == "FIELD_INTEGRITY_EXCEPTION"
         assert wire.read(session).text("sessionTimeout") == "TwoHours"
 
+    def test_enforcing_ranges_on_every_request_takes_five_at_most(self, wire: Wire, session: str) -> None:
+        body = "<sessionSettings><enforceIpRangesEveryRequest>true</enforceIpRangesEveryRequest></sessionSettings>"
+        wire.commands.set_profile("Standard", login_ip_ranges=[f"192.0.2.{number}" for number in range(6)])
+        assert wire.update(session, body).text("statusCode") == "CANNOT_ENABLE_IP_RESTRICT_REQUESTS"
+        wire.commands.set_profile("Standard", login_ip_ranges=["192.0.2.0/24"])
+        assert wire.update(session, body).text("success") == "true"
+
 
 class TestLoginIpRanges:
     def test_a_list_replaces_the_whole_list(self, wire: Wire, session: str) -> None:

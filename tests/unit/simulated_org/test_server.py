@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from tests.simulated_org import Control, ControlError, SimulatedOrg
 
-from .wire import LOGIN_BODY
+from .wire import LOGIN_BODY, METADATA_BODY
 
 
 class FromAddress(HTTPAdapter):
@@ -150,6 +152,21 @@ class TestFaults:
         assert f"<metadataServerUrl>https://evil.example/services/Soap/m/64.0/{organization}<" in text
         assert "evil" not in login(simulated_org).text
 
+    def test_a_salesforce_error_in_the_form_of_the_service(self, simulated_org: SimulatedOrg) -> None:
+        control = simulated_org.control
+        control.inject("error", operation="login", code="SERVER_UNAVAILABLE", message="try later")
+        answer = login(simulated_org)
+        assert answer.status_code == 500
+        assert "<faultcode>sf:SERVER_UNAVAILABLE</faultcode>" in answer.text
+        assert "<sf:LoginFault" in answer.text
+        control.inject("error", operation="query", code="REQUEST_LIMIT_EXCEEDED", message="enough")
+        answer = requests.get(f"{simulated_org.url}/services/data/v64.0/query", timeout=10)
+        assert (answer.status_code, answer.json()) == (
+            403,
+            [{"message": "enough", "errorCode": "REQUEST_LIMIT_EXCEEDED"}],
+        )
+        assert control.requests("query")[0]["result"] == "REQUEST_LIMIT_EXCEEDED"
+
     def test_unknown_kinds_are_refused(self, simulated_org: SimulatedOrg) -> None:
         with pytest.raises(ControlError, match="unknown kind"):
             simulated_org.control.inject("flood")
@@ -167,6 +184,10 @@ class TestHooks:
         assert [row["display"] for row in control.audit_trail()] == [
             "Added Trusted IP Range from 192.0.2.0 to 192.0.2.255"
         ]
+
+    def test_commands_are_checked_beforehand(self, simulated_org: SimulatedOrg) -> None:
+        with pytest.raises(ControlError, match="no command"):
+            simulated_org.control.hook("login", [{"command": "explode"}])
 
     def test_after_every_request_until_cleared(self, simulated_org: SimulatedOrg) -> None:
         control = simulated_org.control
@@ -277,3 +298,32 @@ def test_only_current_tls(simulated_org: SimulatedOrg) -> None:
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         assert secure.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_fifty_orgs_and_many_callers_at_once(simulated_org: SimulatedOrg) -> None:
+    """Each caller replaces the ranges of an org of its own, and then reads back exactly those."""
+    control = simulated_org.control
+    for number in range(50):
+        user = {"username": f"u{number}@many.example", "password": f"Pass-Word{number}"}
+        control.add_org(f"org{number}", users=[user], trusted_ranges=["127.0.0.0/8"])
+
+    def work(number: int) -> list[str]:
+        with requests.Session() as session:
+            body = LOGIN_BODY.format(username=f"u{number}@many.example", secret=f"Pass-Word{number}")
+            answer = session.post(f"{simulated_org.url}/services/Soap/u/64.0", body, timeout=30)
+            sid = answer.text.partition("<sessionId>")[2].partition("<")[0]
+            network = f"<ipRanges><end>192.0.2.{number}</end><start>192.0.2.{number}</start></ipRanges>"
+            update = (
+                '<metadata xsi:type="SecuritySettings"><fullName>Security</fullName>'
+                f"<networkAccess>{network}</networkAccess></metadata>"
+            )
+            read = "<type>SecuritySettings</type><fullNames>Security</fullNames>"
+            for name, inner in (("updateMetadata", update), ("readMetadata", read)):
+                envelope = METADATA_BODY.format(session=sid, operation=name, body=inner)
+                answer = session.post(f"{simulated_org.url}/services/Soap/m/64.0", envelope, timeout=30)
+                assert answer.status_code == 200, answer.text
+            return re.findall("<start>(.*?)</start>", answer.text)
+
+    with ThreadPoolExecutor(max_workers=20) as pool:
+        assert list(pool.map(work, range(50))) == [[f"192.0.2.{number}"] for number in range(50)]
+    assert control.counts() == {"login": 50, "updateMetadata": 50, "readMetadata": 50}

@@ -176,3 +176,10 @@ LOGIN_BODY = (
     '<login xmlns="urn:partner.soap.sforce.com"><username>{username}</username><password>{secret}</password></login>'
     "</se:Body></se:Envelope>"
 )
+METADATA_BODY = (
+    '<?xml version="1.0" encoding="utf-8"?><se:Envelope xmlns:se="http://schemas.xmlsoap.org/soap/envelope/" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><se:Header>'
+    '<SessionHeader xmlns="http://soap.sforce.com/2006/04/metadata"><sessionId>{session}</sessionId></SessionHeader>'
+    '</se:Header><se:Body><{operation} xmlns="http://soap.sforce.com/2006/04/metadata">{body}</{operation}></se:Body>'
+    "</se:Envelope>"
+)
