@@ -152,7 +152,9 @@ def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: P
         demo.control.clear_faults()
         if fault:
             demo.control.inject(operation="login", times=None, **fault)
-        changed = json.loads(variables.read_text()) | {"vault_acme_billing_security_token": "CanaryBillingToken0000002x"}
+        changed = json.loads(variables.read_text()) | {
+            "vault_acme_billing_security_token": "CanaryBillingToken0000002x"
+        }
         variables.write_text(json.dumps(changed))
         outputs.append(run_playbook(tmp_path, "-vvvv", "--diff", ok=False, **environment(tmp_path)))
     # An org, or a liar in its place, that repeats what it was sent.

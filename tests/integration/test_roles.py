@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roles, and the playbook that wires them."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Playbooks, Results
+from tests.simulated_org import SimulatedOrg
+
+
+def deliver(playbook: Playbooks, *files: dict[str, Any], options: tuple[str, ...] = (), **extra: Any) -> Results:
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "roles": ["gatehouse.salesforce.app_credentials"],
+        "handlers": [
+            {
+                "name": "restart",
+                "listen": "Gatehouse credentials changed",
+                "ansible.builtin.debug": {"msg": "restarted"},
+            }
+        ],
+    }
+    return playbook.run([play], *options, app_credentials_files=list(files), **extra)
+
+
+def restarts(results: Results) -> int:
+    return sum(item["task"] == "restart" for item in results)
+
+
+@pytest.fixture(autouse=True)
+def stored(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    admin = sim.admin
+    declared = {
+        "name": "billing",
+        "username": admin.username,
+        "password": admin.password,
+        "security_token": admin.security_token,
+    }
+    play = {"hosts": "localhost", "gather_facts": False, "roles": ["gatehouse.salesforce.credentials"]}
+    playbook.run([play], credentials_declared=[declared])
+
+
+class TestAppCredentials:
+    """Applications get what they read."""
+
+    def test_a_file_is_private_and_its_handler_runs_only_when_it_changed(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        target = playbook.folder / "app.env"
+        wanted = {"credential": "billing", "dest": str(target)}
+        first = deliver(playbook, wanted)
+        assert restarts(first) == 1
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+        assert f"SALESFORCE_SECURITY_TOKEN={sim.admin.security_token}" in target.read_text().replace('"', "").replace(
+            "'", ""
+        )
+        assert restarts(deliver(playbook, wanted)) == 0
+
+    def test_a_changed_mode_is_set_right(self, playbook: Playbooks) -> None:
+        target = playbook.folder / "app.env"
+        wanted = {"credential": "billing", "dest": str(target)}
+        deliver(playbook, wanted)
+        target.chmod(0o644)
+        deliver(playbook, wanted)
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+    def test_json_is_one_object_for_simple_salesforce(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        target = playbook.folder / "app.json"
+        deliver(playbook, {"credential": "billing", "dest": str(target), "format": "json"})
+        content = json.loads(target.read_text())
+        assert content["username"] == sim.admin.username
+        assert content["password"] == sim.admin.password
+        assert content["security_token"] == sim.admin.security_token
+
+    def test_check_mode_says_that_it_would_change_and_writes_nothing(self, playbook: Playbooks) -> None:
+        target = playbook.folder / "app.env"
+        results = deliver(playbook, {"credential": "billing", "dest": str(target)}, options=("--check", "--diff"))
+        assert any(item["result"].get("changed") for item in results)
+        assert not target.exists()
+
+    def test_no_backup_of_an_old_secret_is_left(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        target = playbook.folder / "app.env"
+        wanted = {"credential": "billing", "dest": str(target)}
+        target.write_text("SALESFORCE_PASSWORD=old\n")
+        deliver(playbook, wanted)
+        assert [path.name for path in playbook.folder.glob("app.env*")] == ["app.env"]
+
+    @pytest.mark.parametrize(
+        ("wanted", "problem"),
+        [
+            ({"credential": "billing"}, "dest"),
+            ({"dest": "/tmp/x"}, "credential"),
+            ({"credential": "billing", "dest": "/tmp/x", "format": "carrier-pigeon"}, "format"),
+            ({"credential": "billing", "dest": "/tmp/x", "formt": "env"}, "formt"),
+        ],
+    )
+    def test_the_argument_spec_names_what_is_wrong(
+        self, playbook: Playbooks, wanted: dict[str, Any], problem: str
+    ) -> None:
+        results = deliver(playbook, wanted, ok=False)
+        assert problem in results.output
+
+
+class TestCredentials:
+    """Credentials are declared by the role as by the module."""
+
+    def test_a_second_run_changes_nothing_and_logs_in_nowhere(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        admin = sim.admin
+        sim.control.clear_requests()
+        play = {"hosts": "localhost", "gather_facts": False, "roles": ["gatehouse.salesforce.credentials"]}
+        declared = {"name": "billing", "username": admin.username, "password": admin.password}
+        results = playbook.run([play], credentials_declared=[declared])
+        assert not any(item["result"].get("changed") for item in results)
+        assert sim.control.counts() == {}
+
+    def test_a_misspelt_option_is_named_and_no_secret_with_it(self, playbook: Playbooks) -> None:
+        play = {"hosts": "localhost", "gather_facts": False, "roles": ["gatehouse.salesforce.credentials"]}
+        declared = {"name": "x", "usrname": "a", "password": "Canary-Password-1"}
+        results = playbook.run([play], "-vvv", ok=False, credentials_declared=[declared])
+        assert "usrname" in results.output
+        assert "Canary-Password-1" not in results.output
+
+
+def test_network_access_leaves_ranges_alone_when_none_are_declared(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.clear_requests()
+    play = {"hosts": "localhost", "gather_facts": False, "roles": ["gatehouse.salesforce.network_access"]}
+    playbook.run([play])
+    assert sim.control.counts() == {}
+    playbook.run([play], network_access_trusted_ip_ranges=["198.51.100.0/24"])
+    assert [item["start"] for item in sim.control.org()["trusted_ranges"]] == ["198.51.100.0"]
