@@ -6,150 +6,34 @@
 from __future__ import annotations
 
 import json
-import shutil
-import statistics
-import subprocess
-import sys
-from collections import defaultdict
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
+from tests.bench import tasks
 from tests.check import link_collection
-from tests.demo.__main__ import SECRETS, org_seed, prepare, write_private
-from tests.processes import ROOT, ansible_environment, simulated_org
+from tests.processes import ROOT
 
-FOLDER = ROOT / "build" / "bench"
 RESULT = ROOT / "build" / "bench.json"
-TASKS = 25
-LOOKUPS = 1000
-
-AIMS = {"org_task_to_ping": 0.3, "ranges_1000_to_10": 2.0, "lookup_to_unvault": 0.5}
-
-
-def declared(count: int) -> list[dict[str, str]]:
-    """Invented ranges."""
-    return [{"range": f"20.{n >> 8}.{n & 255}.0/24", "description": f"Site {n}"} for n in range(count)]
-
-
-def seed() -> dict[str, Any]:
-    """Two orgs, one with 10 ranges and one with 1,000, each entered by an administrator."""
-    base = org_seed(SECRETS)["orgs"][0]
-
-    def org(count: int) -> dict[str, Any]:
-        ranges = [
-            {
-                "start": item["range"].replace("/24", ""),
-                "end": item["range"].replace(".0/24", ".255"),
-                **_described(item),
-            }
-            for item in declared(count)
-        ]
-        user = {**base["users"][0], "username": f"admin{count}@acme.example"}
-        return {"name": f"Org {count}", "trusted_ranges": ranges, "users": [user]}
-
-    return {"orgs": [org(10), org(1000)]}
-
-
-def _described(item: Mapping[str, str]) -> dict[str, str]:
-    return {"description": item["description"]}
-
-
-def playbook() -> list[dict[str, Any]]:
-    """Each kind of task many times, after one of its kind that warms up."""
-
-    def org_task(count: int) -> dict[str, Any]:
-        return {
-            "gatehouse.salesforce.trusted_ip_ranges": {
-                "credential": f"admin{count}",
-                "ranges": f"{{{{ ranges_{count} }}}}",
-            }
-        }
-
-    kinds: dict[str, dict[str, Any]] = {
-        "debug": {"ansible.builtin.debug": {"msg": "hello"}},
-        "ping": {"ansible.builtin.ping": {}},
-        "ranges_10": org_task(10),
-        "ranges_1000": org_task(1000),
-    }
-    tasks = [
-        {"name": f"credential {count}", "gatehouse.salesforce.credential": _credential(count)} for count in (10, 1000)
-    ]
-    for name, task in kinds.items():
-        tasks.append({"name": f"warm {name}", **task})
-        tasks += [{"name": name, **task}] * TASKS
-    for name, expression in (
-        ("login_password", "lookup('gatehouse.salesforce.login_password', 'admin10')"),
-        ("unvault", "lookup('ansible.builtin.unvault', vaulted_file)"),
-    ):
-        loop = f"{{% for n in range({LOOKUPS}) %}}{{{{ ({expression} | length) * 0 }}}}{{% endfor %}}"
-        tasks.append({"name": name, "ansible.builtin.debug": {"msg": "{{ x | length }}"}, "vars": {"x": loop}})
-    return [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
-
-
-def _credential(count: int) -> dict[str, str]:
-    return {
-        "name": f"admin{count}",
-        "username": f"admin{count}@acme.example",
-        "password": "{{ vault_acme_admin_password }}",
-        "security_token": "{{ vault_acme_admin_security_token }}",
-    }
-
-
-def measure() -> dict[str, list[float]]:
-    """The seconds that each task took, by its name."""
-    (FOLDER / "playbook.json").write_text(json.dumps(playbook()))
-    (FOLDER / "ranges.json").write_text(json.dumps({"ranges_10": declared(10), "ranges_1000": declared(1000)}))
-    write_private(FOLDER / "vault.password", "Bench-Vault-Password")
-    write_private(FOLDER / "vaulted", "Gate-Admin-2026DemoAdminToken0000000000A")
-    environment = ansible_environment(
-        ANSIBLE_CALLBACK_PLUGINS=str(Path(__file__).parent / "callback"),
-        ANSIBLE_CALLBACKS_ENABLED="task_times",
-        ANSIBLE_VAULT_PASSWORD_FILE=str(FOLDER / "vault.password"),
-        ANSIBLE_LOCALHOST_WARNING="false",
-        ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
-        TASK_TIMES=str(FOLDER / "times.json"),
-    )
-    run = {"cwd": FOLDER, "env": environment, "check": True}
-    subprocess.run(["ansible-vault", "encrypt", "vaulted"], capture_output=True, **run)  # type: ignore[call-overload]
-    with simulated_org(FOLDER / "org", seed()) as org:
-        prepare(FOLDER, org, SECRETS)
-        options = ["-e", "@variables.json", "-e", "@ranges.json", "-e", f"vaulted_file={FOLDER / 'vaulted'}"]
-        with (FOLDER / "output.txt").open("w") as output:
-            subprocess.run(["ansible-playbook", "playbook.json", *options], stdout=output, **run)  # type: ignore[call-overload]
-    times = defaultdict(list)
-    for name, seconds in json.loads((FOLDER / "times.json").read_text()):
-        times[name].append(seconds)
-    return times
-
-
-def figures(times: Mapping[str, list[float]]) -> dict[str, float]:
-    """What is compared between runs: medians for tasks, and their ratios."""
-    typical = {name: statistics.median(values) for name, values in times.items()}
-    return {
-        "debug_task_seconds": typical["debug"],
-        "ping_task_seconds": typical["ping"],
-        "org_task_10_ranges_seconds": typical["ranges_10"],
-        "org_task_1000_ranges_seconds": typical["ranges_1000"],
-        "org_task_to_ping": typical["ranges_10"] / typical["ping"],
-        "org_task_to_debug": typical["ranges_10"] / typical["debug"],
-        "ranges_1000_to_10": typical["ranges_1000"] / typical["ranges_10"],
-        "lookups_1000_login_password_seconds": typical["login_password"],
-        "lookups_1000_unvault_seconds": typical["unvault"],
-        "lookup_to_unvault": typical["login_password"] / typical["unvault"],
-    }
+PARTS = (tasks.measure,)
+AIMS = {
+    "org_task_to_ping": "at most 0.3",
+    "ranges_1000_to_10": "at most 2",
+    "lookup_to_unvault": "at most 0.5",
+    "guard_50000_rows_peak_mib": "under 200",
+    "plan_10000_seconds": "under 0.2",
+    "plan_20000_to_10000": "at most 2.5",
+    "orgs_50_to_ping_50": "at most 0.5",
+}
 
 
 def main() -> None:
     """Measure, print, write."""
     link_collection()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True, mode=0o700)
-    result = {name: round(value, 4) for name, value in figures(measure()).items()}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    for name, value in result.items():
-        print(f"{name:40} {value:10.4f}" + (f"   aim: at most {AIMS[name]}" if name in AIMS else ""))
+    figures: dict[str, float] = {}
+    for measure in PARTS:
+        figures |= {name: round(value, 4) for name, value in measure().items()}
+    RESULT.write_text(json.dumps(figures, indent=2) + "\n")
+    for name, value in figures.items():
+        print(f"{name:40} {value:12.4f}" + (f"   aim: {AIMS[name]}" if name in AIMS else ""))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
