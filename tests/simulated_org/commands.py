@@ -14,7 +14,7 @@ from . import clock, passwords, seed
 from .addresses import IpRange, parse_range, text
 from .faults import Fault, Faults, Hook
 from .journal import Journal
-from .seed import ranges
+from .seed import ranges as _ranges
 from .state import Org, Profile, State, User
 
 Range = str | dict[str, str | None]
@@ -234,9 +234,6 @@ class Commands:
         if profile is None:
             raise LookupError(f"no profile {name!r}")
         return found, profile
-
-
-_ranges: Callable[[Iterable[Range]], tuple[IpRange, ...]] = ranges
 
 
 def _without(held: tuple[IpRange, ...], unwanted: Range) -> tuple[IpRange, ...]:

@@ -72,7 +72,8 @@ class Control:
         names = [name for name in _parameters(command) if name != "self"]
 
         def call(*values: Any, **arguments: Any) -> Any:
-            return self.call(command, **dict(zip(names, values, strict=False)), **arguments)
+            named = dict(zip(names[: len(values)], values, strict=True))
+            return self.call(command, **named, **arguments)
 
         return call
 

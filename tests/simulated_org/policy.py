@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from .addresses import inside, number
@@ -109,6 +109,7 @@ def _refuse_secret(org: Org, user: User, profile: Profile, attempt: Attempt) -> 
     bad = Verdict("INVALID_LOGIN", INVALID, _cased(org, "Invalid password"), counts=True)
     if not attempt.secret.startswith(user.password):
         return bad
+    bad = replace(bad, status=_cased(org, switches.wrong_token_status))
     suffix = attempt.secret[len(user.password) :]
     if "TwoFactorApi" in org.permissions(user):
         # MFA for API Logins: the token is refused, a one-time code takes its place. Without one, the code is a guess.
@@ -135,7 +136,8 @@ def _refuse_permission(org: Org, user: User, profile: Profile, attempt: Attempt)
 
 
 def _cased(org: Org, status: str) -> str:
-    return status.title() if org.switches.status_case == "title" else status
+    """Only for a wrong password are two spellings known."""
+    return "Invalid Password" if (status, org.switches.status_case) == ("Invalid password", "title") else status
 
 
 Check = Callable[[Org, User, Profile, Attempt], Verdict | None]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cheroot.makefile import MakeFile
-from cheroot.server import Gateway, HTTPServer
+from cheroot.server import Gateway, HTTPConnection, HTTPServer
 from cheroot.ssl import Adapter
 
 from .ca import Certificates
@@ -48,8 +48,19 @@ class TlsAdapter(Adapter):
         return MakeFile(sock, mode, bufsize)
 
 
+class Connection(HTTPConnection):
+    """A connection that lets go of what a caller who has left did not fetch."""
+
+    def close(self) -> None:
+        super().close()
+        with contextlib.suppress(OSError, ValueError):
+            self.wfile.close()
+
+
 class Listener(HTTPServer):
     """One address; the port is chosen by the system unless given."""
+
+    ConnectionClass = Connection
 
     def __init__(
         self, address: str, port: int, handle: Handle, *, threads: int, certificates: Certificates | None = None

@@ -273,10 +273,8 @@ class State:
 
     def record_login(self, user: User, source_ip: str, status: str, **fields: Any) -> LoginRow:
         with self.lock:
-            row = LoginRow(
-                self.ids.new(ids.LOGIN_HISTORY), user.id, fields.pop("login_time", self.clock.now()), source_ip, status,
-                **fields,
-            )  # fmt: skip
+            when = fields.pop("login_time", None) or self.clock.now()
+            row = LoginRow(self.ids.new(ids.LOGIN_HISTORY), user.id, when, source_ip, status, **fields)
             self.orgs[user.org_id].login_history.append(row)
             return row
 

@@ -27,6 +27,8 @@ class Switches:
     token_from_trusted: Literal["accepted", "refused"] = "accepted"
     # Wire code of the right password without a token: both are seen.
     missing_token: Literal["LOGIN_MUST_USE_SECURITY_TOKEN", "INVALID_LOGIN"] = "LOGIN_MUST_USE_SECURITY_TOKEN"
+    # LoginHistory's text for a wrong token: that it is the one of a wrong password is an inference.
+    wrong_token_status: Literal["Invalid password", "Failed: API security token required"] = "Invalid password"
     # Whether a missing token counts towards lockout (documented for identity prompts; for this case UNKNOWN).
     missing_token_counts: bool = False
     # A locked-out user: in practice INVALID_LOGIN; the code PASSWORD_LOCKOUT exists.

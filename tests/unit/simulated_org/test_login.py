@@ -52,6 +52,14 @@ def test_wrong_password_and_wrong_token_look_the_same(wire: Wire, secret: str) -
     assert wire.statuses() == ["Invalid password"]
 
 
+@pytest.mark.parametrize("status", ["Invalid password", "Failed: API security token required"])
+def test_how_the_history_calls_a_wrong_token(wire: Wire, status: str) -> None:
+    wire.commands.set_switches(wrong_token_status=status)
+    wire.login(wire.admin.password + "wrong")
+    wire.login("nonsense")
+    assert wire.statuses() == [status, "Invalid password"]
+
+
 def test_an_unknown_user_gets_the_same_answer_and_leaves_no_row(wire: Wire) -> None:
     assert wire.login(username="nobody@simulated.example").code == "INVALID_LOGIN"
     assert wire.statuses() == []

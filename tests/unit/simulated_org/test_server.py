@@ -267,6 +267,8 @@ class TestControl:
         assert control.user("b@beta.example")["org"] == "beta"
         assert control.org("beta")["users"] == ["b@beta.example"]
         assert control.orgs() == ["simulated", "beta"]
+        with pytest.raises(ValueError, match="zip"):
+            control.orgs("one too many")
 
     def test_ranges_as_setup_changes_them(self, simulated_org: SimulatedOrg) -> None:
         control = simulated_org.control
