@@ -126,7 +126,7 @@ def organizations(org: Org) -> Table:
         "Name": Field(attrgetter("name")),
         "IsSandbox": Field(attrgetter("sandbox")),
         "InstanceName": Field(_constant("SIM0")),
-        "OrganizationType": Field(_constant("Developer Edition")),
+        "OrganizationType": Field(_constant("Enterprise Edition")),
     }
     return Table("Organization", fields, attrgetter("id"))
 
