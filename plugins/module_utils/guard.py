@@ -5,21 +5,31 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .access import Access
-from .errors import GatehouseError
-from .login_history import USERS_SOQL, Login, Stranded, collect, logins_soql, stranded, with_users
+from .errors import GatehouseError, OptionError, OrgError
+from .login_history import (
+    USERS_SOQL,
+    Login,
+    Stranded,
+    address_of,
+    collect,
+    logins_soql,
+    stranded,
+    users_among,
+    with_users,
+)
 from .org import Org
 from .org.metadata import MetadataApi
 from .range_lists import METADATA_NAMES, TrustedRanges
-from .ranges import IpRange, RangePlan
+from .ranges import IpRange, RangePlan, plan
 
 MODES = ("fail", "warn", "off")
 BATCH = 10  # what one readMetadata call accepts
 SHOWN = 5
+RECENT = 50  # among so many last logins this run's own is looked for, as refused ones may have come after it
 
 
 class LockOut(GatehouseError):
@@ -34,11 +44,9 @@ def trusted_at_risk(org: Org, change: RangePlan, days: int) -> list[Stranded]:
     """The logins of the last days that would need a token from now on."""
     if not change.removed:
         return []
-    logins = [login for login in observed_logins(org, days) if login.needs_token]
-    restricted = login_ranges_of(org, {login.profile for login in logins})
-    before = {profile: Access(ranges, change.before) for profile, ranges in restricted.items()}
-    after = {profile: Access(ranges, change.after) for profile, ranges in restricted.items()}
-    return stranded(logins, before, after)
+    logins = [login for login in _guarded_logins(org, days) if login.needs_token]
+    login_ranges = login_ranges_of(org, {login.profile for login in logins})
+    return stranded_by(logins, login_ranges, trusted=change, profiles={})
 
 
 def login_at_risk(org: Org, change: RangePlan, profile_names: Collection[str], days: int) -> list[Stranded]:
@@ -46,16 +54,51 @@ def login_at_risk(org: Org, change: RangePlan, profile_names: Collection[str], d
 
     Raises:
         LockOut: one of them would be the address from which Salesforce sees this very run.
+        OptionError: the org does not tell whose logins to look at.
     """
     if change.before and not change.removed:
         return []
-    logins = [login for login in observed_logins(org, days) if login.profile in profile_names]
-    trusted = TrustedRanges(org).read().ranges
-    before, after = Access(change.before, trusted), Access(change.after, trusted)
-    own = own_address(org, profile_names)
-    if own is not None and after.login(own).result == "denied":
-        raise LockOut(f"ranges: Salesforce sees this very run at {own}, which the profile would deny from now on")
-    return stranded(logins, dict.fromkeys(profile_names, before), dict.fromkeys(profile_names, after))
+    _refuse_own(org, change, profile_names)
+    logins = [login for login in _guarded_logins(org, days) if login.profile in profile_names]
+    if not logins:
+        _require_label(org, profile_names)
+        return []
+    trusted = unchanged(TrustedRanges(org).read().ranges)
+    return stranded_by(logins, {}, trusted=trusted, profiles=dict.fromkeys(profile_names, change))
+
+
+def unchanged(ranges: Iterable[IpRange]) -> RangePlan:
+    """The plan that leaves a list as it is."""
+    return plan(ranges, (), "present")
+
+
+def stranded_by(
+    logins: Iterable[Login],
+    login_ranges: Mapping[str, tuple[IpRange, ...]],
+    *,
+    trusted: RangePlan,
+    profiles: Mapping[str, RangePlan],
+) -> list[Stranded]:
+    """Those of the logins that changes would strand.
+
+    Args:
+        login_ranges: the present login ranges by the label of the profile.
+        trusted: the change of the trusted ranges, or a plan that changes nothing.
+        profiles: the changes of login ranges by the label of the profile.
+    """
+    before = {label: change.before for label, change in profiles.items()}
+    after = {label: change.after for label, change in profiles.items()}
+    return stranded(
+        logins,
+        _access_by_profile({**login_ranges, **before}, trusted.before),
+        _access_by_profile({**login_ranges, **after}, trusted.after),
+    )
+
+
+def _access_by_profile(login_ranges: Mapping[str, Iterable[IpRange]], trusted: Iterable[IpRange]) -> dict[str, Access]:
+    """The rules of each profile. Those without login ranges share theirs, as an org may trust thousands of ranges."""
+    unrestricted = Access((), trusted)
+    return {label: Access(ranges, ()) if ranges else unrestricted for label, ranges in login_ranges.items()}
 
 
 def refuse(at_risk: Sequence[Stranded], days: int) -> None:
@@ -66,21 +109,22 @@ def refuse(at_risk: Sequence[Stranded], days: int) -> None:
 
 def describe(at_risk: Sequence[Stranded], days: int) -> str:
     """One sentence about those at risk; the whole list is in the result."""
-    users = {item.login.username for item in at_risk}
+    users = len({item.login.username for item in at_risk})
     shown = "; ".join(
         f"{item.login.username} by {item.login.application} from {item.login.address}: "
         f"{'denied' if item.result == 'denied' else 'needs the security token'}"
         for item in at_risk[:SHOWN]
     )
     more = f"; and {len(at_risk) - SHOWN} more" if len(at_risk) > SHOWN else ""
-    return f"{len(users)} users logged in within {days} days in ways that this would end ({shown}{more})"
+    who = "1 user" if users == 1 else f"{users} users"
+    return f"{who} logged in within {days} days in ways that this would end ({shown}{more})"
 
 
-def observed_logins(org: Org, days: int) -> list[Login]:
+def observed_logins(org: Org, days: int, *, option: str = "days") -> list[Login]:
     """The successful logins of the last days. Without the permission to see all, Salesforce shows only one's own."""
-    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
-    collected = org.query(logins_soql(since), into=collect)
-    return with_users(collected, org.query(USERS_SOQL))
+    collected = org.query(logins_soql(days, option=option), into=collect)
+    wanted = {way.user_id for way in collected}
+    return with_users(collected, org.query(USERS_SOQL, into=functools.partial(users_among, wanted=wanted)))
 
 
 def login_ranges_of(org: Org, profiles: Collection[str]) -> dict[str, tuple[IpRange, ...]]:
@@ -89,22 +133,57 @@ def login_ranges_of(org: Org, profiles: Collection[str]) -> dict[str, tuple[IpRa
     ranges: dict[str, tuple[IpRange, ...]] = dict.fromkeys(profiles, ())
     for names in _batches(sorted(by_name)):
         for record in org.metadata(functools.partial(MetadataApi.read_login_ranges, full_names=names)):
-            ranges[by_name[record.full_name]] = record.ranges
+            if record.full_name in by_name:
+                ranges[by_name[record.full_name]] = record.ranges
     return ranges
 
 
-def own_address(org: Org, profile_names: Collection[str]) -> str | None:
-    """The address at which Salesforce saw the login of this run; None when its user has another profile."""
+def own_address(org: Org) -> str | None:
+    """The address at which Salesforce saw the last login of this run's user; None where it does not tell.
+
+    Of a session that was opened elsewhere, or by a user who logs in from many places, this may be another one's.
+    """
     if org.user_id is None:
         return None
-    user = f"'{org.user_id}'"
-    found = org.query(f"{USERS_SOQL} WHERE Id = {user}")
-    if not found or (found[0].get("Profile") or {}).get("Name") not in profile_names:
-        return None
     last = org.query(
-        f"SELECT SourceIp FROM LoginHistory WHERE UserId = {user} ORDER BY LoginTime DESC LIMIT 1"  # noqa: S608
+        f"SELECT SourceIp, Status FROM LoginHistory WHERE UserId = '{org.user_id}' "  # noqa: S608 - an id of the org
+        f"ORDER BY LoginTime DESC LIMIT {RECENT}"
     )
-    return next((row["SourceIp"] for row in last), None)
+    return next((address for row in last if (address := address_of(row))), None)
+
+
+def own_profile(org: Org) -> str | None:
+    """The label of the profile of this run's user."""
+    if org.user_id is None:
+        return None
+    found = org.query(f"{USERS_SOQL} WHERE Id = '{org.user_id}'")
+    return next((user.profile for user in users_among(found, {org.user_id}).values()), None)
+
+
+def _guarded_logins(org: Org, days: int) -> list[Login]:
+    try:
+        return observed_logins(org, days, option="guard_days")
+    except OrgError as exc:
+        problem = f"guard: whom this change would strand cannot be told ({exc}). Nothing was changed"
+        raise OrgError(problem, cause=exc.cause) from exc
+
+
+def _refuse_own(org: Org, change: RangePlan, profile_names: Collection[str]) -> None:
+    if own_profile(org) not in profile_names:
+        return
+    address = own_address(org)
+    if address is not None and Access(change.after, ()).login(address).result == "denied":
+        raise LockOut(f"ranges: Salesforce sees this very run at {address}, which the profile would deny from now on")
+
+
+def _require_label(org: Org, profile_names: Collection[str]) -> None:
+    """Nobody's login was found: make sure that this is not for want of the label, by which users name their profile."""
+    if not any(row["Name"] in profile_names for row in org.query("SELECT Name FROM Profile")):
+        raise OptionError(
+            "profile",
+            f"the org tells no profile of the label {' or '.join(sorted(profile_names))}, so guard cannot find the "
+            "logins of its users. Nothing was changed",
+        )
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -10,22 +10,44 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .access import Access, Result
-from .ranges import IpRange, parse_address
+from .errors import OptionError
+from .ranges import MAX_DESCRIPTION, IpRange, parse_address
 
-# A browser is challenged, not asked for a token; OAuth flows but username-password bring no password.
-_WITHOUT_PASSWORD = ("Remote Access", "Oauth", "Saml", "Certificate", "Third Party", "Lightning")
+MAX_DAYS = 3650  # rules out what is hardly meant
+# A browser is challenged, not asked for a token; OAuth flows but username-password bring no password. Whether the org
+# tells values or labels is not documented without doubt, so these are the beginnings of both.
+_WITHOUT_PASSWORD = ("Application", "Remote Access", "Oauth", "Saml", "Certificate", "Third", "Lightning")
 _BY_PASSWORD_ANYWAY = "OauthUsernamePassword"  # noqa: S105 - the name of a flow
+_NO_APPLICATION = ("", "N/A")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+class Way(NamedTuple):
+    """A way in: one user, by one application, from one address."""
+
+    user_id: str
+    application: str
+    address: str
+    needs_token: bool
+
+
+class User(NamedTuple):
+    """What is told of a user: the user name, and the label of the profile."""
+
+    name: str
+    profile: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Login:
     """Logins of one user, by one application, from one address.
 
     Attributes:
+        profile: its label; empty where the org does not tell.
         needs_token: whether this kind of login is asked for the security token outside of trusted addresses.
         count: how many there were.
         last: when the last one was, as Salesforce writes it.
@@ -52,53 +74,71 @@ class Login:
         }
 
 
-def logins_soql(since: datetime.datetime) -> str:
-    """All logins since a time. Status and application cannot be filtered by the org."""
-    moment = since.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def logins_soql(days: int, *, option: str = "days") -> str:
+    """All logins of the last days. Status and application cannot be filtered by the org."""
+    if not 1 <= days <= MAX_DAYS:
+        raise OptionError(option, f"must be from 1 to {MAX_DAYS}, not {days}")
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
     fields = "UserId, SourceIp, Application, LoginType, LoginSubType, Status, LoginTime"
-    return f"SELECT {fields} FROM LoginHistory WHERE LoginTime >= {moment}"  # noqa: S608 - a time, made here
+    return f"SELECT {fields} FROM LoginHistory WHERE LoginTime >= {since:%Y-%m-%dT%H:%M:%SZ}"  # noqa: S608 - a time
 
 
 USERS_SOQL = "SELECT Id, Username, Profile.Name FROM User"
 
 
-def collect(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, bool], tuple[int, str]]:
-    """Successful logins by user, application, address and kind: how many, and the last. Takes rows one by one."""
-    found: dict[tuple[str, str, str, bool], tuple[int, str]] = {}
+def collect(rows: Iterable[Mapping[str, Any]]) -> dict[Way, tuple[int, str]]:
+    """Successful logins by their way in: how many, and the last. Keeps nothing of a row but what is new in it."""
+    found: dict[Way, tuple[int, str]] = {}
     for row in rows:
-        address = _address(row.get("SourceIp"))
-        if row.get("Status") != "Success" or address is None:
+        address = address_of(row)
+        if address is None:
             continue
-        key = (row["UserId"], row.get("Application") or "", address, _needs_token(row))
-        count, last = found.get(key, (0, ""))
-        found[key] = (count + 1, max(last, row.get("LoginTime") or ""))
+        way = Way(row["UserId"], row.get("Application") or "", address, _needs_token(row))
+        count, last = found.get(way, (0, ""))
+        found[way] = (count + 1, max(last, row.get("LoginTime") or ""))
     return found
 
 
-def with_users(
-    collected: Mapping[tuple[str, str, str, bool], tuple[int, str]], users: Iterable[Mapping[str, Any]]
-) -> list[Login]:
+def address_of(row: Mapping[str, Any]) -> str | None:
+    """From where somebody got in; None where nobody did, and for Salesforce's own logins, which have texts there."""
+    if row.get("Status") != "Success":
+        return None
+    try:
+        return str(parse_address(row.get("SourceIp") or ""))
+    except ValueError:
+        return None
+
+
+def users_among(rows: Iterable[Mapping[str, Any]], wanted: Collection[str]) -> dict[str, User]:
+    """Those of the users whose ids are wanted."""
+    return {
+        row["Id"]: User(row.get("Username") or row["Id"], (row.get("Profile") or {}).get("Name") or "")
+        for row in rows
+        if row["Id"] in wanted
+    }
+
+
+def with_users(collected: Mapping[Way, tuple[int, str]], users: Mapping[str, User]) -> list[Login]:
     """The collected logins with names, sorted by user and address."""
-    named = {row["Id"]: row for row in users}
     logins = []
-    for (user_id, application, address, needs_token), (count, last) in collected.items():
-        user = named.get(user_id, {})
+    for way, (count, last) in collected.items():
+        user = users.get(way.user_id) or User(way.user_id, "")
         logins.append(
             Login(
-                user_id=user_id,
-                username=user.get("Username") or user_id,
-                profile=(user.get("Profile") or {}).get("Name") or "",
-                application=application,
-                address=address,
-                needs_token=needs_token,
+                user_id=way.user_id,
+                username=user.name,
+                profile=user.profile,
+                application=way.application,
+                address=way.address,
+                needs_token=way.needs_token,
                 count=count,
                 last=last,
             )
         )
-    return sorted(logins, key=lambda login: (login.username, login.address, login.application))
+    return sorted(logins, key=lambda login: (login.username, login.address, login.application, login.needs_token))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Stranded:
     """Logins that a change would deny, or ask for a token that they did not need before."""
 
@@ -129,32 +169,50 @@ def stranded(logins: Iterable[Login], before: Mapping[str, Access], after: Mappi
     return found
 
 
-def smallest_cover(addresses: Collection[str]) -> tuple[IpRange, ...]:
+def smallest_cover(addresses: Iterable[str]) -> tuple[IpRange, ...]:
     """The fewest ranges that hold these addresses and no others."""
-    numbers: dict[int, set[int]] = {4: set(), 6: set()}
-    for text in addresses:
-        address = parse_address(text)
-        numbers[address.version].add(int(address))
+    numbers = sorted({(address.version, int(address)) for address in map(parse_address, addresses)})
     found: list[IpRange] = []
-    for version, values in numbers.items():
-        for value in sorted(values):
-            if found and found[-1].version == version and found[-1].last == value - 1:
-                found[-1] = IpRange(version, found[-1].first, value)
-            else:
-                found.append(IpRange(version, value, value))
+    for version, value in numbers:
+        if found and found[-1].version == version and found[-1].last == value - 1:
+            found[-1] = IpRange(version, found[-1].first, value)
+        else:
+            found.append(IpRange(version, value, value))
     return tuple(found)
 
 
-def _address(text: Any) -> str | None:
-    """Salesforce's own logins have texts such as C(Salesforce.com IP) where others have addresses."""
-    try:
-        return str(parse_address(text or ""))
-    except ValueError:
-        return None
+def cover(logins: Iterable[Login]) -> tuple[IpRange, ...]:
+    """The fewest ranges that let these logins in, each described by who uses it."""
+    by_address: dict[tuple[int, int], list[Login]] = defaultdict(list)
+    for login in logins:
+        address = parse_address(login.address)
+        by_address[address.version, int(address)].append(login)
+    ranges = smallest_cover(login.address for used in by_address.values() for login in used)
+    return tuple(
+        dataclasses.replace(
+            item,
+            description=_described(
+                login for value in range(item.first, item.last + 1) for login in by_address[item.version, value]
+            ),
+        )
+        for item in ranges
+    )
+
+
+def _described(logins: Iterable[Login]) -> str:
+    """Users and their applications, as many as a description holds."""
+    applications: dict[str, set[str]] = defaultdict(set)
+    for login in logins:
+        applications[login.username] |= {login.application} - set(_NO_APPLICATION)
+    texts = [f"{user} ({', '.join(sorted(names))})" if names else user for user, names in sorted(applications.items())]
+    for shown in range(min(len(texts), MAX_DESCRIPTION), 0, -1):
+        more = f", and {len(texts) - shown} more" if shown < len(texts) else ""
+        text = ", ".join(texts[:shown]) + more
+        if len(text) <= MAX_DESCRIPTION:
+            return text
+    return f"{len(texts)} users"
 
 
 def _needs_token(row: Mapping[str, Any]) -> bool:
     kind, flow = row.get("LoginType") or "", row.get("LoginSubType") or ""
-    if flow == _BY_PASSWORD_ANYWAY:
-        return True
-    return kind != "Application" and not any(kind.startswith(name) for name in _WITHOUT_PASSWORD)
+    return flow == _BY_PASSWORD_ANYWAY or not kind.startswith(_WITHOUT_PASSWORD)

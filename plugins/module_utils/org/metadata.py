@@ -60,6 +60,12 @@ class MetadataApi:
             raise OrgError("the org did not show its security settings; the user may lack the permission to read them")
         return found[0]
 
+    def read_session_settings(self) -> dict[str, str]:
+        """Read the settings of Setup > Session Settings, by their names in the Metadata API."""
+        answer, _date = self._call("readMetadata", "<type>SecuritySettings</type><fullNames>Security</fullNames>")
+        found = answer.iterfind(f"{_M}result/{_M}records/{_M}sessionSettings/*")
+        return {element.tag[len(_M) :]: element.text or "" for element in found}
+
     def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
         """Replace the whole list of ranges; nothing else of the security settings is sent."""
         body = "".join(f"<ipRanges>{_range_xml(item, 'end', 'start')}</ipRanges>" for item in ranges)

@@ -1,0 +1,200 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell who logged in from where."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: login_history_info
+short_description: Tell who logged in to a Salesforce org from where, and whom other ranges would strand
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Reads the successful logins of the last days, summed up by user, application and address.
+  - For IP ranges as one would declare them, it tells which of these logins they would strand, that is deny, or ask for
+    a token that they did not need before. This is what the option O(ignore:guard) of
+    M(gatehouse.salesforce.trusted_ip_ranges) and M(gatehouse.salesforce.login_ip_ranges) looks at. Nothing is changed.
+  - It proposes the smallest set of ranges that lets all these logins in.
+  - Without the permission to see the login history of others, Salesforce shows only that of one's own user.
+extends_documentation_fragment:
+  - gatehouse.salesforce.connection
+  - gatehouse.salesforce.connection.login
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+  - gatehouse.salesforce.attributes.org
+attributes:
+  diff_mode:
+    support: N/A
+    details: This module changes nothing.
+options:
+  days:
+    description: How many days of login history to look at.
+    type: int
+    default: 30
+  profiles:
+    description:
+      - Look only at logins of users with these profiles, each named as in
+        O(gatehouse.salesforce.login_ip_ranges#module:profile).
+    type: list
+    elements: str
+    default: []
+  trusted_ip_ranges:
+    description: Trusted IP ranges to try, as one would declare them with M(gatehouse.salesforce.trusted_ip_ranges).
+    type: dict
+    suboptions:
+      ranges:
+        description: As O(gatehouse.salesforce.trusted_ip_ranges#module:ranges).
+        type: list
+        elements: raw
+        required: true
+      state:
+        description: As O(gatehouse.salesforce.trusted_ip_ranges#module:state).
+        type: str
+        choices: [present, absent, exact]
+        default: present
+  login_ip_ranges:
+    description:
+      - Login IP ranges of profiles to try, as one would declare them with M(gatehouse.salesforce.login_ip_ranges),
+        together with the O(trusted_ip_ranges) if there are any.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      profile:
+        description: As O(gatehouse.salesforce.login_ip_ranges#module:profile).
+        type: str
+        required: true
+      ranges:
+        description: As O(gatehouse.salesforce.login_ip_ranges#module:ranges).
+        type: list
+        elements: raw
+        required: true
+      state:
+        description: As O(gatehouse.salesforce.login_ip_ranges#module:state).
+        type: str
+        choices: [present, absent, exact]
+        default: present
+seealso:
+  - module: gatehouse.salesforce.trusted_ip_ranges
+  - module: gatehouse.salesforce.login_ip_ranges
+  - module: gatehouse.salesforce.network_access_info
+"""
+
+EXAMPLES = r"""
+- name: See who logged in from where
+  gatehouse.salesforce.login_history_info:
+    credential: production-admin
+    days: 90
+  register: history
+
+- name: Try what would happen
+  gatehouse.salesforce.login_history_info:
+    credential: production-admin
+    trusted_ip_ranges:
+      state: exact
+      ranges:
+        - range: 198.51.100.0/24
+          description: Office
+    login_ip_ranges:
+      - profile: Standard User
+        ranges: [203.0.113.7]
+  register: tried
+
+- name: Tell whom it would strand
+  ansible.builtin.debug:
+    msg: "{{ tried.at_risk }}"
+
+- name: Trust the addresses from which applications log in now
+  gatehouse.salesforce.trusted_ip_ranges:
+    credential: production-admin
+    ranges: "{{ history.proposal.trusted_ip_ranges.ranges }}"
+"""
+
+RETURN = r"""
+logins:
+  description:
+    - The successful logins, sorted by user and address. Salesforce's own logins have no address and are left out.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    username:
+      description: The user name, or the id of a user whom the org does not tell.
+      type: str
+      sample: billing@acme.example
+    profile:
+      description: The label of the profile that the user has now.
+      type: str
+      sample: Standard User
+    application:
+      description: The application, as Salesforce names it.
+      type: str
+      sample: billing
+    address:
+      description: From where, in the normal form of an address.
+      type: str
+      sample: 192.0.2.7
+    count:
+      description: How many such logins there were.
+      type: int
+      sample: 41
+    last:
+      description: When the last one was.
+      type: str
+      sample: "2026-11-24T06:00:01.000+0000"
+    needs_token:
+      description:
+        - Whether logins of this kind, by password through the API, are asked for the security token outside of trusted
+          addresses. Browsers are not, nor is OAuth without a password.
+      type: bool
+      sample: true
+at_risk:
+  description: The logins that O(trusted_ip_ranges) and O(login_ip_ranges) would strand.
+  type: list
+  elements: dict
+  returned: when O(trusted_ip_ranges) or O(login_ip_ranges) is given
+  sample:
+    - username: billing@acme.example
+      profile: Standard User
+      application: billing
+      address: 192.0.2.7
+      count: 41
+      last: "2026-11-24T06:00:01.000+0000"
+      result: token_required
+      reason: the profile has no login IP ranges, and no trusted IP range holds the address
+proposal:
+  description:
+    - The fewest ranges that hold the addresses of these logins and no others, each described by its users and their
+      applications. They are in the form of the options of the same names.
+  type: dict
+  returned: success
+  contains:
+    trusted_ip_ranges:
+      description:
+        - Under C(ranges), those that spare these logins the token; only logins that are asked for it count, by users
+          whose profile has no login IP ranges now.
+      type: dict
+      sample: {ranges: [{range: 192.0.2.6-192.0.2.7, description: billing@acme.example (billing)}]}
+    login_ip_ranges:
+      description: For each profile, under C(ranges), those that deny none of the logins of its users.
+      type: list
+      elements: dict
+      sample:
+        - profile: Standard User
+          ranges: [{range: 192.0.2.6-192.0.2.7, description: billing@acme.example (billing)}]
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import login_history_info  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(login_history_info.SPEC, login_history_info.run)
+
+
+if __name__ == "__main__":
+    main()
