@@ -26,9 +26,29 @@ options:
     description:
       - V(append) puts the security token, if the credential holds one, behind the password.
       - V(omit) gives the password alone, for clients that take the token by itself or need none where they are.
+      - V(auto) leaves the token out where it is not needed, which is where the login IP ranges of the user's profile or
+        the trusted IP ranges of the org hold the address at which Salesforce sees the controller. This says nothing
+        about another host on which the password is then used.
+      - V(auto) asks the org, with the permissions of O(credential). When it cannot be asked, because no session can be
+        had or the user may not read the ranges, the token is appended and a warning says why. In a Developer Edition
+        org it is appended unless login IP ranges decide, since a trusted IP range may not be enough there.
+      - The org is asked once a minute at most, whatever the number of lookups, hosts and forks, and after a failure not
+        again in the same run, since wrong tries lock the user out.
     type: str
-    choices: [append, omit]
+    choices: [append, omit, auto]
     default: append
+  credential:
+    description:
+      - With O(token=auto), the name of a stored credential of the same org whose user may read the ranges.
+      - Without it, each credential asks for itself, and logs in to do so.
+    type: str
+    env:
+      - name: SALESFORCE_CREDENTIAL
+    ini:
+      - section: gatehouse_salesforce
+        key: credential
+    vars:
+      - name: gatehouse_salesforce_credential
   on_missing:
     description:
       - What to do about a name that the store does not know. V(error) fails, V(warn) warns and leaves it out of the
@@ -40,6 +60,8 @@ options:
 extends_documentation_fragment:
   - gatehouse.salesforce.store
   - gatehouse.salesforce.store.plugin
+requirements:
+  - simple-salesforce, for O(token=auto)
 seealso:
   - plugin: gatehouse.salesforce.credential
     plugin_type: lookup
@@ -60,6 +82,12 @@ EXAMPLES = r"""
     salesforce_password: "{{ lookup('gatehouse.salesforce.login_password', 'production-integration', token='omit') }}"
   no_log: true
 
+- name: Use the password alone where the controller is trusted
+  ansible.builtin.set_fact:
+    salesforce_password: "{{ lookup('gatehouse.salesforce.login_password', 'sandbox-integration', token='auto',
+      credential='sandbox-admin') }}"
+  no_log: true
+
 - name: Read from a store other than the default one
   ansible.builtin.set_fact:
     salesforce_passwords: "{{ query('gatehouse.salesforce.login_password', 'production-integration',
@@ -75,26 +103,20 @@ _raw:
   sample: [exampleexample]
 """
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import PASSWORD_FLOWS, Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store, read_each
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
 
 display = Display()
-
-# What each value of O(token) makes of a connection.
-COMPOSED: dict[str, Callable[[Connection], str]] = {
-    "append": lambda connection: connection.login_password,
-    "omit": lambda connection: connection.password or "",
-}
 
 
 class LookupModule(LookupBase):
@@ -103,21 +125,36 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """One login password for each name that the store knows."""
         self.set_options(var_options=variables, direct=kwargs)
-        compose = COMPOSED[self.get_option("token")]
         found = []
         try:
             store = open_store(self.get_option("store"), self.get_option("store_key_file"))
             for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
-                connection = _with_password(credential)
+                connection = _with_password(credential).connection
                 hide_from_output(connection)
-                found.append(compose(connection))
+                appended = self._wants_token(credential, store)
+                found.append(connection.login_password if appended else connection.password or "")
         except GatehouseError as exc:
             raise AnsibleLookupError(str(exc)) from exc
         return found
 
+    def _wants_token(self, credential: Credential, store: Store) -> bool:
+        token, name = self.get_option("token"), self.get_option("credential")
+        if token != "auto" or not credential.connection.security_token:  # noqa: S105 - a choice
+            return bool(token != "omit")  # noqa: S105 - a choice
+        # What talks to an org takes long to import; lookups that do not ask one are spared it.
+        from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_need import token_need
 
-def _with_password(credential: Credential) -> Connection:
-    connection = credential.connection
-    if connection.auth not in PASSWORD_FLOWS:
-        raise StoreError(f"credential {credential.name!r} has no password: it logs in by {connection.auth}")
-    return connection
+        folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse" / "token"
+        answer = token_need(credential, store.read(name) if name else credential, store, folder)
+        if not answer.asked:
+            display.warning(
+                f"The security token of {credential.name!r} was appended, as the org could not be asked whether it is "
+                f"needed: {answer.reason}"
+            )
+        return answer.needed
+
+
+def _with_password(credential: Credential) -> Credential:
+    if credential.connection.auth not in PASSWORD_FLOWS:
+        raise StoreError(f"credential {credential.name!r} has no password: it logs in by {credential.connection.auth}")
+    return credential
