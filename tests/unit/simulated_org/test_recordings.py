@@ -97,3 +97,14 @@ def test_a_retrieved_settings_file_can_be_sent_as_an_update(wire: Wire, recordin
     for recorded in settings.iter():
         if len(recorded) == 0 and (recorded.text or "").strip():
             assert after.text(etree.QName(recorded).localname) == recorded.text
+
+
+def test_the_token_mail_has_the_recorded_lines(wire: Wire, recordings: Path) -> None:
+    wire.commands.reset_token(wire.admin.username)
+    mail = wire.commands.mails()[0]
+    ours = f"Subject: {mail['subject']}\n{mail['body']}"
+    token = wire.sim.admin.security_token
+    pattern = (recordings / "token-email/token-email.pattern.txt").read_text()
+    expected = pattern.replace("integration@example.com", wire.admin.username)
+    expected = expected.replace("FAKEfake0000FAKEfake00001", token)
+    assert [line for line in expected.splitlines() if line and line not in ours] == []

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever comes in, there is an answer in the service's form."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .test_metadata import network
+from .wire import Answer, Wire
+
+# The services keep no state that these requests could change.
+SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+WORDS = (
+    "SELECT FROM WHERE AND OR NOT IN LIKE ORDER BY LIMIT COUNT ( ) , = != < 'x' 7 "
+    "Id LoginTime SourceIp User LoginHistory TODAY NULL"
+)
+
+
+@SHARED
+@given(body=st.text())
+def test_bodies(wire: Wire, body: str) -> None:
+    body = body.encode("utf-8", "replace").decode()
+    answer = Answer(wire.send("POST", "/services/Soap/u/64.0", body))
+    assert (answer.status, answer.text("faultcode")) == (500, "soapenv:Client")
+
+
+@SHARED
+@given(words=st.lists(st.sampled_from(WORDS.split())))
+def test_queries(wire: Wire, words: list[str]) -> None:
+    session = wire.login().session
+    answer = wire.query(session, " ".join(words))
+    assert answer.status == 200 or answer.error in {
+        "MALFORMED_QUERY", "INVALID_FIELD", "INVALID_TYPE", "INVALID_QUERY_FILTER_OPERATOR"
+    }  # fmt: skip
+
+
+@SHARED
+@given(start=st.text("0123456789abcdef.:/ ", max_size=20), end=st.text("0123456789abcdef.:/ ", max_size=20))
+def test_addresses(wire: Wire, start: str, end: str) -> None:
+    body = network("192.0.2.1 192.0.2.1").replace("192.0.2.1", start, 1).replace("192.0.2.1", end, 1)
+    assert wire.update(wire.login().session, body).text("success") in ("true", "false")
+
+
+@SHARED
+@given(path=st.text("/services/Soap/data/umc0123456789.v", max_size=40), method=st.sampled_from(["GET", "POST", "PUT"]))
+def test_paths(wire: Wire, path: str, method: str) -> None:
+    assert wire.send(method, f"/{path}").status in (200, 401, 404, 405, 500)
