@@ -14,23 +14,85 @@ options:
   ranges:
     description:
       - The ranges, in any order and notation. Two entries with the same addresses are one range.
-      - An entry is a range, or a dictionary with the keys C(range) and C(description).
+      - An entry is a range, or a dictionary with the keys C(range), C(description) and C(expires), of which only the
+        first is needed.
       - A range is a CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as
         IPv4.
       - A description has at most 255 characters. Where none is given, any description in the org is kept.
       - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
         Whether it counts the list or each entry is not documented without doubt; this module counts the list.
+      - "An entry that C(expires) is a pass: open until then, and closed by any later run that declares it, or by
+        O(state=swept). The org keeps this in its description, such as C(CI runner (expires 2026-11-24T22:10Z)), which
+        may be declared in this form too."
+      - C(expires) is a time with its zone, such as C(2026-11-24T22:10Z), or a duration from now, such as C(2h), C(90m)
+        or C(1d12h). Seconds are rounded up to minutes, by the clock of the controller.
+      - A time is set as it is declared. A duration is the least that is wanted, so it extends a pass that would end
+        earlier, and leaves one that ends later and a range that does not expire as they are.
+      - A range that is declared without C(expires) stays, though somebody had opened it as a pass.
+      - Required, but for O(state=swept), which takes none.
     type: list
     elements: raw
-    required: true
   state:
     description:
       - V(present) adds the ranges that are missing and corrects descriptions.
-      - V(absent) removes the ranges that have exactly these addresses.
-      - V(exact) also removes every range that is not declared; with an empty list, all.
+      - V(absent) removes the ranges that have exactly these addresses; an entry that C(expires) only where the range in
+        the org expires too. So a pass is closed by what opened it, and a range that was there for good stays.
+      - V(exact) also removes every range that is not declared, open passes too; with an empty list, all.
+      - V(swept) removes the ranges whose time is over, whoever opened them, and nothing else.
     type: str
-    choices: [present, absent, exact]
+    choices: [present, absent, exact, swept]
     default: present
+  rewrite:
+    description:
+      - V(collapse) makes as few ranges as possible of those that overlap or touch, and joins their descriptions.
+        Passes stay as they are.
+      - V(split) cuts each range that is over Salesforce's limit into pieces that are not, each with the description.
+        10.0.0.0/8, which is not counted, becomes a range of its own. The limit is then held against each range, no
+        longer against the list; should the org count the list, it refuses, and nothing is changed.
+    type: str
+    choices: [none, collapse, split]
+    default: none
+  lint:
+    description:
+      - Look for what is doubtful in O(ranges), as they are declared. This is not done without this option, or with
+        O(state=absent); C({}) takes the defaults.
+      - Found are C(duplicate) entries, those that C(overlap), C(wide) ones, C(private) and C(documentation) addresses,
+        and those of a C(cloud) or C(unused) where you ask for it.
+    type: dict
+    suboptions:
+      level:
+        description: Whether findings are warnings, or an error before anything is changed.
+        type: str
+        choices: [warn, error]
+        default: warn
+      skip:
+        description: What not to look for.
+        type: list
+        elements: str
+        choices: [duplicate, overlap, wide, private, documentation, cloud, unused]
+        default: []
+      widest_ipv4:
+        description: The prefix length of the widest IPv4 range that is not C(wide).
+        type: int
+        default: 16
+      widest_ipv6:
+        description: The prefix length of the widest IPv6 range that is not C(wide).
+        type: int
+        default: 48
+      clouds:
+        description:
+          - Ranges that many share, in the form of O(ranges), such as what the lookup
+            P(gatehouse.salesforce.published_ip_ranges#lookup) returns.
+          - Found are entries that hold a whole one of them, or much of it, that is more than 256 IPv4 addresses or an
+            IPv6 /56.
+        type: list
+        elements: raw
+        default: []
+      unused_days:
+        description:
+          - Find entries from which nobody logged in for so many days. This reads the login history. Without the
+            permission to see that of others, Salesforce shows only that of one's own user.
+        type: int
   guard:
     description:
       - What happens when the login history shows logins that the change would strand, that is deny, or ask for a
@@ -38,6 +100,8 @@ options:
       - It looks only when ranges are removed or a profile becomes restricted, in check mode too. Without the permission
         to see the login history of others, Salesforce shows only that of one's own user.
       - Unless V(off), a profile is never restricted in a way that would deny the address of this very run.
+      - A pass whose time is over is removed without a look, and of an open one the logins of one's own user do not
+        count, as its end was meant.
     type: str
     choices: [fail, warn, "off"]
     default: fail

@@ -5,69 +5,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import dataclasses
+import datetime
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, get_args
 
-from . import guard
+from . import expiry, guard
 from .backend import Run, open_org
+from .errors import GatehouseError, OptionError
+from .lint import Code, Finding, collapse, lint, split
 from .login_history import Stranded
-from .network_access import RangeList, ensure_ranges
-from .options import CONNECTION, RANGES, Spec
+from .network_access import Planner, ensure_ranges
+from .options import CONNECTION, Spec
 from .org import Org
 from .range_lists import LoginRanges, TrustedRanges
-from .ranges import IpRange, RangePlan, check_limits, parse_entries
+from .ranges import STATES, IpRange, RangePlan, check_limits, parse_each, unique
 
-GUARD: Spec = {
+SHOWN = 5
+REWRITES: Mapping[str, Callable[[Iterable[IpRange]], tuple[IpRange, ...]]] = {"collapse": collapse, "split": split}
+
+RANGES: Spec = {
+    "ranges": {"type": "list", "elements": "raw"},
+    "state": {"type": "str", "choices": [*STATES, "swept"], "default": "present"},
+    "rewrite": {"type": "str", "choices": ["none", *REWRITES], "default": "none"},
+    "lint": {
+        "type": "dict",
+        "options": {
+            "level": {"type": "str", "choices": ["warn", "error"], "default": "warn"},
+            "skip": {"type": "list", "elements": "str", "choices": list(get_args(Code)), "default": []},
+            "widest_ipv4": {"type": "int", "default": 16},
+            "widest_ipv6": {"type": "int", "default": 48},
+            "clouds": {"type": "list", "elements": "raw", "default": []},
+            "unused_days": {"type": "int"},
+        },
+    },
     "guard": {"type": "str", "choices": list(guard.MODES), "default": "fail"},
     "guard_days": {"type": "int", "default": 30},
 }
-TRUSTED_SPEC: Spec = {**RANGES, **GUARD, **CONNECTION}
-LOGIN_SPEC: Spec = {"profile": {"type": "str", "required": True}, **RANGES, **GUARD, **CONNECTION}
+Target: TypeAlias = TrustedRanges | LoginRanges
+
+TRUSTED_SPEC: Spec = {**RANGES, **CONNECTION}
+LOGIN_SPEC: Spec = {"profile": {"type": "str", "required": True}, **RANGES, **CONNECTION}
+
+
+class DoubtfulRanges(GatehouseError):
+    """What is declared was found wanting, and was to be an error then."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(
+            f"ranges: {'; '.join(_texts(findings))}. Nothing was changed; the option lint decides about this"
+        )
+        self.result = {"lint": [finding.as_result() for finding in findings]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """What a task declares: the entries as they are written, and what they come to."""
+
+    entries: Sequence[IpRange]
+    ranges: tuple[IpRange, ...]
+    make_plan: Planner
 
 
 def run_trusted(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Make the org's trusted ranges satisfy the options."""
-    desired, org = _desired(options), open_org(options, run)
-    days = options["guard_days"]
-    return _ensure(
-        org, TrustedRanges(org), desired, options, run, lambda change: guard.trusted_at_risk(org, change, days)
-    )
+    return _run(options, run, TrustedRanges)
 
 
 def run_login(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Make a profile's login ranges satisfy the options."""
-    desired, org = _desired(options), open_org(options, run)
-    target, days = LoginRanges(org, options["profile"]), options["guard_days"]
-    return _ensure(
-        org, target, desired, options, run, lambda change: guard.login_at_risk(org, change, target.names, days)
-    )
+    return _run(options, run, lambda org: LoginRanges(org, options["profile"]))
 
 
-def _desired(options: Mapping[str, Any]) -> tuple[IpRange, ...]:
-    desired = parse_entries(options["ranges"])
-    if options["state"] != "absent":
-        check_limits(desired)
-    return desired
-
-
-def _ensure(
-    org: Org,
-    target: RangeList,
-    desired: tuple[IpRange, ...],
-    options: Mapping[str, Any],
-    run: Run,
-    at_risk_of: Callable[[RangePlan], list[Stranded]],
-) -> dict[str, Any]:
+def _run(options: Mapping[str, Any], run: Run, list_of: Callable[[Org], Target]) -> dict[str, Any]:
+    declared, findings = _checked(options)
+    org = open_org(options, run)
+    target = list_of(org)
+    findings += _unused(org, target, declared, options)
     at_risk: list[Stranded] = []
     mode, days = options["guard"], options["guard_days"]
 
     def review(change: RangePlan) -> None:
         if mode != "off":
-            at_risk.extend(at_risk_of(change))
+            at_risk.extend(_stranded(org, target, change, days))
         if mode == "fail":
             guard.refuse(at_risk, days)
 
-    outcome = ensure_ranges(org, target, desired, options["state"], check_mode=run.check_mode, review=review)
+    outcome = ensure_ranges(
+        org,
+        target,
+        declared.ranges,
+        options["state"],
+        check_mode=run.check_mode,
+        review=review,
+        make_plan=declared.make_plan,
+        count_all=_counts_all(options),
+    )
     change = outcome.plan
     return {
         "changed": bool(change),
@@ -77,5 +111,123 @@ def _ensure(
         "removed": [item.as_result() for item in change.removed],
         "updated": [item.as_result() for item in change.updated],
         "at_risk": [item.as_result() for item in at_risk],
-        "warnings": [*([guard.describe(at_risk, days)] if at_risk else []), *outcome.warnings],
+        "lint": [finding.as_result() for finding in findings],
+        "warnings": [
+            *(f"lint: {text}" for text in _texts(findings)),
+            *([guard.describe(at_risk, days)] if at_risk else []),
+            *outcome.warnings,
+        ],
     }
+
+
+def _checked(options: Mapping[str, Any]) -> tuple[Declared, list[Finding]]:
+    """What is declared, after all checks that need no org, and what lint has to say about it."""
+    state, given = options["state"], options.get("ranges")
+    if state == "swept" and given:
+        raise OptionError("ranges", "a sweep closes every pass whose time is over, and takes no ranges")
+    if state != "swept" and given is None:
+        raise OptionError("ranges", f"is required when state is {state}")
+    now = datetime.datetime.now(datetime.UTC)
+    entries, at_least = expiry.read_entries(given or (), now)
+    findings = _findings(entries, options)
+    ranges = unique(entries)
+    if options["rewrite"] != "none":
+        ranges = REWRITES[options["rewrite"]](ranges)
+    if state in ("present", "exact") and _counts_all(options):
+        check_limits(ranges)
+    return Declared(entries, ranges, functools.partial(expiry.plan, now=now, at_least=at_least)), findings
+
+
+def _counts_all(options: Mapping[str, Any]) -> bool:
+    """Whoever has entries split wants the limit held against each; whether the org agrees, only the org can tell."""
+    return bool(options["rewrite"] != "split")
+
+
+def _findings(entries: Sequence[IpRange], options: Mapping[str, Any]) -> list[Finding]:
+    settings = options.get("lint")
+    if not settings or options["state"] == "absent":
+        return []
+    widest = {version: 2 ** (bits - _prefix_length(settings, version, bits)) for version, bits in ((4, 32), (6, 128))}
+    clouds = parse_each(settings["clouds"], option="lint.clouds")
+    return _of_interest(lint(entries, widest=widest, published=clouds), settings)
+
+
+def _prefix_length(settings: Mapping[str, Any], version: int, bits: int) -> int:
+    length = int(settings[f"widest_ipv{version}"])
+    if not 0 <= length <= bits:
+        raise OptionError(f"lint.widest_ipv{version}", f"must be a prefix length from 0 to {bits}, not {length}")
+    return length
+
+
+def _of_interest(findings: Iterable[Finding], settings: Mapping[str, Any]) -> list[Finding]:
+    """Without what is to be skipped. Raises DoubtfulRanges where findings are errors."""
+    kept = [finding for finding in findings if finding.code not in settings["skip"]]
+    if kept and settings["level"] == "error":
+        raise DoubtfulRanges(kept)
+    return kept
+
+
+def _unused(org: Org, target: Target, declared: Declared, options: Mapping[str, Any]) -> list[Finding]:
+    """The entries that no login used, where that was asked; a pass may well wait for its first."""
+    settings = options.get("lint") or {}
+    days = settings.get("unused_days")
+    if days is None or options["state"] == "absent":
+        return []
+    logins = guard.observed_logins(org, days, option="lint.unused_days")
+    if isinstance(target, LoginRanges):
+        target.read()  # which tells all names of the profile
+        logins = [login for login in logins if login.profile in target.names]
+    seen = ((login.address, datetime.datetime.fromisoformat(login.last)) for login in logins if login.last)
+    lasting = [item for item in declared.entries if expiry.expiry(item) is None]
+    found = lint(lasting, logins=seen, unused_days=days)
+    return _of_interest([finding for finding in found if finding.code == "unused"], settings)
+
+
+def _stranded(org: Org, target: Target, change: RangePlan, days: int) -> list[Stranded]:
+    """Whom a change would strand. A pass whose time is over strands nobody; an open one, nobody but others.
+
+    The end of a pass was known when it was opened, and whoever closes their own before that means it.
+    """
+    passes = [item for item in change.removed if expiry.expiry(item) is not None]
+    found = _at_risk(org, target, _without(change, passes), days)
+    now = datetime.datetime.now(datetime.UTC)
+    still_open = tuple(item for item in passes if not expiry.has_expired(item, now))
+    if still_open:
+        closing = RangePlan((*change.after, *still_open), change.after, (), still_open, ())
+        found += [item for item in _others_at_risk(org, target, closing, days) if item not in found]
+    return found
+
+
+def _at_risk(org: Org, target: Target, change: RangePlan, days: int) -> list[Stranded]:
+    if isinstance(target, LoginRanges):
+        return guard.login_at_risk(org, change, target.names, days)
+    return guard.trusted_at_risk(org, change, days)
+
+
+def _others_at_risk(org: Org, target: Target, change: RangePlan, days: int) -> list[Stranded]:
+    """Those but this run's own user whom a change would strand."""
+    if isinstance(target, LoginRanges):
+        logins = guard.observed_logins(org, days, option="guard_days")
+        users = [login for login in logins if login.profile in target.names]
+        profiles = dict.fromkeys(target.names, change)
+        found = guard.stranded_by(users, {}, trusted=guard.unchanged(()), profiles=profiles)
+    else:
+        found = guard.trusted_at_risk(org, change, days)
+    own = (org.user_id or "")[:15]
+    return [item for item in found if item.login.user_id[:15] != own]
+
+
+def _without(change: RangePlan, passes: Collection[IpRange]) -> RangePlan:
+    """The change for those who never had these passes."""
+    keys = {item.key for item in passes}
+    return dataclasses.replace(
+        change,
+        before=tuple(item for item in change.before if item.key not in keys),
+        removed=tuple(item for item in change.removed if item.key not in keys),
+    )
+
+
+def _texts(findings: Sequence[Finding]) -> list[str]:
+    """A text for each finding, but not for all of very many: the result has them all."""
+    more = [f"and {len(findings) - SHOWN} more findings"] if len(findings) > SHOWN else []
+    return [*(f"{finding.text} ({finding.code})" for finding in findings[:SHOWN]), *more]

@@ -9,9 +9,11 @@ import dataclasses
 import datetime
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Literal
 
 from .errors import OptionError
+from .expiry import expiry
 from .ranges import LIMITS, MAX_DESCRIPTION, IpRange, parse_address, parse_range
 
 Code = Literal["duplicate", "overlap", "wide", "private", "documentation", "cloud", "unused"]
@@ -19,6 +21,8 @@ Level = Literal["error", "warning", "info"]
 
 # A /16 of IPv4, a /48 of IPv6: what one site gets at most.
 WIDEST: Mapping[int, int] = {4: 2**16, 6: 2**80}
+# As much as one tenant of a cloud has at most, side by side: a /24 of IPv4, a /56 of IPv6.
+TENANT: Mapping[int, int] = {4: 2**8, 6: 2**72}
 # More entries than this are never made of one: the range was meant to be something else.
 MAX_PIECES = 1024
 
@@ -119,22 +123,39 @@ def _special(entries: Sequence[IpRange]) -> Iterator[Finding]:
 
 
 def _clouds(entries: Sequence[IpRange], published: Sequence[IpRange]) -> Iterator[Finding]:
-    """Entries that hold a whole published block. Single addresses are published too, and are no cloud."""
+    """Entries that hold a whole published block, or more of one than a tenant has.
+
+    Blocks may be collapsed, so that none is whole in any entry. Single addresses are published too, and are no cloud.
+    """
     blocks = [block for block in published if block.size > 1]
+    starts = [(block.version, block.first) for block in blocks]
     # For each position, the block from there on that ends first: the one that an entry starting there would hold.
-    ends_first = list(blocks)
-    for position in range(len(blocks) - 2, -1, -1):
-        following = ends_first[position + 1]
-        if (following.version, following.last) < (blocks[position].version, blocks[position].last):
-            ends_first[position] = following
+    ends_first = list(accumulate(reversed(blocks), _ending_first))[::-1]
+    # And the block up to there that ends last: the one that would hold the start of such an entry.
+    ends_last = list(accumulate(blocks, _ending_last))
     for item in entries:
-        position = bisect_left(blocks, (item.version, item.first), key=lambda block: (block.version, block.first))
-        if position == len(blocks):
+        position = bisect_left(starts, (item.version, item.first))
+        whole = ends_first[position : position + 1]
+        if any(block.version == item.version and block.last <= item.last for block in whole):
+            text = f"{_name(item)} holds the whole published block {_name(whole[0])}, with all who share it"
+            yield Finding("cloud", "warning", text, (item, whole[0]))
             continue
-        block = ends_first[position]
-        if block.version == item.version and block.last <= item.last:
-            text = f"{_name(item)} holds the whole published block {_name(block)}, with all who share it"
-            yield Finding("cloud", "warning", text, (item, block))
+        for block in (*ends_last[max(position - 1, 0) : position], *blocks[position : position + 1]):
+            if block.version != item.version:
+                continue
+            shared = min(block.last, item.last) - max(block.first, item.first) + 1
+            if shared > TENANT[item.version]:
+                text = f"{_name(item)} holds {shared:,} addresses of the published block {_name(block)}"
+                yield Finding("cloud", "warning", f"{text}, with all who share them", (item, block))
+                break
+
+
+def _ending_first(one: IpRange, two: IpRange) -> IpRange:
+    return two if (two.version, two.last) < (one.version, one.last) else one
+
+
+def _ending_last(one: IpRange, two: IpRange) -> IpRange:
+    return two if (two.version, two.last) > (one.version, one.last) else one
 
 
 def _recent(
@@ -205,7 +226,7 @@ def split(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -> t
 
 
 def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -> tuple[IpRange, ...]:
-    """As few entries as hold the same addresses, none larger than a limit.
+    """As few entries as hold the same addresses, none larger than a limit. Those that expire stay as they are.
 
     An entry's description joins those of the entries that it replaces, each once, in order of address, by "; ";
     beyond 255 characters it ends in an ellipsis.
@@ -214,12 +235,15 @@ def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -
         OptionError: an entry would become more than 1,024.
     """
     result: list[IpRange] = []
-    for group in merged(ranges):
+    lasting: list[IpRange] = []
+    for item in ranges:
+        (lasting if expiry(item) is None else result).append(item)
+    for group in merged(lasting):
         version = group[0].version
         for first, last in _cuts(version, group[0].first, max(item.last for item in group), limits):
             parts = [item.description for item in group if item.first <= last and first <= item.last]
             result.append(IpRange(version, first, last, _joined(parts)))
-    return tuple(result)
+    return tuple(sorted(result))
 
 
 def _cuts(version: int, first: int, last: int, limits: Mapping[int, int]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from . import audit
 from .audit import RangeChange
@@ -20,6 +20,8 @@ from .errors import OrgError
 from .ranges import IpRange, RangePlan, check_limits, plan
 
 MAX_WRITES = 3
+
+Planner: TypeAlias = Callable[[Iterable[IpRange], Sequence[IpRange], str], RangePlan]
 
 
 class RangesRead(Protocol):
@@ -81,31 +83,41 @@ def ensure_ranges(
     *,
     check_mode: bool,
     review: Callable[[RangePlan], None] = lambda _change: None,
+    make_plan: Planner = plan,
+    count_all: bool = True,
 ) -> RangesOutcome:
     """Make a list of ranges satisfy what is declared.
 
     Args:
         review: looks at the change before anything is sent, in check mode too, and may raise.
+        make_plan: what must change, given what the org holds, what is declared, and the state.
+        count_all: hold Salesforce's limit against the whole list; whether Salesforce does is not documented.
 
     Raises:
         OptionError: the org could not be brought to the result; nothing was sent.
         OrgError: the org refused, or did not keep what it accepted.
     """
     first = target.read()
-    step = plan(first.ranges, desired, state)
+    step = make_plan(first.ranges, desired, state)
     if step:
         target.check(step.after)
-    if step.added:
+    if step.added and count_all:
         check_limits(step.after, already=first.ranges)
     if step:
         review(step)
     if check_mode or not step:
         return RangesOutcome(step)
-    return _apply(org, target, first, step, desired, state)
+    return _apply(org, target, first, step, desired, state, make_plan)
 
 
 def _apply(
-    org: AuditedOrg, target: RangeList, first: RangesRead, step: RangePlan, desired: Sequence[IpRange], state: str
+    org: AuditedOrg,
+    target: RangeList,
+    first: RangesRead,
+    step: RangePlan,
+    desired: Sequence[IpRange],
+    state: str,
+    make_plan: Planner,
 ) -> RangesOutcome:
     """Write, read again, merge what others did, until the org shows what is wanted."""
     before, since, warnings = step.before, first.read_at, list[str]()
@@ -115,7 +127,7 @@ def _apply(
         others, told = _others(org, target, since, step)
         merged, more = _merged(others, step, seen.ranges, desired, state)
         warnings += [*told, *more]
-        following = plan(merged, desired, state)
+        following = make_plan(merged, desired, state)
         if not following and merged == seen.ranges:
             return RangesOutcome(_difference(before, seen.ranges), tuple(warnings))
         step, since = _difference(seen.ranges, following.after), seen.read_at

@@ -12,12 +12,13 @@ import dataclasses
 import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from .errors import OptionError
 
 Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+Key: TypeAlias = tuple[int, int, int]
 
 # Since Winter '26, over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
 LIMITS = {4: 2**24, 6: 2**99}
@@ -39,7 +40,7 @@ class IpRange:
     description: str | None = dataclasses.field(default=None, compare=False)
 
     @property
-    def key(self) -> tuple[int, int, int]:
+    def key(self) -> Key:
         """What identifies a range in a list: its addresses, not its description."""
         return (self.version, self.first, self.last)
 
@@ -145,15 +146,29 @@ def parse_entries(entries: Sequence[str | Mapping[str, Any]], *, option: str = "
     Raises:
         OptionError: naming the entry that cannot be used.
     """
-    found: dict[tuple[int, int, int], IpRange] = {}
+    return unique(parse_each(entries, option=option), option=option)
+
+
+def parse_each(
+    entries: Sequence[str | Mapping[str, Any]],
+    *,
+    option: str = "ranges",
+    parse: Callable[[str | Mapping[str, Any], str], IpRange] | None = None,
+) -> list[IpRange]:
+    """Entry by entry what a user declared, in the order given. Raises OptionError as parse_entries does."""
     if isinstance(entries, str | Mapping) or not isinstance(entries, Sequence):
         raise OptionError(option, "must be a list of ranges")
-    for number, entry in enumerate(entries):
-        where = f"{option}[{number}]"
-        item = parse_entry(entry, where)
+    parse = parse or parse_entry
+    return [parse(entry, f"{option}[{number}]") for number, entry in enumerate(entries)]
+
+
+def unique(items: Sequence[IpRange], *, option: str = "ranges") -> tuple[IpRange, ...]:
+    """Sorted, each range once. Raises OptionError for one with two descriptions."""
+    found: dict[Key, IpRange] = {}
+    for number, item in enumerate(items):
         other = found.setdefault(item.key, item)
         if other.description != item.description:
-            raise OptionError(where, f"{item} is declared twice with different descriptions")
+            raise OptionError(f"{option}[{number}]", f"{item} is declared twice with different descriptions")
     return tuple(sorted(found.values()))
 
 
@@ -229,13 +244,25 @@ class RangePlan:
         return {"before": _as_lines(self.before), "after": _as_lines(self.after)}
 
 
-def plan(current: Iterable[IpRange], desired: Iterable[IpRange], state: str) -> RangePlan:
+def settled(held: IpRange, declared: IpRange) -> IpRange:
+    """What becomes of a range that the org holds and a user declares."""
+    return held if declared.description in (None, held.description) else declared
+
+
+def plan(
+    current: Iterable[IpRange],
+    desired: Iterable[IpRange],
+    state: str,
+    *,
+    settle: Callable[[IpRange, IpRange], IpRange] = settled,
+) -> RangePlan:
     """What must change so that the current list satisfies the desired one.
 
     Args:
         current: what the org holds, in any order, duplicates included; they are kept unless removed.
         desired: what the user declared. A range without a description accepts any.
         state: C(present) adds or updates, C(absent) removes, C(exact) also removes what is not declared.
+        settle: what becomes of a range that is held and declared.
     """
     wanted = {item.key: item for item in desired}
     before = tuple(sorted(current))
@@ -249,11 +276,11 @@ def plan(current: Iterable[IpRange], desired: Iterable[IpRange], state: str) -> 
         if target is None:
             if state != "exact":
                 kept.append(item)
-        elif target.description in (None, item.description):
-            kept.append(item)
-        else:
-            kept.append(target)
-            updated.append(target)
+            continue
+        result = settle(item, target)
+        kept.append(result)
+        if result.description != item.description:
+            updated.append(result)
     held = {item.key for item in before}
     added = tuple(item for key, item in sorted(wanted.items()) if key not in held)
     return RangePlan(before, tuple(sorted([*kept, *added])), added, removed, tuple(updated))

@@ -105,6 +105,18 @@ at_risk:
       last: "2026-11-24T06:00:01.000+0000"
       result: token_required
       reason: the profile has no login IP ranges, and no trusted IP range holds the address
+lint:
+  description: What O(lint) found.
+  type: list
+  elements: dict
+  returned: success, and when findings are errors
+  sample:
+    - code: overlap
+      level: warning
+      text: 198.51.100.7 lies within 198.51.100.0/24 (Office)
+      entries:
+        - {range: 198.51.100.0/24, start: 198.51.100.0, end: 198.51.100.255, description: Office}
+        - {range: 198.51.100.7, start: 198.51.100.7, end: 198.51.100.7, description: null}
 """
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import (  # noqa: E402

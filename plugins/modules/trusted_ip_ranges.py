@@ -47,11 +47,27 @@ EXAMPLES = r"""
     ranges:
       - range: 192.0.2.0/24
 
-- name: Trust these ranges and no others
+- name: Trust these ranges and no others, and warn of what is doubtful in them
   gatehouse.salesforce.trusted_ip_ranges:
     credential: production-admin
     state: exact
     ranges: "{{ salesforce_trusted_ip_ranges }}"
+    lint:
+      widest_ipv4: 20
+      unused_days: 90
+
+- name: Let a CI runner in for two hours
+  gatehouse.salesforce.trusted_ip_ranges:
+    credential: production-admin
+    ranges:
+      - range: 203.0.113.7
+        description: CI runner
+        expires: 2h
+
+- name: Close whatever has expired, where the run that opened it did not
+  gatehouse.salesforce.trusted_ip_ranges:
+    credential: production-admin
+    state: swept
 """
 
 RETURN = r"""
@@ -106,6 +122,18 @@ at_risk:
       last: "2026-11-24T06:00:01.000+0000"
       result: token_required
       reason: the profile has no login IP ranges, and no trusted IP range holds the address
+lint:
+  description: What O(lint) found.
+  type: list
+  elements: dict
+  returned: success, and when findings are errors
+  sample:
+    - code: overlap
+      level: warning
+      text: 198.51.100.7 lies within 198.51.100.0/24 (Office)
+      entries:
+        - {range: 198.51.100.0/24, start: 198.51.100.0, end: 198.51.100.255, description: Office}
+        - {range: 198.51.100.7, start: 198.51.100.7, end: 198.51.100.7, description: null}
 """
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import (  # noqa: E402

@@ -109,6 +109,20 @@ class TestSizeAndKind:
         assert finding.text.startswith("20.0.0.0/23 (Build farm) holds the whole published block 20.0.1.0/24 (AWS S3)")
         assert [str(item) for item in finding.entries] == ["20.0.0.0/23", "20.0.1.0/24"]
 
+    @pytest.mark.parametrize(
+        ("entry", "shared"),
+        [("20.0.0.0/20", "4,096"), ("19.255.0.0-20.0.3.255", "1,024"), ("20.3.255.0-20.4.255.255", None)],
+    )
+    def test_much_of_a_block_is_a_cloud_too_because_a_list_of_them_may_be_collapsed(
+        self, entry: str, shared: str | None
+    ) -> None:
+        texts = [text for code, text in told(lint(parse(entry), published=parse("20.0.0.0/14 AWS"))) if code == "cloud"]
+        assert texts == (
+            [f"{entry} holds {shared} addresses of the published block 20.0.0.0/14 (AWS), with all who share them"]
+            if shared
+            else []
+        )
+
     def test_a_part_of_a_block_or_a_single_published_address_is_no_cloud(self) -> None:
         assert lint(parse("20.0.0.0/24", "20.9.0.1"), published=parse("20.0.0.0/14", "20.9.0.1")) == ()
 
