@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .access import Access
 from .errors import GatehouseError, OptionError, OrgError
@@ -22,7 +22,7 @@ from .login_history import (
     with_users,
 )
 from .org import Org
-from .org.metadata import MetadataApi
+from .org.metadata import MetadataApi, ReadRanges
 from .range_lists import METADATA_NAMES, TrustedRanges
 from .ranges import IpRange, RangePlan, plan
 
@@ -131,11 +131,17 @@ def login_ranges_of(org: Org, profiles: Collection[str]) -> dict[str, tuple[IpRa
     """The login ranges of profiles by their labels; none for a profile that cannot be read."""
     by_name = {METADATA_NAMES.get(label, label): label for label in profiles if label}
     ranges: dict[str, tuple[IpRange, ...]] = dict.fromkeys(profiles, ())
-    for names in _batches(sorted(by_name)):
-        for record in org.metadata(functools.partial(MetadataApi.read_login_ranges, full_names=names)):
+    names = sorted(by_name)
+    for start in range(0, len(names), BATCH):
+        batch = names[start : start + BATCH]
+        for record in org.metadata(functools.partial(_read_login_ranges, batch)):
             if record.full_name in by_name:
                 ranges[by_name[record.full_name]] = record.ranges
     return ranges
+
+
+def _read_login_ranges(names: Sequence[str], api: MetadataApi) -> list[ReadRanges]:
+    return api.read_login_ranges(names)
 
 
 def own_address(org: Org) -> str | None:
@@ -184,8 +190,3 @@ def _require_label(org: Org, profile_names: Collection[str]) -> None:
             f"the org tells no profile of the label {' or '.join(sorted(profile_names))}, so guard cannot find the "
             "logins of its users. Nothing was changed",
         )
-
-
-def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), BATCH):
-        yield names[start : start + BATCH]

@@ -204,13 +204,18 @@ def _described(logins: Iterable[Login]) -> str:
     applications: dict[str, set[str]] = defaultdict(set)
     for login in logins:
         applications[login.username] |= {login.application} - set(_NO_APPLICATION)
-    texts = [f"{user} ({', '.join(sorted(names))})" if names else user for user, names in sorted(applications.items())]
+    told = {user: f" ({', '.join(sorted(names))})" if names else "" for user, names in sorted(applications.items())}
+    return _fitting([user + names for user, names in told.items()]) or _fitting(list(told)) or f"{len(told)} users"
+
+
+def _fitting(texts: list[str]) -> str | None:
+    """As many of the texts as a description holds, and how many more there are."""
     for shown in range(min(len(texts), MAX_DESCRIPTION), 0, -1):
         more = f", and {len(texts) - shown} more" if shown < len(texts) else ""
         text = ", ".join(texts[:shown]) + more
         if len(text) <= MAX_DESCRIPTION:
             return text
-    return f"{len(texts)} users"
+    return None
 
 
 def _needs_token(row: Mapping[str, Any]) -> bool:

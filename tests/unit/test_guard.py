@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guard asks an org, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import guard
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, OrgError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.guard import LockOut
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.metadata import ReadRanges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import RangePlan, parse_range, plan
+
+ME, BILLING, PORTAL = "005000000000001AAA", "005000000000002AAA", "005000000000003AAA"
+OFFICE, FARM, ELSEWHERE = "198.51.100.0/24", "192.0.2.7", "203.0.113.9"
+USERS = {
+    ME: ("admin@acme.example", "System Administrator"),
+    BILLING: ("billing@acme.example", "Integration"),
+    PORTAL: ("portal@acme.example", "Portal"),
+}
+
+
+def ranges(*texts: str) -> tuple[Any, ...]:
+    return tuple(map(parse_range, texts))
+
+
+@dataclasses.dataclass
+class ScriptedOrg:
+    """Answers the guard's questions from what it holds, and keeps the order in which they were asked."""
+
+    logins: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    trusted: tuple[str, ...] = ()
+    login_ranges: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    user_id: str | None = ME
+    status: str = "Success"
+    asked: list[str] = dataclasses.field(default_factory=list)
+    hidden_profiles: tuple[str, ...] = ()
+    users: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: USERS)
+
+    def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], Any] = list) -> Any:
+        (table,) = re.findall(r"FROM (\w+)", soql)
+        self.asked.append(table)
+        rows = list(getattr(self, f"_{table}")())
+        if wanted := re.search(r"WHERE (Id|UserId) = '(\w+)'", soql):
+            rows = [row for row in rows if row[wanted[1]] == wanted[2]]
+        if "DESC" in soql:
+            rows.reverse()
+        return into(iter(rows))
+
+    def _LoginHistory(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
+        for number, (user, address) in enumerate(self.logins):
+            yield {
+                "UserId": user,
+                "SourceIp": address,
+                "Application": "app",
+                "LoginType": "Other Apex API",
+                "Status": self.status if user == ME else "Success",
+                "LoginTime": f"2026-11-24T06:00:{number:02}.000+0000",
+            }
+
+    def _User(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
+        for user, (name, profile) in self.users.items():
+            yield {"Id": user, "Username": name, "Profile": {"Name": profile}}
+
+    def _Profile(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
+        return iter({"Name": name} for _user, name in self.users.values() if name not in self.hidden_profiles)
+
+    def metadata(self, call: Callable[[Any], Any]) -> Any:
+        return call(self)
+
+    def read_trusted_ranges(self) -> ReadRanges:
+        self.asked.append("trusted")
+        return self._read("Security", self.trusted)
+
+    def read_login_ranges(self, names: Sequence[str]) -> list[ReadRanges]:
+        self.asked.append(f"profiles {' '.join(names)}")
+        return [self._read(name, self.login_ranges[name]) for name in names if name in self.login_ranges]
+
+    @staticmethod
+    def _read(name: str, held: Sequence[str]) -> ReadRanges:
+        return ReadRanges(name, ranges(*held), datetime.datetime.now(datetime.UTC))
+
+
+def trusted_at_risk(org: ScriptedOrg, change: RangePlan) -> list[tuple[str, str, str]]:
+    found = guard.trusted_at_risk(cast(Org, org), change, 30)
+    return [(item.login.username, item.login.address, item.result) for item in found]
+
+
+def login_at_risk(org: ScriptedOrg, change: RangePlan, *names: str) -> list[tuple[str, str, str]]:
+    found = guard.login_at_risk(cast(Org, org), change, names or ("Integration",), 30)
+    return [(item.login.username, item.login.address, item.result) for item in found]
+
+
+def change(before: Sequence[str], after: Sequence[str]) -> RangePlan:
+    return plan(ranges(*before), ranges(*after), "exact")
+
+
+class TestTrustedRanges:
+    """Removing a trusted range asks those for the token who did without it."""
+
+    def test_who_logged_in_from_a_removed_range_is_at_risk(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM), (BILLING, "198.51.100.1"), (PORTAL, ELSEWHERE)])
+        found = trusted_at_risk(org, change([OFFICE, FARM], [OFFICE]))
+        assert found == [("billing@acme.example", FARM, "token_required")]
+
+    def test_a_range_that_goes_into_a_larger_one_strands_nobody(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM)])
+        assert trusted_at_risk(org, change([FARM], ["192.0.2.0/24"])) == []
+
+    def test_without_a_removal_nothing_is_asked(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM)])
+        assert trusted_at_risk(org, change([FARM], [FARM, OFFICE])) == []
+        assert org.asked == []
+
+    def test_users_whose_profile_has_login_ranges_do_not_depend_on_trusted_ones(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM), (PORTAL, FARM)], login_ranges={"Integration": (FARM,)})
+        found = trusted_at_risk(org, change([FARM], []))
+        assert found == [("portal@acme.example", FARM, "token_required")]
+
+    def test_a_profile_is_read_by_its_metadata_name(self) -> None:
+        org = ScriptedOrg([(ME, FARM)], login_ranges={"Admin": (FARM,)})
+        assert trusted_at_risk(org, change([FARM], [])) == []
+        assert org.asked[-1] == "profiles Admin"
+
+    def test_a_profile_that_cannot_be_read_counts_as_unrestricted(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM)], login_ranges={})
+        assert len(trusted_at_risk(org, change([FARM], []))) == 1
+
+    def test_profiles_are_read_ten_at_a_time(self) -> None:
+        many = {f"005{number:015}": (f"u{number}@acme.example", f"P{number:02}") for number in range(23)}
+        org = ScriptedOrg([(user, FARM) for user in many], users=many)
+        assert len(trusted_at_risk(org, change([FARM], []))) == 23
+        assert [len(asked.split()) - 1 for asked in org.asked if asked.startswith("profiles")] == [10, 10, 3]
+
+    def test_where_the_history_cannot_be_read_nothing_is_changed_and_the_option_is_named(self) -> None:
+        class Closed(ScriptedOrg):
+            def query(self, soql: str, into: Any = list) -> Any:
+                raise OrgError("the org refused the query: INVALID_TYPE", cause="not_approved")
+
+        with pytest.raises(OrgError, match=r"guard: .*INVALID_TYPE.*Nothing was changed") as caught:
+            trusted_at_risk(Closed(), change([FARM], []))
+        assert caught.value.cause == "not_approved"
+
+
+class TestLoginRanges:
+    """A profile that has ranges denies every other address."""
+
+    def test_who_logged_in_from_a_removed_range_is_denied(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM), (BILLING, "198.51.100.1"), (PORTAL, FARM)])
+        found = login_at_risk(org, change([OFFICE, FARM], [OFFICE]))
+        assert found == [("billing@acme.example", FARM, "denied")]
+
+    def test_the_first_range_of_a_profile_denies_all_other_addresses_even_trusted_ones(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM), (BILLING, ELSEWHERE)], trusted=(FARM,))
+        found = login_at_risk(org, change([], [OFFICE]))
+        assert [(address, result) for _user, address, result in found] == [(FARM, "denied"), (ELSEWHERE, "denied")]
+
+    def test_a_further_range_of_a_restricted_profile_strands_nobody_and_nothing_is_asked(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM)])
+        assert login_at_risk(org, change([OFFICE], [OFFICE, ELSEWHERE])) == []
+        assert org.asked == []
+
+    def test_a_label_that_the_org_does_not_tell_is_refused_as_its_logins_could_not_be_found(self) -> None:
+        org = ScriptedOrg([(PORTAL, FARM)], hidden_profiles=("Integration",))
+        with pytest.raises(OptionError, match="profile: the org tells no profile of the label Integration"):
+            login_at_risk(org, change([], [OFFICE]), "Integration")
+
+    def test_a_profile_without_logins_strands_nobody(self) -> None:
+        assert login_at_risk(ScriptedOrg([(PORTAL, FARM)]), change([], [OFFICE])) == []
+
+
+class TestThisVeryRun:
+    """A profile is never restricted in a way that would deny the address of the run that does it."""
+
+    ADMIN = ("Admin", "System Administrator")
+
+    def test_a_change_that_would_deny_it_is_refused_before_the_history_is_read(self) -> None:
+        org = ScriptedOrg([(ME, FARM)])
+        with pytest.raises(LockOut, match=rf"sees this very run at {FARM}.*Nothing was changed.*guard"):
+            login_at_risk(org, change([], [OFFICE]), *self.ADMIN)
+        assert org.asked == ["User", "LoginHistory"]
+
+    def test_the_address_is_that_of_the_last_login_that_went_well(self) -> None:
+        org = ScriptedOrg([(ME, "198.51.100.1"), (ME, "198.51.100.2")])
+        assert guard.own_address(cast(Org, org)) == "198.51.100.2"
+        org.logins.append((BILLING, FARM))
+        assert guard.own_address(cast(Org, org)) == "198.51.100.2"
+        org.status = "Invalid Password"
+        assert guard.own_address(cast(Org, org)) is None
+
+    def test_a_change_that_lets_it_in_is_not(self) -> None:
+        org = ScriptedOrg([(ME, "198.51.100.1")])
+        assert login_at_risk(org, change([], [OFFICE]), *self.ADMIN) == []
+
+    def test_a_profile_of_others_may_deny_it(self) -> None:
+        assert login_at_risk(ScriptedOrg([(ME, FARM)]), change([], [OFFICE])) == []
+
+    def test_a_session_that_came_from_elsewhere_has_no_known_address(self) -> None:
+        org = ScriptedOrg([(ME, FARM)], user_id=None)
+        assert guard.own_address(cast(Org, org)) is None
+        assert guard.own_profile(cast(Org, org)) is None
+
+
+class TestRefusal:
+    """The text names some, the result all."""
+
+    def test_nobody_at_risk_is_no_reason_to_refuse(self) -> None:
+        guard.refuse([], 30)
+
+    def test_the_first_five_are_named_and_the_others_counted(self) -> None:
+        org = ScriptedOrg([(BILLING, f"192.0.2.{number}") for number in range(1, 9)])
+        at_risk = guard.trusted_at_risk(cast(Org, org), change(["192.0.2.0/24"], []), 30)
+        with pytest.raises(LockOut, match="1 user logged in within 30 days") as caught:
+            guard.refuse(at_risk, 30)
+        text = str(caught.value)
+        assert "billing@acme.example by app from 192.0.2.5: needs the security token" in text
+        assert "192.0.2.6" not in text and "and 3 more" in text
+        assert len(caught.value.result["at_risk"]) == 8
