@@ -156,7 +156,10 @@ class TestUsers:
     """Logins get the names and profiles that users have now."""
 
     def test_of_all_users_only_those_who_logged_in_are_kept(self) -> None:
-        rows = [{"Id": BILLING, "Username": "b@acme.example", "Profile": {"Name": "P"}}, {"Id": JENKINS}]
+        rows: list[dict[str, Any]] = [
+            {"Id": BILLING, "Username": "b@acme.example", "Profile": {"Name": "P"}},
+            {"Id": JENKINS},
+        ]
         assert users_among(rows, {BILLING}) == {BILLING: User("b@acme.example", "P")}
 
     def test_a_user_without_a_profile_has_none(self) -> None:
