@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from simple_salesforce import Salesforce, SalesforceLogin
+from simple_salesforce import Salesforce, SalesforceLogin, format_soql
 
 username = os.environ["SALESFORCE_USERNAME"]
 session_id, instance = SalesforceLogin(
@@ -18,6 +18,6 @@ session_id, instance = SalesforceLogin(
     sf_version=os.environ["SALESFORCE_API_VERSION"],
 )
 org = Salesforce(session_id=session_id, instance=instance)
-user = org.query(f"SELECT Name FROM User WHERE Username = '{username}'")["records"][0]
+user = org.query(format_soql("SELECT Name FROM User WHERE Username = {}", username))["records"][0]
 company = org.query("SELECT Name FROM Organization")["records"][0]
 print(f"logged in as {user['Name']} <{username}> to the org {company['Name']}")

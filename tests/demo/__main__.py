@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +85,13 @@ def prepare(folder: Path, org: dict[str, Any], secrets: dict[str, str]) -> dict[
     return variables
 
 
-def run_playbook(folder: Path, *options: str, ok: bool = True, **environment: str) -> str:
+def run_playbook(folder: Path, *options: str, ok: bool = True, environment: Mapping[str, str] | None = None) -> str:
     """Run the site playbook on the example and give what it printed; raises SystemExit when that is not as expected."""
     command = ["ansible-playbook", PLAYBOOK, "-i", EXAMPLE / "inventory.yml", "-e", f"@{folder / 'variables.json'}"]
     done = subprocess.run(
         [*map(str, command), *options],
         cwd=folder,
-        env=ansible_environment(ANSIBLE_FORCE_COLOR="true" if sys.stdout.isatty() else "false", **environment),
+        env=ansible_environment(ANSIBLE_FORCE_COLOR="true" if sys.stdout.isatty() else "false", **(environment or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -134,17 +134,17 @@ def test_the_canaries_are_seen_where_they_are() -> None:
 
 def test_the_whole_demo_at_full_verbosity_leaks_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:
     with watched_arguments() as caught:
-        first = run_playbook(tmp_path, "-vvvv", "--diff", **environment(tmp_path))
+        first = run_playbook(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
         seen = run_application(tmp_path, demo.ca_path)
-        second = run_playbook(tmp_path, "-vvvv", "--diff", **environment(tmp_path))
-        checked = run_playbook(tmp_path, "-vvvv", "--diff", "--check", **environment(tmp_path))
+        second = run_playbook(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
+        checked = run_playbook(tmp_path, "-vvvv", "--diff", "--check", environment=environment(tmp_path))
     assert "billing@acme.example" in seen
     assert not caught
     assert_clean(tmp_path, demo, first, second, checked, seen)
 
 
 def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:
-    run_playbook(tmp_path, "-vvvv", **environment(tmp_path))
+    run_playbook(tmp_path, "-vvvv", environment=environment(tmp_path))
     outputs = []
     demo.control.set_user("billing@acme.example", password="Another-1")  # noqa: S106
     variables = tmp_path / "variables.json"
@@ -156,10 +156,10 @@ def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: P
             "vault_acme_billing_security_token": "CanaryBillingToken0000002x"
         }
         variables.write_text(json.dumps(changed))
-        outputs.append(run_playbook(tmp_path, "-vvvv", "--diff", ok=False, **environment(tmp_path)))
+        outputs.append(run_playbook(tmp_path, "-vvvv", "--diff", ok=False, environment=environment(tmp_path)))
     # An org, or a liar in its place, that repeats what it was sent.
     echo = f"<faultstring>{SECRETS['vault_acme_billing_password']}</faultstring>"
     demo.control.clear_faults()
     demo.control.inject("status", operation="login", times=None, status=500, body=echo)
-    outputs.append(run_playbook(tmp_path, "-vvvv", ok=False, **environment(tmp_path)))
+    outputs.append(run_playbook(tmp_path, "-vvvv", ok=False, environment=environment(tmp_path)))
     assert_clean(tmp_path, demo, *outputs)

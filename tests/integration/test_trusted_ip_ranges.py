@@ -86,7 +86,7 @@ def test_a_changed_run_is_read_write_read_and_the_audit_query(sim: SimulatedOrg,
 
 
 def test_many_tasks_and_hosts_of_a_run_share_one_login(sim: SimulatedOrg, playbook: Playbooks) -> None:
-    hosts = {"all": {"hosts": {f"org{number}": {} for number in range(6)}}}
+    hosts: dict[str, Any] = {"all": {"hosts": {f"org{number}": {} for number in range(6)}}}
     (playbook.folder / "hosts.json").write_text(json.dumps(hosts))
     play = {"hosts": "all", "gather_facts": False, "tasks": [declare({"range": CLICKED})] * 3}
     playbook.run([play], "-i", "hosts.json", "--forks", "6")
@@ -298,13 +298,17 @@ def test_module_defaults_of_the_action_group_reach_the_task(sim: SimulatedOrg, p
         },
         "tasks": [declare({"range": CLICKED})],
     }
-    usual = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+    usual: dict[str, Any] = {
+        f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")
+    }
     assert playbook.run([play], **usual).last["changed"] is False
 
 
 def test_options_come_from_the_environment_last(sim: SimulatedOrg, playbook: Playbooks) -> None:
     admin = sim.admin
-    usual = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+    usual: dict[str, Any] = {
+        f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")
+    }
     env = {
         "SALESFORCE_USERNAME": admin.username,
         "SALESFORCE_PASSWORD": admin.password,

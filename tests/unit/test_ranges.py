@@ -194,7 +194,7 @@ def test_what_is_shown_reads_back_as_the_same_range(item: subject.IpRange) -> No
 @given(any_range)
 def test_a_block_is_shown_as_cidr_exactly_when_it_is_one(item: subject.IpRange) -> None:
     first, last = ipaddress.ip_address(item.start), ipaddress.ip_address(item.end)
-    blocks = list(ipaddress.summarize_address_range(first, last))  # type: ignore[type-var]
+    blocks = list(ipaddress.summarize_address_range(first, last))
     if len(blocks) == 1 and item.size > 1:
         assert str(item) == str(blocks[0])
     else:
