@@ -79,7 +79,7 @@ def run_login(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _run(options: Mapping[str, Any], run: Run, list_of: Callable[[Org], Target]) -> dict[str, Any]:
-    declared, findings = _checked(options)
+    declared, findings = checked(options)
     org = open_org(options, run)
     target = list_of(org)
     findings += _unused(org, target, declared, options)
@@ -120,7 +120,7 @@ def _run(options: Mapping[str, Any], run: Run, list_of: Callable[[Org], Target])
     }
 
 
-def _checked(options: Mapping[str, Any]) -> tuple[Declared, list[Finding]]:
+def checked(options: Mapping[str, Any]) -> tuple[Declared, list[Finding]]:
     """What is declared, after all checks that need no org, and what lint has to say about it."""
     state, given = options["state"], options.get("ranges")
     if state == "swept" and given:
@@ -149,6 +149,8 @@ def _findings(entries: Sequence[IpRange], options: Mapping[str, Any]) -> list[Fi
         return []
     widest = {version: 2 ** (bits - _prefix_length(settings, version, bits)) for version, bits in ((4, 32), (6, 128))}
     clouds = parse_each(settings["clouds"], option="lint.clouds")
+    if settings["unused_days"] is not None:
+        check_days(settings["unused_days"], option="lint.unused_days")
     return _of_interest(lint(entries, widest=widest, published=clouds), settings)
 
 

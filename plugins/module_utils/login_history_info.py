@@ -5,27 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+import datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from . import ip_ranges
 from .backend import Run, open_org
+from .errors import OptionError
+from .expiry import has_expired
 from .guard import login_ranges_of, observed_logins, stranded_by, unchanged
+from .ip_ranges import Target
 from .login_history import Login, cover
-from .network_access import RangeList, ensure_ranges
-from .options import CONNECTION, RANGES, Spec
+from .network_access import ensure_ranges
+from .options import CONNECTION, Spec
 from .org import Org
 from .range_lists import LoginRanges, TrustedRanges
-from .ranges import IpRange, RangePlan, check_limits, parse_entries
+from .ranges import IpRange, RangePlan
 
+# What says what is declared, of the options of the modules that declare it.
+_DECLARED: Spec = {name: ip_ranges.RANGES[name] for name in ("ranges", "state", "rewrite")}
 SPEC: Spec = {
     "days": {"type": "int", "default": 30},
     "profiles": {"type": "list", "elements": "str", "default": []},
-    # What the modules of these names would be told.
-    "trusted_ip_ranges": {"type": "dict", "options": RANGES},
+    "trusted_ip_ranges": {"type": "dict", "options": _DECLARED},
     "login_ip_ranges": {
         "type": "list",
         "elements": "dict",
-        "options": {"profile": {"type": "str", "required": True}, **RANGES},
+        "options": {"profile": {"type": "str", "required": True}, **_DECLARED},
         "default": [],
     },
     **CONNECTION,
@@ -34,9 +41,12 @@ SPEC: Spec = {
 
 def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Tell who logged in from where, and whom a proposal would strand."""
-    proposed, restricted = options.get("trusted_ip_ranges"), options["login_ip_ranges"]
-    wanted = _desired(proposed, "trusted_ip_ranges") if proposed else ()
-    wanted_by_profile = [_desired(item, f"login_ip_ranges[{number}]") for number, item in enumerate(restricted)]
+    trusted = options.get("trusted_ip_ranges")
+    plan_trusted = _planner(trusted, "trusted_ip_ranges") if trusted else None
+    plan_profiles = [
+        (item["profile"], _planner(item, f"login_ip_ranges[{number}]"))
+        for number, item in enumerate(options["login_ip_ranges"])
+    ]
     org = open_org(options, run)
     every = observed_logins(org, options["days"])
     labels = _names(org, options["profiles"])
@@ -48,29 +58,41 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
         "proposal": _proposal(logins, login_ranges),
         "warnings": _warnings(org, every),
     }
-    if proposed or restricted:
-        trusted = TrustedRanges(org)
-        change = _plan(org, trusted, wanted, proposed) if proposed else unchanged(trusted.read().ranges)
+    if plan_trusted or plan_profiles:
+        target = TrustedRanges(org)
+        change = plan_trusted(org, target) if plan_trusted else unchanged(target.read().ranges)
         changes: dict[str, RangePlan] = {}
-        for item, desired in zip(restricted, wanted_by_profile, strict=True):
-            target = LoginRanges(org, item["profile"])
-            planned = _plan(org, target, desired, item)
-            changes |= dict.fromkeys(target.names, planned)
+        for name, plan_profile in plan_profiles:
+            profile = LoginRanges(org, name)
+            planned = plan_profile(org, profile)
+            changes |= dict.fromkeys(profile.names, planned)
         at_risk = stranded_by(logins, login_ranges, trusted=change, profiles=changes)
         result["at_risk"] = [item.as_result() for item in at_risk]
     return result
 
 
-def _desired(declared: Mapping[str, Any], option: str) -> tuple[IpRange, ...]:
-    desired = parse_entries(declared["ranges"], option=f"{option}.ranges")
-    if declared["state"] != "absent":
-        check_limits(desired, option=f"{option}.ranges")
-    return desired
+def _planner(options: Mapping[str, Any], where: str) -> Callable[[Org, Target], RangePlan]:
+    """What tells what the declaring module would do, by the same way; raises OptionError for what it would refuse."""
+    try:
+        declared, _findings = ip_ranges.checked(options)
+    except OptionError as exc:
+        raise OptionError(f"{where}.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
 
+    def plan(org: Org, target: Target) -> RangePlan:
+        change = ensure_ranges(
+            org,
+            target,
+            declared.ranges,
+            options["state"],
+            check_mode=True,
+            make_plan=declared.make_plan,
+            count_all=options["rewrite"] != "split",
+        ).plan
+        # Who used a pass whose time is over has nothing to lose.
+        now = datetime.datetime.now(datetime.UTC)
+        return dataclasses.replace(change, before=tuple(item for item in change.before if not has_expired(item, now)))
 
-def _plan(org: Org, target: RangeList, desired: tuple[IpRange, ...], declared: Mapping[str, Any]) -> RangePlan:
-    """What the declaring module would do, by the same way."""
-    return ensure_ranges(org, target, desired, declared["state"], check_mode=True).plan
+    return plan
 
 
 def _names(org: Org, profiles: Iterable[str]) -> set[str]:

@@ -17,6 +17,7 @@ description:
   - For IP ranges as one would declare them, it tells which of these logins they would strand, that is deny, or ask for
     a token that they did not need before. This is what the option O(ignore:guard) of
     M(gatehouse.salesforce.trusted_ip_ranges) and M(gatehouse.salesforce.login_ip_ranges) looks at. Nothing is changed.
+    Who used a pass whose time is over does not count.
   - It proposes the smallest set of ranges that lets all these logins in.
   - Without the permission to see the login history of others, Salesforce shows only that of one's own user.
 extends_documentation_fragment:
@@ -49,12 +50,16 @@ options:
         description: As O(gatehouse.salesforce.trusted_ip_ranges#module:ranges).
         type: list
         elements: raw
-        required: true
       state:
         description: As O(gatehouse.salesforce.trusted_ip_ranges#module:state).
         type: str
-        choices: [present, absent, exact]
+        choices: [present, absent, exact, swept]
         default: present
+      rewrite:
+        description: As O(gatehouse.salesforce.trusted_ip_ranges#module:rewrite).
+        type: str
+        choices: [none, collapse, split]
+        default: none
   login_ip_ranges:
     description:
       - Login IP ranges of profiles to try, as one would declare them with M(gatehouse.salesforce.login_ip_ranges),
@@ -71,12 +76,16 @@ options:
         description: As O(gatehouse.salesforce.login_ip_ranges#module:ranges).
         type: list
         elements: raw
-        required: true
       state:
         description: As O(gatehouse.salesforce.login_ip_ranges#module:state).
         type: str
-        choices: [present, absent, exact]
+        choices: [present, absent, exact, swept]
         default: present
+      rewrite:
+        description: As O(gatehouse.salesforce.login_ip_ranges#module:rewrite).
+        type: str
+        choices: [none, collapse, split]
+        default: none
 seealso:
   - module: gatehouse.salesforce.trusted_ip_ranges
   - module: gatehouse.salesforce.login_ip_ranges

@@ -159,6 +159,22 @@ class TestAtRisk:
         assert len(self.at_risk(playbook, trusted_ip_ranges=nothing_trusted)) == 3
         assert self.at_risk(playbook, trusted_ip_ranges=nothing_trusted, login_ip_ranges=[login_ranges]) == []
 
+    def test_a_pass_is_tried_like_any_range_and_one_whose_time_is_over_strands_nobody(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        instead = {"ranges": [OFFICE, {"range": FARM, "expires": "2h"}], "state": "exact"}
+        assert self.at_risk(playbook, trusted_ip_ranges=instead) == []
+        sim.control.set_org(
+            trusted_ranges=[OFFICE_BOUNDS, {"start": FARM, "end": FARM, "description": "(expires 2026-01-01T00:00Z)"}]
+        )
+        assert self.at_risk(playbook, trusted_ip_ranges={"state": "swept"}) == []
+        assert len(self.at_risk(playbook, trusted_ip_ranges={"ranges": [], "state": "exact"})) == 2
+
+    def test_ranges_are_rewritten_before_they_are_tried(self, playbook: Playbooks) -> None:
+        halves = ["198.51.100.0/25", "198.51.100.128/25", FARM]
+        options = {"ranges": halves, "state": "exact", "rewrite": "collapse"}
+        assert self.at_risk(playbook, trusted_ip_ranges=options) == []
+
     def test_it_is_what_the_guard_of_the_declaring_module_refuses(self, playbook: Playbooks) -> None:
         options = {"ranges": [OFFICE], "state": "exact"}
         tried = playbook([ask(trusted_ip_ranges=options)]).last
