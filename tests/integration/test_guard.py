@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import guard as bench
 from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
 
@@ -153,6 +154,10 @@ class TestPages:
         at_risk = playbook([trust(OFFICE, state="absent")], ok=False).last["at_risk"]
         assert {item["count"] for item in at_risk} == {500} and len(at_risk) == 100
         assert sim.control.counts()["queryMore"] == 25
+
+    def test_fifty_thousand_ways_in_fit_into_200_mib_with_all_that_a_task_needs(self) -> None:
+        """The rows above sum up to a hundred; here no two do."""
+        assert bench.measure()["guard_50000_rows_peak_mib"] < 200
 
 
 class TestThisVeryRun:
