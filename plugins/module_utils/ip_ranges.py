@@ -15,7 +15,7 @@ from . import expiry, guard
 from .backend import Run, open_org
 from .errors import GatehouseError, OptionError
 from .lint import Code, Finding, collapse, lint, split
-from .login_history import Stranded
+from .login_history import Stranded, logins_soql
 from .network_access import Planner, ensure_ranges
 from .options import CONNECTION, Spec
 from .org import Org
@@ -127,6 +127,9 @@ def checked(options: Mapping[str, Any]) -> tuple[Declared, list[Finding]]:
         raise OptionError("ranges", "a sweep closes every pass whose time is over, and takes no ranges")
     if state != "swept" and given is None:
         raise OptionError("ranges", f"is required when state is {state}")
+    for name, days in (("guard_days", options["guard_days"]), ("lint.unused_days", _unused_days(options))):
+        if days is not None:
+            logins_soql(days, option=name)  # raises what it would raise when the org is asked
     now = datetime.datetime.now(datetime.UTC)
     entries, at_least = expiry.read_entries(given or (), now)
     findings = _findings(entries, options)
@@ -149,8 +152,6 @@ def _findings(entries: Sequence[IpRange], options: Mapping[str, Any]) -> list[Fi
         return []
     widest = {version: 2 ** (bits - _prefix_length(settings, version, bits)) for version, bits in ((4, 32), (6, 128))}
     clouds = parse_each(settings["clouds"], option="lint.clouds")
-    if settings["unused_days"] is not None:
-        check_days(settings["unused_days"], option="lint.unused_days")
     return _of_interest(lint(entries, widest=widest, published=clouds), settings)
 
 
@@ -171,8 +172,7 @@ def _of_interest(findings: Iterable[Finding], settings: Mapping[str, Any]) -> li
 
 def _unused(org: Org, target: Target, declared: Declared, options: Mapping[str, Any]) -> list[Finding]:
     """The entries that no login used, where that was asked; a pass may well wait for its first."""
-    settings = options.get("lint") or {}
-    days = settings.get("unused_days")
+    days = _unused_days(options)
     if days is None or options["state"] == "absent":
         return []
     logins = guard.observed_logins(org, days, option="lint.unused_days")
@@ -182,7 +182,11 @@ def _unused(org: Org, target: Target, declared: Declared, options: Mapping[str, 
     seen = ((login.address, datetime.datetime.fromisoformat(login.last)) for login in logins if login.last)
     lasting = [item for item in declared.entries if expiry.expiry(item) is None]
     found = lint(lasting, logins=seen, unused_days=days)
-    return _of_interest([finding for finding in found if finding.code == "unused"], settings)
+    return _of_interest([finding for finding in found if finding.code == "unused"], options["lint"])
+
+
+def _unused_days(options: Mapping[str, Any]) -> int | None:
+    return (options.get("lint") or {}).get("unused_days")
 
 
 def _stranded(org: Org, target: Target, change: RangePlan, days: int) -> list[Stranded]:

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module login_ip_ranges, as a playbook meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Playbooks
+from tests.processes import COLLECTIONS, ROOT
+from tests.simulated_org import SimulatedOrg
+
+PROFILE = "Integration"
+OFFICE = {"range": "198.51.100.0/24", "description": "Office"}
+FARM = {"range": "203.0.113.7", "description": "Build farm"}
+VPN = {"range": "2001:db8:10::-2001:db8:10::ff", "description": "VPN"}
+CLICKED = "192.0.2.0/24"
+
+
+def declare(*ranges: Any, profile: str = PROFILE, **options: Any) -> dict[str, Any]:
+    arguments = {"profile": profile, "ranges": list(ranges), **options}
+    return {"name": "declare", "gatehouse.salesforce.login_ip_ranges": arguments}
+
+
+def held(sim: SimulatedOrg, profile: str = PROFILE) -> list[str]:
+    (found,) = (item for item in sim.control.org()["profiles"] if item["name"] == profile)
+    return [f"{item['start']}-{item['end']}" for item in found["login_ip_ranges"]]
+
+
+@pytest.fixture(autouse=True)
+def clicked(sim: SimulatedOrg) -> None:
+    ranges = [{"start": "192.0.2.0", "end": "192.0.2.255", "description": "Clicked"}, "192.0.2.7"]
+    sim.control.set_profile(PROFILE, login_ip_ranges=ranges)
+
+
+GRID = [
+    ("present", [OFFICE, VPN], ["198.51.100.0/24", "2001:db8:10::/120"], []),
+    ("present", ["192.0.2.0-192.0.2.3"], ["192.0.2.0/30"], []),
+    ("exact", [OFFICE], ["198.51.100.0/24"], [CLICKED, "192.0.2.7"]),
+    ("exact", [CLICKED, FARM], ["203.0.113.7"], ["192.0.2.7"]),
+    ("absent", [{"range": CLICKED}], [], [CLICKED]),
+]
+
+
+@pytest.mark.parametrize(("state", "ranges", "added", "removed"), GRID)
+def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
+    sim: SimulatedOrg, playbook: Playbooks, state: str, ranges: list[Any], added: list[str], removed: list[str]
+) -> None:
+    before = held(sim)
+    predicted = playbook([declare(*ranges, state=state)], "--check", "--diff").last
+    assert held(sim) == before
+    assert "updateMetadata" not in sim.control.counts()
+
+    done = playbook([declare(*ranges, state=state)], "--diff").last
+    assert done["changed"] is True
+    assert [item["range"] for item in done["added"]] == added
+    assert [item["range"] for item in done["removed"]] == removed
+    for key in ("changed", "ranges", "added", "removed", "updated", "diff"):
+        assert predicted[key] == done[key], key
+    assert held(sim) == [f"{item['start']}-{item['end']}" for item in done["ranges"]]
+
+    sim.control.clear_requests()
+    again = playbook([declare(*ranges, state=state)], "--diff").last
+    assert again["changed"] is False
+    assert again["ranges"] == done["ranges"]
+    assert sim.control.counts() == {"login": 1, "readMetadata": 1}
+
+
+@pytest.mark.parametrize("state", ["absent", "exact"])
+@pytest.mark.parametrize("mode", [[], ["--check"]])
+def test_the_last_range_is_not_removed_and_the_error_says_what_a_person_must_do(
+    sim: SimulatedOrg, playbook: Playbooks, state: str, mode: list[str]
+) -> None:
+    ranges = [CLICKED, "192.0.2.7"] if state == "absent" else []
+    result = playbook([declare(*ranges, state=state, guard="off")], *mode, ok=False).last
+    assert result["msg"].startswith("ranges: this would remove the last login IP range of the profile Integration")
+    assert "Setup > Profiles > Integration > Login IP Ranges" in result["msg"]
+    assert sim.control.counts() == {"login": 1, "readMetadata": 1}
+    assert len(held(sim)) == 2
+
+
+def test_a_profile_without_ranges_stays_so_when_none_are_wanted(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_profile(PROFILE, login_ip_ranges=[])
+    for task in (declare(state="exact"), declare(OFFICE, state="absent"), declare()):
+        assert playbook([task]).last["changed"] is False
+    assert "updateMetadata" not in sim.control.counts()
+
+
+@pytest.mark.parametrize("name", ["System Administrator", "Admin", " Admin "])
+def test_a_standard_profile_is_found_by_its_label_and_its_metadata_name(
+    sim: SimulatedOrg, playbook: Playbooks, name: str
+) -> None:
+    first, second = playbook([declare("127.0.0.1", profile=name), declare("127.0.0.1", profile="Admin")])
+    assert held(sim, "Admin") == ["127.0.0.1-127.0.0.1"]
+    assert first["result"]["changed"] is True and second["result"]["changed"] is False
+
+
+@pytest.mark.parametrize("missing", ["nil", "full_name"])
+def test_an_unknown_profile_is_named_however_the_org_tells_it(
+    sim: SimulatedOrg, playbook: Playbooks, missing: str
+) -> None:
+    sim.control.set_switches(missing_component=missing)
+    result = playbook([declare(OFFICE, profile="Nobody's")], ok=False).last
+    assert 'the org has no profile "Nobody\'s"' in result["msg"]
+    assert "updateMetadata" not in sim.control.counts()
+
+
+def test_only_the_ranges_of_this_profile_change(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_profile(PROFILE, permissions=["ApiEnabled"], login_hours={"1": [480, 1080]})
+    before = sim.control.org()
+    playbook([declare(OFFICE)])
+    after = sim.control.org()
+    for org in (before, after):
+        for profile in org["profiles"]:
+            if profile["name"] == PROFILE:
+                profile.pop("login_ip_ranges")
+    assert after == before
+
+
+class TestWritesThatDoNotTake:
+    """The org answers success, and the list is another one: always read again."""
+
+    def test_a_list_that_is_merged_instead_of_replaced_is_an_error(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        sim.control.set_switches(profile_ranges_write="merge")
+        result = playbook([declare(OFFICE, state="exact")], ok=False).last
+        assert "the login IP ranges of the profile Integration were written 3 times" in result["msg"]
+        assert "have 192.0.2.0/24, 192.0.2.7 in excess" in result["msg"]
+
+    def test_so_is_one_that_somebody_undoes_at_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        undo = {"command": "set_login_ip_ranges", "profile": PROFILE, "ranges": [CLICKED]}
+        sim.control.hook("updateMetadata", [undo], when="after", times=None)
+        result = playbook([declare(OFFICE)], ok=False).last
+        assert "lack 198.51.100.0/24" in result["msg"]
+
+    def test_a_write_that_the_org_refuses_is_told_with_its_code(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_switches(description_cap=3)
+        result = playbook([declare(OFFICE)], ok=False).last
+        assert "the org refused to change Profile" in result["msg"]
+
+
+class TestRaces:
+    """Another administrator is at work at the same moment."""
+
+    @pytest.fixture(autouse=True)
+    def other(self, sim: SimulatedOrg) -> None:
+        sim.control.add_user("eve@simulated.example", "Eve-Password-1")
+
+    def eve(self, sim: SimulatedOrg, command: str, address: str, *, profile: str = PROFILE, **when: Any) -> None:
+        action = {"command": command, "profile": profile, "range": address, "by": "eve@simulated.example"}
+        sim.control.hook("updateMetadata", [action], **when)
+
+    def test_a_range_that_the_write_replaced_unseen_is_restored_and_told(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        self.eve(sim, "add_login_ip_range", "203.0.113.99")
+        result = playbook([declare(OFFICE)]).last
+        assert "203.0.113.99-203.0.113.99" in held(sim)
+        assert "203.0.113.99, which eve@simulated.example at 20" in result["warnings"][0]
+
+    def test_a_range_that_was_deleted_meanwhile_is_deleted_again(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        self.eve(sim, "remove_login_ip_range", "192.0.2.7")
+        result = playbook([declare(OFFICE)]).last
+        assert "192.0.2.7-192.0.2.7" not in held(sim)
+        assert "was deleted again" in result["warnings"][0]
+
+    def test_a_change_of_another_profile_is_none_of_this_run(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        self.eve(sim, "add_login_ip_range", "203.0.113.99", profile="Standard")
+        assert "warnings" not in playbook([declare(OFFICE)]).last
+
+    def test_a_profile_told_by_its_label_is_the_same_profile(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1"])
+        self.eve(sim, "add_login_ip_range", "203.0.113.99", profile="Admin")
+        playbook([declare(OFFICE, profile="Admin")])
+        assert "203.0.113.99-203.0.113.99" in held(sim, "Admin")
+
+    def test_where_the_trail_may_not_be_read_a_warning_says_so(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_switches(audit_trail_permission="ViewSetupAuditTrail")
+        sim.control.set_profile("Admin", permissions=["ApiEnabled", "ModifyAllData", "ModifyMetadata", "ManageUsers"])
+        result = playbook([declare(OFFICE)]).last
+        assert "Setup Audit Trail cannot be read" in result["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "options", "problem"),
+    [
+        (["198.51.100.0/33"], {}, "ranges[0]: '198.51.100.0/33'"),
+        (["192.0.2.1", "198.51.100.9-198.51.100.3"], {}, "ranges[1]: '198.51.100.9-198.51.100.3'"),
+        (["192.0.2.1-2001:db8::1"], {}, "families"),
+        (["::-::1:0:0:0"], {}, "IPv4-mapped"),
+        (["20.0.0.0/7"], {}, "ranges: 20.0.0.0/7 takes the list over Salesforce's limit"),
+        (["2000::/28"], {}, "2^99 IPv6 addresses"),
+        ([{"range": "192.0.2.1", "desc": "x"}], {}, "ranges[0]: has unknown keys: desc"),
+        ([{"range": "192.0.2.1", "description": "x" * 256}], {}, "over 255 characters"),
+        ([OFFICE, {**OFFICE, "description": "Other"}], {}, "ranges[1]: 198.51.100.0/24 is declared twice"),
+        ([OFFICE], {"profile": " "}, "profile: must not be empty"),
+        ([OFFICE], {"state": "gone"}, "state"),
+        ([OFFICE], {"guard": "maybe"}, "guard"),
+        ([OFFICE], {"guard_days": 0}, "guard_days: must be from 1"),
+        ([OFFICE], {"login_url": "http://localhost:1"}, "login_url"),
+        ([OFFICE], {"login_url": "https://evil.example"}, "evil.example"),
+        ([OFFICE], {"username": ""}, "username"),
+        ([OFFICE], {"credential": "nobody"}, "nobody"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_sent(
+    sim: SimulatedOrg, playbook: Playbooks, ranges: list[Any], options: dict[str, Any], problem: str
+) -> None:
+    result = playbook([declare(*ranges, **options)], ok=False).last
+    assert problem in result["msg"]
+    assert sim.control.counts() == {}
+
+
+@pytest.mark.parametrize("missing", ["profile", "ranges"])
+def test_profile_and_ranges_are_required(sim: SimulatedOrg, playbook: Playbooks, missing: str) -> None:
+    arguments = {"profile": PROFILE, "ranges": [OFFICE]}
+    del arguments[missing]
+    assert missing in playbook([{"gatehouse.salesforce.login_ip_ranges": arguments}], ok=False).last["msg"]
+    assert sim.control.counts() == {}
+
+
+def test_it_runs_as_a_module_too_where_no_action_plugin_applies(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    admin = sim.admin
+    arguments = {
+        "profile": PROFILE,
+        "ranges": [OFFICE],
+        "login_url": sim.url,
+        "ca_path": sim.ca_path,
+        "allowed_hosts": ["localhost"],
+        "username": admin.username,
+        "password": admin.password,
+        "security_token": admin.security_token,
+        "_ansible_check_mode": True,
+        "_ansible_remote_tmp": str(playbook.folder),
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "plugins" / "modules" / "login_ip_ranges.py")],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        env={"PYTHONPATH": str(COLLECTIONS), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [item["range"] for item in json.loads(done.stdout)["added"]] == ["198.51.100.0/24"]
