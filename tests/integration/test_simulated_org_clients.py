@@ -23,6 +23,7 @@ from simple_salesforce.login import SalesforceLogin
 
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
+from tests.unit.simulated_org.apps import key_pair
 
 __all__ = ["simulated_org", "simulated_org_server"]
 
@@ -79,7 +80,7 @@ class TestLogin:
         with pytest.raises(SalesforceAuthenticationFailed) as caught:
             login(simulated_org, **options)
         assert caught.value.code == code
-        assert "<" not in caught.value.message, "the text is found, not the whole answer"
+        assert "<" not in str(caught.value), "the text is found, not the whole answer"
 
     @pytest.mark.parametrize("options", [{}, {"organizationId": "00DSm0000000001"}, {"security_token": ""}])
     def test_from_a_trusted_address_without_a_token(self, simulated_org: SimulatedOrg, options: dict[str, str]) -> None:
@@ -99,6 +100,80 @@ class TestLogin:
     def test_with_markup_in_the_password(self, simulated_org: SimulatedOrg) -> None:
         simulated_org.control.set_user(simulated_org.admin.username, password="<Fish & \"Ch1ps'>")
         assert login(simulated_org, security_token=simulated_org.admin.security_token)
+
+
+class Salesforces(HTTPAdapter):
+    """Carries what is meant for https://X.salesforce.com to one of our listeners, as an entry in /etc/hosts would."""
+
+    def __init__(self, hosts: dict[str, str]) -> None:
+        self._hosts = hosts
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        scheme, _, rest = (request.url or "").partition("://")
+        host, _, path = rest.partition("/")
+        request.url = f"{self._hosts[f'{scheme}://{host}']}/{path}"
+        return super().send(request, *args, **kwargs)
+
+
+class TestLoginByAnApp:
+    """simple-salesforce's SalesforceLogin as it is, and its own choice of URLs, claims and forms."""
+
+    @pytest.fixture
+    def org(self) -> Iterator[SimulatedOrg]:
+        with SimulatedOrg(addresses=("127.0.0.1", "127.0.0.2")) as org:
+            org.control.set_org(instance_url=org.listeners[1].url)
+            org.control.add_app(
+                "key",
+                consumer_secret="secret",
+                certificate=key_pair()[1],
+                run_as=org.admin.username,
+                approved_users=[org.admin.username],
+            )
+            yield org
+
+    @staticmethod
+    def login(org: SimulatedOrg, **options: Any) -> tuple[str, str]:
+        with requests.Session() as session:
+            session.verify, session.trust_env = org.ca_path, False
+            urls = {"login": org.url, "test": org.url, "acme.my": org.listeners[1].url}
+            hosts = {f"https://{name}.salesforce.com": url for name, url in urls.items()}
+            session.mount("https://", Salesforces(hosts))
+            return SalesforceLogin(session=session, consumer_key="key", **options)
+
+    @pytest.mark.parametrize("flow", ["username_password", "jwt_bearer", "client_credentials"])
+    def test_all_three_flows(self, org: SimulatedOrg, flow: str) -> None:
+        account = org.admin
+        options = {
+            "username_password": {
+                "username": account.username,
+                "password": account.login_password,
+                "consumer_secret": "secret",
+            },
+            "jwt_bearer": {"username": account.username, "privatekey": key_pair()[0]},
+            "client_credentials": {"consumer_secret": "secret", "domain": "acme.my"},
+        }[flow]
+        session_id, host = self.login(org, **options)
+        with requests.Session() as session:
+            session.verify, session.trust_env = org.ca_path, False
+            client = Salesforce(session_id=session_id, instance=host, version=VERSION, session=session)
+            assert client.query("SELECT Username FROM User")["records"][0]["Username"] == account.username
+        assert org.control.counts() == {"token": 1, "query": 1}
+
+    @pytest.mark.parametrize(
+        ("options", "code", "text"),
+        [
+            ({"domain": "test", "privatekey": key_pair()[0]}, "invalid_grant", "Audience validation failed"),
+            ({"privatekey": key_pair("other")[0]}, "invalid_grant", "invalid assertion"),
+            ({"password": "nonsense", "consumer_secret": "secret"}, "invalid_grant", "authentication failure"),
+            ({"password": "nonsense", "consumer_secret": "wrong"}, "invalid_client", "invalid client credentials"),
+        ],
+    )
+    def test_refusals_are_understood(self, org: SimulatedOrg, options: dict[str, str], code: str, text: str) -> None:
+        with pytest.raises(SalesforceAuthenticationFailed) as caught:
+            self.login(org, username=org.admin.username, **options)
+        assert caught.value.code == code
+        assert str(caught.value).endswith(f": {text}")
 
 
 class TestRest:

@@ -10,12 +10,12 @@ import datetime
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from . import clock, passwords, seed
+from . import clock, oauth, passwords, seed
 from .addresses import IpRange, parse_range, text
 from .faults import Fault, Faults, Hook
 from .journal import Journal
 from .seed import ranges as _ranges
-from .state import Org, Profile, State, User
+from .state import App, Org, Profile, State, User
 
 Range = str | dict[str, str | None]
 
@@ -79,6 +79,21 @@ class Commands:
 
     def user(self, username: str) -> dict[str, Any]:
         return _show_user(self._state, self._state.user(username))
+
+    def add_app(self, consumer_key: str, org: str | None = None, **fields: Any) -> dict[str, Any]:
+        """A connected app, with the certificate that was uploaded to it."""
+        app = self._state.add_app(self._state.org(org), consumer_key)
+        seed.set_app(app, **fields)
+        return _show_app(app)
+
+    def set_app(self, consumer_key: str, **fields: Any) -> dict[str, Any]:
+        app = self._state.app(consumer_key)
+        seed.set_app(app, **fields)
+        return _show_app(app)
+
+    def grant_refresh_token(self, consumer_key: str, username: str) -> str:
+        """A refresh token, as the web server flow gives one to an app that a user has agreed to."""
+        return oauth.grant_refresh_token(self._state.app(consumer_key), self._state.user(username).username)
 
     def unlock(self, username: str) -> None:
         user = self._state.user(username)
@@ -264,6 +279,7 @@ def _show_org(org: Org) -> dict[str, Any]:
         "sandbox": org.sandbox,
         "instance_url": org.instance_url,
         "soap_login_enabled": org.soap_login_enabled,
+        "username_password_flow_enabled": org.username_password_flow_enabled,
         "own_host_only": org.own_host_only,
         "api_enabled": org.api_enabled,
         "locked": org.locked,
@@ -275,6 +291,11 @@ def _show_org(org: Org) -> dict[str, Any]:
         "profiles": [_show_profile(one) for one in org.profiles.values()],
         "users": [one.username for one in org.users.values()],
     }
+
+
+def _show_app(app: App) -> dict[str, Any]:
+    shown = {key: sorted(value) if isinstance(value, set) else value for key, value in vars(app).items()}
+    return {**shown, "refresh_tokens": sorted(app.refresh_tokens)}
 
 
 def _show_user(state: State, user: User) -> dict[str, Any]:

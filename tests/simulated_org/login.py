@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from . import passwords, policy, settings, soap
 from .errors import ApiError, ClientFault
 from .http import Outcome, Request, Response
-from .policy import Attempt, Verdict
+from .policy import Attempt, Judge, Verdict
 from .sessions import Caller, digest
 from .state import Org, Session, State, User
 
@@ -33,7 +33,7 @@ def login(state: State, call: soap.Call, request: Request, version: float, outco
         org = state.orgs[user.org_id]
         outcome.org = org.name
         attempt = Attempt(secret, request.peer, state.clock.now(), urlsplit(request.base_url).netloc)
-        verdict = _settle(state, org, user, attempt)
+        verdict = settle(state, org, user, attempt)
         _record(state, user, call, request, version, verdict)
         if verdict.code:
             raise ApiError(verdict.code, verdict.message)
@@ -47,12 +47,12 @@ def _version_refusal(org: Org | None) -> ApiError:
     return ApiError("INVALID_OPERATION", policy.SOAP_LOGIN_OFF)
 
 
-def _settle(state: State, org: Org, user: User, attempt: Attempt) -> Verdict:
+def settle(state: State, org: Org, user: User, attempt: Attempt, judge: Judge = policy.judge) -> Verdict:
     """Judge an attempt and keep the books: the rate, and the wrong tries that lead to lockout."""
     if user.locked_until is not None and attempt.now >= user.locked_until:
         user.locked_until, user.failed_attempts = None, 0
     _count_rate(org, user, attempt.now)
-    verdict = policy.judge(org, user, attempt)
+    verdict = judge(org, user, attempt)
     if verdict.allowed:
         user.failed_attempts = 0
     elif verdict.counts:

@@ -34,12 +34,14 @@ RATE_EXCEEDED = "Login Rate Exceeded"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One login attempt: `secret` is the password element, so password and token in one."""
+    """One login attempt: `secret` is password and token in one; None where something else than a password was shown."""
 
-    secret: str
+    secret: str | None
     peer: str
     now: datetime.datetime
     host: str = ""
+    # By an app that relaxes IP restrictions.
+    relaxed: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ SUCCESS = Verdict()
 
 
 def _refuse_org(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
-    if org.locked:
-        return Verdict("ORG_LOCKED", ORG_LOCKED, "Organization locked")
+    return Verdict("ORG_LOCKED", ORG_LOCKED, "Organization locked") if org.locked else None
+
+
+def _refuse_soap(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
     if org.own_host_only and attempt.host != urlsplit(org.instance_url or "").netloc:
         return Verdict(org.switches.wrong_host_code, INVALID, "Restricted domain")
     return _soap_login_off(org) if org.switches.soap_login_off_check == "first" else None
@@ -94,7 +98,7 @@ def _refuse_hours(org: Org, user: User, profile: Profile, attempt: Attempt) -> V
 
 
 def _refuse_address(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
-    if not profile.login_ip_ranges or inside(number(attempt.peer), profile.login_ip_ranges):
+    if attempt.relaxed or not profile.login_ip_ranges or inside(number(attempt.peer), profile.login_ip_ranges):
         return None
     return Verdict("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain", "Restricted IP")
 
@@ -106,6 +110,8 @@ def trusted(org: Org, profile: Profile, peer: str) -> bool:
 
 def _refuse_secret(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
     switches = org.switches
+    if attempt.secret is None:
+        return None
     bad = Verdict("INVALID_LOGIN", INVALID, _cased(org, "Invalid password"), counts=True)
     if not attempt.secret.startswith(user.password):
         return bad
@@ -116,7 +122,7 @@ def _refuse_secret(org: Org, user: User, profile: Profile, attempt: Attempt) -> 
         if suffix and suffix == user.totp:
             return None
         return bad if suffix else Verdict("INVALID_LOGIN", INVALID, "Multi-factor (formerly two-factor) required")
-    if trusted(org, profile, attempt.peer):
+    if trusted(org, profile, attempt.peer) or (attempt.relaxed and not switches.relaxed_app_needs_token):
         with_token = suffix == user.security_token and switches.token_from_trusted == "accepted"
         return None if not suffix or with_token else bad
     if not suffix:
@@ -135,33 +141,40 @@ def _refuse_permission(org: Org, user: User, profile: Profile, attempt: Attempt)
     return _soap_login_off(org)
 
 
+def _refuse_app_user(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
+    """The status is documented; whether the login is refused, or only what is called after it, is UNKNOWN."""
+    if org.api_enabled and "ApiEnabled" in org.permissions(user):
+        return None
+    return Verdict("API_DISABLED_FOR_ORG", API_DISABLED, "Failed: OAuth API access disabled")
+
+
 def _cased(org: Org, status: str) -> str:
     """Only for a wrong password are two spellings known."""
     return "Invalid Password" if (status, org.switches.status_case) == ("Invalid password", "title") else status
 
 
 Check = Callable[[Org, User, Profile, Attempt], Verdict | None]
-_ADDRESS_FIRST: tuple[Check, ...] = (
-    _refuse_org,
-    _refuse_user,
-    _refuse_hours,
-    _refuse_address,
-    _refuse_secret,
-    _refuse_permission,
-)
-_SECRET_FIRST: tuple[Check, ...] = (
-    _refuse_org,
-    _refuse_user,
-    _refuse_secret,
-    _refuse_hours,
-    _refuse_address,
-    _refuse_permission,
-)
+Judge = Callable[[Org, User, Attempt], Verdict]
+_ADDRESS_FIRST: tuple[Check, ...] = (_refuse_user, _refuse_hours, _refuse_address, _refuse_secret)
+_SECRET_FIRST: tuple[Check, ...] = (_refuse_user, _refuse_secret, _refuse_hours, _refuse_address)
 
 
 def judge(org: Org, user: User, attempt: Attempt) -> Verdict:
+    """A login by SOAP."""
+    return _first(org, user, attempt, (_refuse_org, _refuse_soap, *_order(org), _refuse_permission))
+
+
+def judge_app(org: Org, user: User, attempt: Attempt) -> Verdict:
+    """A login by an app."""
+    return _first(org, user, attempt, (_refuse_org, *_order(org), _refuse_app_user))
+
+
+def _order(org: Org) -> tuple[Check, ...]:
+    return _ADDRESS_FIRST if org.switches.range_check == "before_credentials" else _SECRET_FIRST
+
+
+def _first(org: Org, user: User, attempt: Attempt, checks: tuple[Check, ...]) -> Verdict:
     """The first check that refuses decides."""
     profile = org.profiles[user.profile_id]
-    checks = _ADDRESS_FIRST if org.switches.range_check == "before_credentials" else _SECRET_FIRST
     refusals = (check(org, user, profile, attempt) for check in checks)
     return next((one for one in refusals if one), SUCCESS)

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import settings
 from .addresses import IpRange, parse_range
-from .state import Org, Profile, State, User
+from .state import APP_FLOWS, App, Org, Profile, State, User
 
 # What a server without a seed holds. Invented secrets, like all of them here.
 DEFAULT_SEED: dict[str, Any] = {
@@ -39,8 +39,11 @@ _ORG_FIELDS = {
     "locked",
     "api_enabled",
     "soap_login_enabled",
+    "username_password_flow_enabled",
     "own_host_only",
 }
+_APP_FIELDS = {"name", "consumer_secret", "certificate", "run_as", "permitted_users", "ip_relaxation"}
+_APP_CHOICES = {"permitted_users": ("admin_approved", "self_authorize"), "ip_relaxation": ("enforce", "relax")}
 _USER_FIELDS = {
     "password",
     "security_token",
@@ -84,6 +87,7 @@ def add_org(
     *,
     users: Iterable[Mapping[str, Any]] = (),
     profiles: Iterable[Mapping[str, Any]] = (),
+    apps: Iterable[Mapping[str, Any]] = (),
     **fields: Any,
 ) -> Org:
     """An org with its profiles and users. Ranges of a seed are there from the start, so they leave no audit rows."""
@@ -94,6 +98,8 @@ def add_org(
             set_profile(state, org, **profile)
         for user in users:
             add_user(state, org, **user)
+        for app in apps:
+            set_app(state.add_app(org, app["consumer_key"]), **{k: v for k, v in app.items() if k != "consumer_key"})
         return org
 
 
@@ -134,6 +140,20 @@ def add_user(state: State, org: Org, username: str, password: str, **fields: Any
     user = state.add_user(org, username, password, profile=fields.pop("profile", "Admin"))
     set_user(state, user, **fields)
     return user
+
+
+def set_app(app: App, **fields: Any) -> None:
+    """Set fields of an app; `approved_users` are user names."""
+    for name, choices in _APP_CHOICES.items():
+        if fields.get(name, choices[0]) not in choices:
+            raise ValueError(f"{name} is one of {', '.join(choices)}")
+    if "flows" in fields:
+        app.flows = set(fields.pop("flows"))
+        if not app.flows <= APP_FLOWS:
+            raise ValueError(f"flows are among {', '.join(sorted(APP_FLOWS))}")
+    if "approved_users" in fields:
+        app.approved_users = set(fields.pop("approved_users"))
+    _assign(app, fields, _APP_FIELDS)
 
 
 def set_user(state: State, user: User, **fields: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
 
-from . import login, metadata, rest, soap
+from . import login, metadata, oauth, rest, soap
 from .errors import LOGIN_FAULT, ApiError, ClientFault
 from .faults import Fault, Faults, Hook, spoil
 from .http import HTML, Outcome, Request, Response
@@ -82,6 +82,8 @@ class Service:
         rest_path = _REST_PATH.fullmatch(request.path)
         if rest_path:
             return self._understand_rest(request, outcome, float(rest_path[1]), rest_path[2])
+        if request.path == oauth.PATH:
+            return self._understand_token(request, outcome)
         if request.path.rstrip("/") == "/services/data":
             return Operation("versions", rest.versions)
         outcome.result = "not found"
@@ -158,6 +160,21 @@ class Service:
             user = self.state.usernames.get((outcome.username or "").lower())
             return self.state.orgs[user.org_id].switches.faultcode if user else "prefixed"
         return self.state.org(outcome.org).switches.faultcode
+
+    # -- OAuth -------------------------------------------------------------------------------------------------------
+
+    def _understand_token(self, request: Request, outcome: Outcome) -> Operation:
+        form = oauth.form_of(request)
+        return Operation(
+            "token", lambda: self._token(request, form, outcome), oauth.username_of(form), refuse=oauth.refusal
+        )
+
+    def _token(self, request: Request, form: oauth.Form, outcome: Outcome) -> Response:
+        try:
+            return oauth.token(self.state, request, form, outcome)
+        except ApiError as error:
+            outcome.result = error.code
+            return oauth.refusal(error)
 
     # -- REST --------------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ ADMIN_PERMISSIONS = frozenset(
 )
 STANDARD_PERMISSIONS = frozenset({"ApiEnabled", "UseAnyApiAuth"})
 QUERY_CURSORS_KEPT = 50
+APP_FLOWS = frozenset({"password", "jwt_bearer", "client_credentials", "refresh_token"})
 
 
 @dataclass
@@ -104,6 +105,23 @@ class Session:
     restricted: bool = False
 
 
+@dataclass
+class App:
+    """A connected app: who may use it, by which flows, from where."""
+
+    consumer_key: str
+    org_id: str
+    name: str
+    consumer_secret: str = ""
+    certificate: str | None = None  # PEM, as uploaded
+    run_as: str | None = None
+    flows: set[str] = field(default_factory=lambda: set(APP_FLOWS))
+    permitted_users: str = "admin_approved"  # or self_authorize
+    approved_users: set[str] = field(default_factory=set)
+    ip_relaxation: str = "enforce"  # or relax
+    refresh_tokens: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class LoginRow:
     """One row of LoginHistory."""
@@ -119,6 +137,7 @@ class LoginRow:
     application: str = "N/A"
     client_version: str = "N/A"
     login_url: str = "login.salesforce.com"
+    login_sub_type: str | None = "SoapApiLogin"
     is_post: bool = True
 
 
@@ -157,6 +176,8 @@ class Org:
     locked: bool = False
     api_enabled: bool = True
     soap_login_enabled: bool = True
+    # *Allow OAuth Username-Password Flows*: off in new orgs since Summer '23.
+    username_password_flow_enabled: bool = True
     # SOAP login only through the org's own host, not through the login hosts (a My Domain setting).
     own_host_only: bool = False
     switches: Switches = field(default_factory=Switches)
@@ -196,6 +217,8 @@ class State:
         self.ids = ids.IdFactory()
         self.orgs: dict[str, Org] = {}
         self.usernames: dict[str, User] = {}
+        # By consumer key, which is global as user names are.
+        self.apps: dict[str, App] = {}
         self.sessions: dict[str, Session] = {}
         self.mails: list[Mail] = []
 
@@ -203,6 +226,7 @@ class State:
         with self.lock:
             self.orgs.clear()
             self.usernames.clear()
+            self.apps.clear()
             self.sessions.clear()
             self.mails.clear()
 
@@ -253,6 +277,19 @@ class State:
             return self.usernames[username.lower()]
         except KeyError:
             raise LookupError(f"no user {username!r}") from None
+
+    def add_app(self, org: Org, consumer_key: str, **fields: Any) -> App:
+        with self.lock:
+            if consumer_key in self.apps:
+                raise ValueError(f"there is an app {consumer_key!r} already")
+            app = self.apps[consumer_key] = App(consumer_key, org.id, fields.pop("name", "Simulated App"), **fields)
+            return app
+
+    def app(self, consumer_key: str) -> App:
+        try:
+            return self.apps[consumer_key]
+        except KeyError:
+            raise LookupError(f"no app {consumer_key!r}") from None
 
     def open_session(self, user: User, peer: str, *, restricted: bool) -> Session:
         """A new session, or the user's living one where the org shares them."""

@@ -53,6 +53,20 @@ class Switches:
     # *Use Any API Auth*: required of new orgs since Summer '26, of all with Winter '27.
     require_use_any_api_auth: bool = False
 
+    # -- login by an app ---------------------------------------------------------------------------------------------
+    # `authentication failure` alone (REPORTED, modern), or followed by LoginHistory's status (CONFIRMED, older).
+    oauth_error_text: Literal["bare", "with_status"] = "bare"
+    # The answer to the password flow where it is switched off: REPORTED as an authentication failure.
+    blocked_flow_error: Literal["invalid_grant", "unsupported_grant_type"] = "invalid_grant"
+    # An expired password: a session that may do nothing else, or (REPORTED by one client's tests) a refusal.
+    oauth_expired_password: Literal["session", "refused"] = "session"
+    # Both texts are seen for a wrong audience.
+    jwt_audience_text: Literal["Audience validation failed", "audience is invalid"] = "Audience validation failed"
+    # Whether an app that relaxes IP restrictions makes the security token unnecessary: UNKNOWN.
+    relaxed_app_needs_token: bool = True
+    # Whether a refresh leaves a row in LoginHistory: REPORTED that it may not.
+    refresh_recorded: bool = False
+
     # -- sessions ----------------------------------------------------------------------------------------------------
     invalid_session_text: Literal["short", "long"] = "short"
     # The code for a request from outside the profile's ranges under enforceIpRangesEveryRequest: UNKNOWN.

@@ -56,7 +56,7 @@ def login_history(org: Org) -> Table:
         "OptionsIsGet": Field(lambda row: not row.is_post),
         "OptionsIsPost": Field(attrgetter("is_post")),
         "LoginGeoId": Field(_constant(None), filterable=False),
-        "LoginSubType": Field(_constant("SoapApiLogin"), filterable=False),
+        "LoginSubType": Field(attrgetter("login_sub_type"), filterable=False),
         "AuthMethodReference": Field(_constant(None), filterable=False),
         "ForwardedForIp": Field(_constant(None), filterable=False),
     }

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import urlencode
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +45,18 @@ def test_queries(wire: Wire, words: list[str]) -> None:
 def test_addresses(wire: Wire, start: str, end: str) -> None:
     body = network("192.0.2.1 192.0.2.1").replace("192.0.2.1", start, 1).replace("192.0.2.1", end, 1)
     assert wire.update(wire.login().session, body).text("success") in ("true", "false")
+
+
+GRANTS = ("password", "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+FIELDS = ("client_id", "client_secret", "username", "password", "assertion", "refresh_token")
+
+
+@SHARED
+@given(grant=st.sampled_from(GRANTS), fields=st.dictionaries(st.sampled_from(FIELDS), st.text()), header=st.text())
+def test_token_requests(wire: Wire, grant: str, fields: dict[str, str], header: str) -> None:
+    form = urlencode({"grant_type": grant, **fields}, errors="replace")
+    answer = wire.send("POST", "/services/oauth2/token", form, authorization=f"Basic {header}")
+    assert (answer.status, set(json.loads(answer.body))) == (400, {"error", "error_description"})
 
 
 @SHARED

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import urlencode
 
 from lxml import etree
 
@@ -75,6 +76,28 @@ def test_invalid_session_of_the_metadata_api_word_for_word(wire: Wire, recording
 def test_expired_session_by_rest_word_for_word(wire: Wire, recordings: Path) -> None:
     ours = wire.query("bad", "SELECT Id FROM User")
     assert ours.json == json.loads((recordings / "restforce/expired_session_response.json").read_text())
+
+
+def test_logins_by_an_app(wire: Wire, recordings: Path) -> None:
+    wire.commands.add_app("key", consumer_secret="secret", approved_users=[wire.admin.username])
+    wire.commands.set_switches(oauth_error_text="with_status", status_case="title")
+    client = {"client_id": "key", "client_secret": "secret"}
+    refresh_token = wire.commands.grant_refresh_token("key", wire.admin.username)
+    user = {"username": wire.admin.username, "password": wire.admin.login_password}
+    for name, form in {
+        "auth_success_response": {"grant_type": "password", **client, **user},
+        "auth_error_response": {"grant_type": "password", **client, **user, "password": "wrong"},
+        "refresh_success_response": {"grant_type": "refresh_token", **client, "refresh_token": refresh_token},
+        "refresh_error_response": {"grant_type": "refresh_token", **client, "refresh_token": "wrong"},
+    }.items():
+        recorded = json.loads((recordings / f"restforce/{name}.json").read_text())
+        ours = json.loads(wire.send("POST", "/services/oauth2/token", urlencode(form)).body)
+        if "error" in name:
+            assert ours == recorded
+        else:
+            # What the recordings are too old to have.
+            assert set(ours) - set(recorded) == {"token_type"}
+            assert set(recorded) <= set(ours)
 
 
 def test_versions_have_the_recorded_form(wire: Wire, recordings: Path) -> None:
