@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fifty orgs in one run beside fifty hosts of ping, and plans of many thousand ranges."""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.demo.__main__ import SECRETS, prepare
+from tests.processes import COLLECTIONS, ROOT, ansible_environment, simulated_org
+
+FOLDER = ROOT / "build" / "bench-orgs"
+ORGS, FORKS, RANGES = 50, 10, 10
+ORG_ROUNDS, PLAN_ROUNDS = 3, 7
+NAMES = [f"org{number:02}" for number in range(ORGS)]
+
+AIMS = {"orgs_50_to_ping_50": 0.5, "plan_10000_seconds": 0.2, "plan_20000_to_10000": 2.5}
+
+
+def measure() -> dict[str, float]:
+    """All figures, each the median of some rounds."""
+    return {**measure_orgs(), **measure_plans()}
+
+
+def measure_orgs() -> dict[str, float]:
+    """One run with forks 10: the role network_access unchanged on 50 orgs, then ping on 50 hosts, again and again.
+
+    All that the role does counts, its argument spec too. Sessions are open, as they are in any run soon after another.
+    """
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True, mode=0o700)
+    role = [{"hosts": "all", "gather_facts": False, "roles": ["gatehouse.salesforce.network_access"]}]
+    ping = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": "ping", "ansible.builtin.ping": {}}]}]
+    with simulated_org(FOLDER / "org", {"orgs": [_org(name) for name in NAMES]}) as org:
+        prepare(FOLDER, org, SECRETS)
+        hosts = {name: {"gatehouse_salesforce_credential": name, "ansible_connection": "local"} for name in NAMES}
+        variables = {"network_access_trusted_ip_ranges": _ranges()}
+        (FOLDER / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
+        _run([_credentials()])
+        _run((role + ping) * (1 + ORG_ROUNDS))
+    rounds = [[0.0, 0.0]]
+    for task, seconds in json.loads((FOLDER / "times.json").read_text()):
+        rounds[-1][task == "ping"] += seconds
+        if task == "ping":
+            rounds.append([0.0, 0.0])
+    # The first round opens the sessions; what comes after the last ping is nothing.
+    orgs, pings = (statistics.median(times) for times in zip(*rounds[1:-1], strict=True))
+    return {"orgs_50_seconds": orgs, "ping_50_seconds": pings, "orgs_50_to_ping_50": orgs / pings}
+
+
+def _org(name: str) -> dict[str, Any]:
+    user = {
+        "username": f"admin@{name}.example",
+        "password": SECRETS["vault_acme_admin_password"],
+        "security_token": SECRETS["vault_acme_admin_security_token"],
+    }
+    return {"name": name, "trusted_ranges": [item["range"] for item in _ranges()], "users": [user]}
+
+
+def _ranges() -> list[dict[str, str]]:
+    return [{"range": f"20.0.{number}.0/24"} for number in range(RANGES)]
+
+
+def _credentials() -> dict[str, Any]:
+    """The play that stores the credential of each org."""
+    credential = {
+        "name": "{{ inventory_hostname }}",
+        "username": "admin@{{ inventory_hostname }}.example",
+        "password": "{{ vault_acme_admin_password }}",
+        "security_token": "{{ vault_acme_admin_security_token }}",
+    }
+    tasks = [{"name": "store", "gatehouse.salesforce.credential": credential}]
+    return {"hosts": "all", "gather_facts": False, "tasks": tasks}
+
+
+def _run(plays: list[dict[str, Any]]) -> None:
+    (FOLDER / "playbook.json").write_text(json.dumps(plays))
+    environment = ansible_environment(
+        ANSIBLE_CALLBACK_PLUGINS=str(Path(__file__).parent / "callback"),
+        ANSIBLE_CALLBACKS_ENABLED="task_times",
+        TASK_TIMES=str(FOLDER / "times.json"),
+    )
+    options = ["-i", "inventory.json", "-e", "@variables.json", "--forks", str(FORKS)]
+    with (FOLDER / "output.txt").open("w") as output:
+        subprocess.run(
+            ["ansible-playbook", "playbook.json", *options], cwd=FOLDER, env=environment, stdout=output, check=True
+        )
+
+
+def measure_plans() -> dict[str, float]:
+    """Seconds to read what is declared and to plan it against as many ranges in the org, half of them changed."""
+    small, large = (_plan_seconds(count) for count in (10_000, 20_000))
+    return {"plan_10000_seconds": small, "plan_20000_seconds": large, "plan_20000_to_10000": large / small}
+
+
+def _plan_seconds(count: int) -> float:
+    if str(COLLECTIONS) not in sys.path:
+        sys.path.insert(0, str(COLLECTIONS))
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils import expiry, ranges
+
+    entries = [
+        {"range": f"20.{number >> 8}.{number & 255}.0/24", "description": f"Site {number}"} for number in range(count)
+    ]
+    # Every fourth with another description, every fourth elsewhere.
+    current = [
+        ranges.parse_range(
+            str(entry["range"]) if number % 4 else f"30.{number >> 8}.{number & 255}.0/24",
+            f"Site {number}" if number % 4 != 1 else "Other",
+        )
+        for number, entry in enumerate(entries)
+    ]
+    now = datetime.datetime.now(datetime.UTC)
+    times = []
+    for _round in range(PLAN_ROUNDS):
+        gc.collect()
+        started = time.perf_counter()
+        declared, at_least = expiry.read_entries(entries, now)
+        change = expiry.plan(current, ranges.unique(declared), "exact", now=now, at_least=at_least)
+        times.append(time.perf_counter() - started)
+        if not len(change.added) == len(change.removed) == len(change.updated) == count // 4:
+            raise RuntimeError("the plan that was measured is wrong")
+    return statistics.median(times)
