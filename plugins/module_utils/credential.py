@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .backend import Run
-from .credentials import VERIFY, ensure_absent, ensure_present
+from .connection import Connection
+from .credentials import VERIFY, ensure_absent, ensure_present, when_it_worked
 from .errors import OrgError
+from .explain import explaining
 from .options import LOGIN, STORE, Spec, connection_from
 from .org.login import login
 from .record import Verification
@@ -21,6 +23,7 @@ SPEC: Spec = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify": {"type": "str", "choices": list(VERIFY), "default": "require"},
+    "diagnose_with": {"type": "str"},
     **LOGIN,
     **STORE,
 }
@@ -32,6 +35,10 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     if options["state"] == "absent":
         outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
     else:
+
+        def worked(connection: Connection) -> str | None:
+            return when_it_worked(store, options["name"], connection)
+
         try:
             outcome = ensure_present(
                 store,
@@ -39,7 +46,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
                 connection_from(options),
                 verify=options["verify"],
                 check_mode=run.check_mode,
-                login=login,
+                login=explaining(login, options, run, worked=worked),
             )
         except OrgError as exc:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}

@@ -100,6 +100,14 @@ def read_or_none(store: Store, name: str) -> Credential | None:
         return None
 
 
+def when_it_worked(store: Store, name: str, connection: Connection) -> str | None:
+    """When the password of a connection last passed a login under that name, as far as the store knows."""
+    stored = read_or_none(store, name)
+    if stored is None or stored.connection.password != connection.password:
+        return None
+    return stored.verified
+
+
 def _why_no_login(plan: CredentialPlan, *, verify: str, check_mode: bool) -> Verification | None:
     """The verification's result when no login is needed or none may be made; None to make one."""
     before = plan.before

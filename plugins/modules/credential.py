@@ -45,6 +45,13 @@ options:
     type: str
     choices: [require, warn, skip]
     default: require
+  diagnose_with:
+    description:
+      - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
+        Login History.
+      - When the login is refused, this one logs in and reads from the login history and the ranges of the org why, as
+        Salesforce itself often says no more than V(invalid_credentials). The refused login is not repeated.
+    type: str
 seealso:
   - plugin: gatehouse.salesforce.login_password
     plugin_type: lookup
@@ -72,6 +79,14 @@ EXAMPLES = r"""
     name: billing
     username: billing@acme.example
     security_token: "{{ new_security_token }}"
+
+- name: Store a credential, and learn from an administrator's view why if its login is refused
+  gatehouse.salesforce.credential:
+    name: billing
+    username: billing@acme.example
+    password: "{{ vault_billing_password }}"
+    security_token: "{{ vault_billing_security_token }}"
+    diagnose_with: production-admin
 
 - name: Forget a credential
   gatehouse.salesforce.credential:
@@ -110,12 +125,15 @@ verification:
       type: str
     cause:
       description:
-        - Why, as V(ok), V(invalid_credentials) (when Salesforce says no more), V(token_required_here), V(user_locked),
-          V(password_expired), V(ip_denied), V(hours_denied), V(soap_login_disabled), V(api_version_too_new),
-          V(not_approved), V(rate_limited), V(api_disabled), V(unreachable) or V(tls_untrusted).
+        - Why, as V(ok), V(bad_password), V(stale_token), V(token_required_here), V(invalid_credentials) (when
+          Salesforce says no more), V(user_locked), V(password_expired), V(ip_denied), V(hours_denied),
+          V(soap_login_disabled), V(api_version_too_new), V(flow_blocked), V(not_approved), V(rate_limited),
+          V(api_disabled), V(unreachable) or V(tls_untrusted).
+        - V(bad_password) and V(stale_token) need O(diagnose_with). That Salesforce records a wrong token as a wrong
+          password is likely, but not documented; so V(stale_token) is told only where the password is known to work.
       type: str
     detail:
-      description: A sentence for a person.
+      description: A sentence for a person, with what to do.
       type: str
 """
 

@@ -1,0 +1,259 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a login failed, and what to do about it. Pure. Private to gatehouse.salesforce.
+
+Sources: the fault codes of the partner WSDL, the login() page of the SOAP API guide, the errors of the OAuth flows, and
+the LOGIN_STATUS table of the event log files, whose texts LoginHistory shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .access import Decision
+
+# One sentence for each cause: what is the matter, and what to do.
+ADVICE = {
+    "ok": "logged in",
+    "bad_password": "the password is wrong; store the right one, and the security token that came after it",
+    "stale_token": "the password is right but the security token is not; reset it as this user, store the new one",
+    "token_required_here": "this address is not trusted by the org, so the security token is needed; store it, or have "
+    "the address added to the trusted IP ranges",
+    "invalid_credentials": "the user name, the password or the security token is wrong, or the user is locked; look at "
+    "its login history in Setup",
+    "user_locked": "the user is locked after too many wrong tries; wait, or unlock it in Setup",
+    "password_expired": "the password has expired; set a new one, which also ends the security token",
+    "ip_denied": "the login IP ranges of the user's profile do not hold this address; add it there",
+    "hours_denied": "the login hours of the user's profile do not allow a login now; wait, or change them in Setup",
+    "soap_login_disabled": "this org has SOAP login switched off; enable it in Setup > User Interface, or use an OAuth "
+    "flow",
+    "api_version_too_new": "SOAP login ends with API version 64.0; use that, or an OAuth flow",
+    "flow_blocked": "the org does not allow this way to log in; allow it in Setup, or use jwt_bearer",
+    "not_approved": "the user is not allowed to log in this way; for SOAP login it needs the permission 'Use Any API "
+    "Auth', for OAuth the approval of the app",
+    "rate_limited": "the org limits how often this user may log in; wait an hour before the next try",
+    "api_disabled": "the org or the user has no access to the API; give the user the permission 'API Enabled'",
+    "unreachable": "no answer came from Salesforce; look at the network, the proxy and login_url",
+    "tls_untrusted": "the certificate is not one that is trusted here; name its authority in ca_path",
+}
+
+# Exception codes of SOAP and REST.
+CAUSES = {
+    "INVALID_LOGIN": "invalid_credentials",
+    "LOGIN_MUST_USE_SECURITY_TOKEN": "token_required_here",
+    "LOGIN_CHALLENGE_ISSUED": "token_required_here",
+    "LOGIN_CHALLENGE_PENDING": "token_required_here",
+    "LOGIN_DURING_RESTRICTED_DOMAIN": "ip_denied",
+    "LOGIN_DURING_RESTRICTED_TIME": "hours_denied",
+    "PASSWORD_LOCKOUT": "user_locked",
+    "ORG_LOCKED": "user_locked",
+    "INVALID_OPERATION": "soap_login_disabled",
+    "INVALID_OPERATION_WITH_EXPIRED_PASSWORD": "password_expired",
+    "UNSUPPORTED_API_VERSION": "api_version_too_new",
+    "API_DISABLED_FOR_ORG": "api_disabled",
+    "FUNCTIONALITY_NOT_ENABLED": "api_disabled",
+    "TRIAL_EXPIRED": "api_disabled",
+    "INSUFFICIENT_ACCESS": "not_approved",
+    "REQUEST_LIMIT_EXCEEDED": "rate_limited",
+    "SERVER_UNAVAILABLE": "unreachable",
+    "SSO_SERVICE_DOWN": "unreachable",
+    "INVALID_SESSION_ID": "invalid_credentials",
+}
+
+
+class Finding(NamedTuple):
+    """A cause, one of the documented values of RV(verification.cause), and one sentence about it."""
+
+    cause: str
+    advice: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What an administrator's credential can learn about a refused login.
+
+    Attributes:
+        token_sent: whether a security token came after the password.
+        user_known: whether the org has a user of that name.
+        status: what LoginHistory says about this login; None where it has no row of it.
+        address: at which Salesforce saw it.
+        decision: what the present ranges mean for that address.
+        password_changed: whether the password was changed since it last passed a login; None where that is not known.
+    """
+
+    token_sent: bool
+    user_known: bool = True
+    status: str | None = None
+    address: str | None = None
+    decision: Decision | None = None
+    password_changed: bool | None = None
+
+
+def finding(cause: str) -> Finding:
+    """The cause with its usual advice."""
+    return Finding(cause, ADVICE[cause])
+
+
+_OF_CODES = {
+    "ORG_LOCKED": Finding("user_locked", "the whole org is locked; ask Salesforce"),
+    "TRIAL_EXPIRED": Finding("api_disabled", "the trial of this org has expired"),
+    "INSUFFICIENT_ACCESS": Finding(
+        "not_approved", "the user lacks the permission 'Use Any API Auth'; grant it, or use an OAuth flow"
+    ),
+    "INVALID_SESSION_ID": Finding("invalid_credentials", "the session has ended or never was one; open another"),
+}
+
+
+def from_code(code: str, text: str = "") -> Finding | None:
+    """What an exception code means; None for one that is not known to be about logins."""
+    if "login rate exceeded" in text.lower():
+        return finding("rate_limited")
+    cause = CAUSES.get(code)
+    return None if cause is None else _OF_CODES.get(code) or finding(cause)
+
+
+# Beginnings of descriptions, as they are seen in clients; longer ones before shorter ones.
+_GRANT_REFUSED = (
+    (
+        "ip restricted or invalid login hours",
+        Finding(
+            "ip_denied", "the user's profile does not allow this address, or not at this hour; look at both in Setup"
+        ),
+    ),
+    ("ip restricted", finding("ip_denied")),
+    (
+        "user hasn't approved",
+        Finding("not_approved", "the app may not act for this user; have an administrator approve it in advance"),
+    ),
+    (
+        "no client credentials user",
+        Finding("not_approved", "the app names no user to run as; set one in its client credentials flow"),
+    ),
+    (
+        "request not supported on this domain",
+        Finding("flow_blocked", "this flow works at the org's own My Domain address only; set login_url to it"),
+    ),
+    ("audience", Finding("flow_blocked", "the assertion is for another address; set login_url to this org's")),
+    (
+        "expired access/refresh token",
+        Finding("invalid_credentials", "the token has expired, or this org has no such user"),
+    ),
+)
+
+_APP_REFUSED = {
+    "invalid_client_id": Finding("invalid_credentials", "no app has this consumer key; a new one takes some minutes"),
+    "invalid_client": Finding("invalid_credentials", "the consumer key or the consumer secret is wrong"),
+    "invalid_app_access": Finding(
+        "not_approved", "the app is not approved for this user; add the user's profile to it"
+    ),
+    "inactive_user": Finding("user_locked", "the user is inactive; activate it in Setup"),
+    "inactive_org": Finding("api_disabled", "the org is locked, closed or suspended"),
+    "rate_limit_exceeded": finding("rate_limited"),
+    "unsupported_grant_type": finding("flow_blocked"),
+    "invalid_scope": Finding("flow_blocked", "the app does not have the scopes that this flow asks for"),
+}
+
+
+def from_oauth(error: str, description: str = "", *, token_sent: bool = True) -> Finding | None:
+    """What an error of the token endpoint means; None for one that is not known."""
+    if error != "invalid_grant":
+        return _APP_REFUSED.get(error) or from_code(error, description)
+    text = description.lower()
+    for beginning, found in _GRANT_REFUSED:
+        if text.startswith(beginning):
+            return found
+    # The older form has LoginHistory's status at its end.
+    _failure, _dash, status = description.partition(" - ")
+    return from_status(status, token_sent=token_sent) or finding("invalid_credentials")
+
+
+_STATUSES: dict[str, Finding] = {
+    "invalid login": Finding("invalid_credentials", "the user name is not one of this org; look at login_url, too"),
+    "restricted ip": finding("ip_denied"),
+    "failed: ip address not allowed": finding("ip_denied"),
+    "restricted country": Finding("ip_denied", "Salesforce takes no logins from this country"),
+    "restricted time": finding("hours_denied"),
+    "restricted domain": Finding(
+        "flow_blocked", "the org takes logins at its own My Domain address only; set login_url to it"
+    ),
+    "password lockout": finding("user_locked"),
+    "user is inactive": Finding("user_locked", "the user is inactive; activate it in Setup"),
+    "user is frozen": Finding("user_locked", "the user is frozen; unfreeze it in Setup"),
+    "organization locked": Finding("user_locked", "the whole org is locked; ask Salesforce"),
+    "organization is inactive": Finding("api_disabled", "the org is inactive"),
+    "organization suspended": Finding("api_disabled", "the org is suspended"),
+    "organization closed": Finding("api_disabled", "the org is closed"),
+    "organization is in maintenance": Finding("unreachable", "the org is in maintenance; wait"),
+    "login rate exceeded": finding("rate_limited"),
+    "maximum logins exceeded": finding("rate_limited"),
+    "failed: get access token limit exceeded": finding("rate_limited"),
+    "failed: api version removed": Finding("flow_blocked", "this version of the API is no longer there"),
+    "failed: oauth api access disabled": finding("api_disabled"),
+    "failed: computer activation required": finding("token_required_here"),
+    "failed: computer activation pending": finding("token_required_here"),
+    "multi-factor (formerly two-factor) required": Finding(
+        "flow_blocked",
+        "the user has MFA for API Logins, so no token serves; use jwt_bearer, or take that permission away",
+    ),
+}
+
+
+def from_status(status: str, *, token_sent: bool, password_changed: bool | None = None) -> Finding | None:
+    """What LoginHistory's status means; its capitals vary. None for one that says nothing more."""
+    text = status.strip().lower()
+    if text == "invalid password":
+        return _wrong_password(token_sent, password_changed)
+    if text == "failed: api security token required":
+        return finding("stale_token" if token_sent else "token_required_here")
+    return _STATUSES.get(text)
+
+
+def _wrong_password(token_sent: bool, changed: bool | None) -> Finding:
+    """Whether a wrong token is recorded as a wrong password is not documented, but inferred; so it may be either."""
+    if not token_sent:
+        return finding("bad_password")
+    if changed:
+        return Finding(
+            "bad_password",
+            "the password was changed since it last passed a login, which ended the security token, too; store both",
+        )
+    if changed is False:
+        return Finding(
+            "stale_token",
+            "the password is the one that last passed a login, so the security token is no longer right; reset it as "
+            "this user, store the new one",
+        )
+    return Finding(
+        "bad_password",
+        "Salesforce recorded a wrong password, which may also stand for a wrong security token; check the password by "
+        "hand, and reset the token if it is right",
+    )
+
+
+def diagnose(refused: Finding, evidence: Evidence) -> Finding:
+    """What is known of a refused login once an administrator has looked; at least what the refusal said itself."""
+    if not evidence.user_known:
+        return Finding(refused.cause, "this org has no such user; look at the user name and at login_url")
+    found = None
+    if evidence.status is not None:
+        found = from_status(evidence.status, token_sent=evidence.token_sent, password_changed=evidence.password_changed)
+    found = found or refused
+    if found.cause not in ("ip_denied", "token_required_here") or not evidence.address:
+        return found
+    why = _explained_by(found.cause, evidence.decision)
+    return Finding(found.cause, f"{found.advice}. Salesforce saw the address {evidence.address}{why}")
+
+
+def _explained_by(cause: str, decision: Decision | None) -> str:
+    """Why the ranges refuse, if they do: they may have been changed since, or not be visible."""
+    wanted = {"ip_denied": "denied", "token_required_here": "token_required"}[cause]
+    return f" ({decision.reason})" if decision is not None and decision.result == wanted else ""
+
+
+def is_code(text: str) -> bool:
+    """Whether a text looks like one of Salesforce's codes, so that it may be shown."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z_]{2,60}", text) is not None

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a login failed: from a code, an OAuth error, and what an administrator finds in the org."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import tries as subject_of_tries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.access import Access
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.diagnosis import (
+    ADVICE,
+    CAUSES,
+    Evidence,
+    diagnose,
+    finding,
+    from_code,
+    from_oauth,
+    from_status,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
+
+DOCUMENTED = set(
+    [
+        "ok",
+        "bad_password",
+        "stale_token",
+        "token_required_here",
+        "invalid_credentials",
+        "user_locked",
+        "password_expired",
+        "ip_denied",
+        "hours_denied",
+        "soap_login_disabled",
+        "api_version_too_new",
+        "flow_blocked",
+        "not_approved",
+        "rate_limited",
+        "api_disabled",
+        "unreachable",
+        "tls_untrusted",
+    ]
+)
+REFUSED = finding("invalid_credentials")
+
+
+def test_there_is_one_sentence_of_advice_for_each_documented_cause() -> None:
+    assert set(ADVICE) == DOCUMENTED
+    assert set(CAUSES.values()) <= DOCUMENTED
+    assert not [text for text in ADVICE.values() if text.endswith(".") or ". " in text.replace(" > ", "")]
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "cause"),
+    [
+        ("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.", "invalid_credentials"),
+        ("INVALID_LOGIN", "Login Rate Exceeded", "rate_limited"),
+        ("LOGIN_MUST_USE_SECURITY_TOKEN", "", "token_required_here"),
+        ("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain", "ip_denied"),
+        ("LOGIN_DURING_RESTRICTED_TIME", "", "hours_denied"),
+        ("INVALID_OPERATION", "SOAP API login is disabled by default in this org.", "soap_login_disabled"),
+        ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "", "password_expired"),
+        ("UNSUPPORTED_API_VERSION", "", "api_version_too_new"),
+        ("INSUFFICIENT_ACCESS", "", "not_approved"),
+    ],
+)
+def test_a_fault_code_has_its_cause(code: str, text: str, cause: str) -> None:
+    found = from_code(code, text)
+    assert found is not None and found.cause == cause
+
+
+def test_a_code_that_is_not_about_logins_is_left_to_the_caller() -> None:
+    assert from_code("MALFORMED_QUERY") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "cause"),
+    [
+        ("invalid_grant", "authentication failure", "invalid_credentials"),
+        ("invalid_grant", "authentication failure - Invalid Password", "bad_password"),
+        ("invalid_grant", "authentication failure - Failed: API security token required", "stale_token"),
+        ("invalid_grant", "ip restricted", "ip_denied"),
+        ("invalid_grant", "ip restricted or invalid login hours", "ip_denied"),
+        ("invalid_grant", "user hasn't approved this consumer", "not_approved"),
+        ("invalid_grant", "Audience validation failed", "flow_blocked"),
+        ("invalid_grant", "request not supported on this domain", "flow_blocked"),
+        ("invalid_grant", "no client credentials user enabled", "not_approved"),
+        ("invalid_grant", "something nobody has seen", "invalid_credentials"),
+        ("invalid_client_id", "client identifier invalid", "invalid_credentials"),
+        ("invalid_app_access", "user is not admin approved to access this app", "not_approved"),
+        ("inactive_user", "user is inactive", "user_locked"),
+        ("rate_limit_exceeded", "number of logins exceeded", "rate_limited"),
+        ("unsupported_grant_type", "", "flow_blocked"),
+        ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "", "password_expired"),
+    ],
+)
+def test_an_error_of_the_token_endpoint_has_its_cause(error: str, description: str, cause: str) -> None:
+    found = from_oauth(error, description)
+    assert found is not None and found.cause == cause
+
+
+def test_an_unknown_oauth_error_is_left_to_the_caller() -> None:
+    assert from_oauth("brand_new_error") is None
+
+
+class TestLoginHistory:
+    """What the history says, in the light of what was sent."""
+
+    @pytest.mark.parametrize(
+        ("status", "cause"),
+        [
+            ("Restricted IP", "ip_denied"),
+            ("restricted ip", "ip_denied"),
+            ("Restricted time", "hours_denied"),
+            ("Password lockout", "user_locked"),
+            ("User is frozen", "user_locked"),
+            ("Login rate exceeded", "rate_limited"),
+            ("Restricted domain", "flow_blocked"),
+            ("Multi-factor (formerly two-factor) required", "flow_blocked"),
+        ],
+    )
+    def test_a_status_has_its_cause_whatever_its_capitals(self, status: str, cause: str) -> None:
+        found = from_status(status, token_sent=True)
+        assert found is not None and found.cause == cause
+
+    def test_a_wrong_password_without_a_token_is_the_password(self) -> None:
+        found = from_status("Invalid Password", token_sent=False)
+        assert found is not None and found == finding("bad_password")
+
+    def test_with_a_token_it_may_be_either_and_says_so(self) -> None:
+        found = from_status("Invalid password", token_sent=True)
+        assert found is not None and found.cause == "bad_password" and "may also stand for" in found.advice
+
+    def test_the_password_that_worked_and_is_unchanged_leaves_only_the_token(self) -> None:
+        found = from_status("Invalid password", token_sent=True, password_changed=False)
+        assert found is not None and found.cause == "stale_token"
+
+    def test_a_password_changed_since_ended_the_token_too(self) -> None:
+        found = from_status("Invalid password", token_sent=True, password_changed=True)
+        assert found is not None and found.cause == "bad_password" and "token, too" in found.advice
+
+    @pytest.mark.parametrize(("sent", "cause"), [(True, "stale_token"), (False, "token_required_here")])
+    def test_a_token_asked_for_is_stale_if_one_was_sent(self, sent: bool, cause: str) -> None:
+        found = from_status("Failed: API security token required", token_sent=sent)
+        assert found is not None and found.cause == cause
+
+
+class TestDiagnosis:
+    """A refusal and the evidence put together."""
+
+    def test_without_a_row_the_refusal_stands(self) -> None:
+        assert diagnose(REFUSED, Evidence(token_sent=True)) == REFUSED
+
+    def test_a_status_that_nobody_knows_leaves_the_refusal(self) -> None:
+        assert diagnose(REFUSED, Evidence(token_sent=True, status="Something new")) == REFUSED
+
+    def test_a_user_that_is_not_there_is_told(self) -> None:
+        found = diagnose(REFUSED, Evidence(token_sent=True, user_known=False))
+        assert found.cause == "invalid_credentials" and "no such user" in found.advice
+
+    def test_a_denied_address_is_named_with_the_ranges_that_deny_it(self) -> None:
+        decision = Access([parse_range("203.0.113.7")], ()).login("198.51.100.7")
+        found = diagnose(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
+        assert found.cause == "ip_denied"
+        assert "198.51.100.7 (in none of the profile's login IP ranges)" in found.advice
+
+    def test_ranges_that_would_let_it_in_explain_nothing(self) -> None:
+        decision = Access((), [parse_range("198.51.100.0/24")]).login("198.51.100.7")
+        found = diagnose(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
+        assert found.advice.endswith("Salesforce saw the address 198.51.100.7")
+
+
+class TestTries:
+    """No wrong secret is tried twice in a run."""
+
+    WRONG = Connection(username="user@example.com", password="CANARY-1", security_token="CANARY-t")
+
+    def attempts(self, folder: Path, connection: Connection, *causes: str) -> list[Verification]:
+        made: list[str] = []
+
+        def attempt() -> Verification:
+            made.append(causes[len(made)])
+            return Verification(result="ok" if made[-1] == "ok" else "failed", cause=made[-1])
+
+        return [Tries(folder).once(connection, attempt) for _ in causes]
+
+    @pytest.mark.parametrize(
+        ("causes", "seen"),
+        [
+            (["ok", "ok"], ["ok", "ok"]),
+            (["invalid_credentials", "ok"], ["invalid_credentials", "invalid_credentials"]),
+            (["ok", "bad_password", "ok"], ["ok", "bad_password", "bad_password"]),
+            (["ip_denied", "ok"], ["ip_denied", "ok"]),
+            (["unreachable", "user_locked", "ok"], ["unreachable", "user_locked", "user_locked"]),
+        ],
+    )
+    def test_a_refusal_that_holds_everywhere_is_the_last_try(
+        self, tmp_path: Path, causes: list[str], seen: list[str]
+    ) -> None:
+        found = self.attempts(tmp_path, self.WRONG, *causes)
+        assert [item.cause for item in found] == seen
+
+    def test_another_secret_is_tried(self, tmp_path: Path) -> None:
+        self.attempts(tmp_path, self.WRONG, "bad_password")
+        other = Connection(username="user@example.com", password="CANARY-2", security_token="CANARY-t")
+        (found,) = self.attempts(tmp_path, other, "ok")
+        assert found.result == "ok"
+
+    def test_what_it_leaves_behind_tells_no_secret_and_not_even_a_plain_digest_of_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def files(key: bytes) -> set[str]:
+            monkeypatch.setattr(subject_of_tries, "_RUN_KEY", key)
+            folder = tmp_path / key.decode()
+            self.attempts(folder, self.WRONG, "bad_password")
+            found = list(folder.rglob("*"))
+            assert not [path for path in found if path.is_file() and b"CANARY" in path.read_bytes()]
+            return {path.name for path in found if path.is_file()}
+
+        one, other = files(b"one"), files(b"other")
+        assert one and not one & other
