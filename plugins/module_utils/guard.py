@@ -16,6 +16,7 @@ from .login_history import (
     Stranded,
     address_of,
     collect,
+    last_users_soql,
     logins_soql,
     stranded,
     users_among,
@@ -29,6 +30,10 @@ from .ranges import IpRange, RangePlan, plan
 MODES = ("fail", "warn", "off")
 BATCH = 10  # what one readMetadata call accepts
 SHOWN = 5
+HIDDEN = (
+    "the login history shows one user at most, though others logged in; Salesforce shows their logins only to users "
+    "with the permission Manage Users or Monitor Login History"
+)
 RECENT = 50  # among so many last logins this run's own is looked for, as refused ones may have come after it
 
 
@@ -166,12 +171,21 @@ def own_profile(org: Org) -> str | None:
     return next((user.profile for user in users_among(found, {org.user_id}).values()), None)
 
 
+def hides_others(org: Org, logins: Collection[Login], days: int, *, option: str = "days") -> bool:
+    """Whether the history lacks logins that there were: it shows one user at most, and the org tells of another."""
+    shown = {login.user_id for login in logins}
+    return len(shown) <= 1 and any(row["Id"] not in shown for row in org.query(last_users_soql(days, option=option)))
+
+
 def _guarded_logins(org: Org, days: int) -> list[Login]:
     try:
-        return observed_logins(org, days, option="guard_days")
+        logins = observed_logins(org, days, option="guard_days")
+        if hides_others(org, logins, days, option="guard_days"):
+            raise OrgError(HIDDEN, cause="not_approved")
     except OrgError as exc:
         problem = f"guard: whom this change would strand cannot be told ({exc}). Nothing was changed"
         raise OrgError(problem, cause=exc.cause) from exc
+    return logins
 
 
 def _refuse_own(org: Org, change: RangePlan, profile_names: Collection[str]) -> None:

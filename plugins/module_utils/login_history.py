@@ -76,11 +76,19 @@ class Login:
 
 def logins_soql(days: int, *, option: str = "days") -> str:
     """All logins of the last days. Status and application cannot be filtered by the org."""
+    fields = "UserId, SourceIp, Application, LoginType, LoginSubType, Status, LoginTime"
+    return f"SELECT {fields} FROM LoginHistory WHERE LoginTime >= {_since(days, option)}"  # noqa: S608 - a time
+
+
+def last_users_soql(days: int, *, option: str = "days") -> str:
+    """Two users who logged in within the last days, by what the org tells of users."""
+    return f"SELECT Id FROM User WHERE LastLoginDate >= {_since(days, option)} LIMIT 2"  # noqa: S608 - a time
+
+
+def _since(days: int, option: str) -> str:
     if not 1 <= days <= MAX_DAYS:
         raise OptionError(option, f"must be from 1 to {MAX_DAYS}, not {days}")
-    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
-    fields = "UserId, SourceIp, Application, LoginType, LoginSubType, Status, LoginTime"
-    return f"SELECT {fields} FROM LoginHistory WHERE LoginTime >= {since:%Y-%m-%dT%H:%M:%SZ}"  # noqa: S608 - a time
+    return f"{datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
 
 
 USERS_SOQL = "SELECT Id, Username, Profile.Name FROM User"

@@ -14,7 +14,7 @@ from . import ip_ranges
 from .backend import Run, open_org
 from .errors import OptionError
 from .expiry import has_expired
-from .guard import login_ranges_of, observed_logins, stranded_by, unchanged
+from .guard import HIDDEN, hides_others, login_ranges_of, observed_logins, stranded_by, unchanged
 from .ip_ranges import Target
 from .login_history import Login, cover
 from .network_access import ensure_ranges
@@ -56,7 +56,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
         "changed": False,
         "logins": [{**login.as_result(), "needs_token": login.needs_token} for login in logins],
         "proposal": _proposal(logins, login_ranges),
-        "warnings": _warnings(org, every),
+        "warnings": [f"{HIDDEN}."] if hides_others(org, every, options["days"]) else [],
     }
     if plan_trusted or plan_profiles:
         target = TrustedRanges(org)
@@ -74,7 +74,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
 def _planner(options: Mapping[str, Any], where: str) -> Callable[[Org, Target], RangePlan]:
     """What tells what the declaring module would do, by the same way; raises OptionError for what it would refuse."""
     try:
-        declared, _findings = ip_ranges.checked(options)
+        declared, _findings = ip_ranges.checked({**options, "guard_days": None})
     except OptionError as exc:
         raise OptionError(f"{where}.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
 
@@ -121,12 +121,3 @@ def _proposal(logins: list[Login], login_ranges: Mapping[str, tuple[IpRange, ...
 
 def _entries(logins: list[Login]) -> list[dict[str, str]]:
     return [item.as_entry() for item in cover(logins)]
-
-
-def _warnings(org: Org, logins: list[Login]) -> list[str]:
-    if any(login.user_id != org.user_id for login in logins):
-        return []
-    return [
-        "The login history shows no login of any user but this run's own. Salesforce shows those of others only to "
-        "users with the permission Manage Users or Monitor Login History."
-    ]

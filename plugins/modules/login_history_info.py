@@ -19,7 +19,8 @@ description:
     M(gatehouse.salesforce.trusted_ip_ranges) and M(gatehouse.salesforce.login_ip_ranges) looks at. Nothing is changed.
     Who used a pass whose time is over does not count.
   - It proposes the smallest set of ranges that lets all these logins in.
-  - Without the permission to see the login history of others, Salesforce shows only that of one's own user.
+  - Without the permission to see the login history of others, Salesforce shows only that of one's own user. A warning
+    says so where others logged in.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection
   - gatehouse.salesforce.connection.login

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -131,6 +132,15 @@ class TestModes:
         sim.control.inject("status", operation="query", status=503, content_type="application/json", body="[]")
         failed = playbook([trust(FARM, state="absent")], ok=False).last
         assert failed["msg"].startswith("guard: whom this change would strand cannot be told")
+        assert trusted(sim) == 2
+
+    def test_where_it_shows_only_ones_own_logins_though_others_logged_in_neither(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        sim.control.set_profile("Admin", permissions=["ApiEnabled", "ModifyAllData"])
+        sim.state.user(BILLING).last_login = datetime.datetime.now(datetime.UTC)
+        failed = playbook([trust(FARM, state="absent")], ok=False).last
+        assert "permission Manage Users or Monitor Login History" in failed["msg"]
         assert trusted(sim) == 2
 
 

@@ -44,6 +44,7 @@ class ScriptedOrg:
     status: str = "Success"
     asked: list[str] = dataclasses.field(default_factory=list)
     hidden_profiles: tuple[str, ...] = ()
+    last_users: tuple[str, ...] = ()
     users: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: USERS)
 
     def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], Any] = list) -> Any:
@@ -52,6 +53,8 @@ class ScriptedOrg:
         rows = list(getattr(self, f"_{table}")())
         if wanted := re.search(r"WHERE (Id|UserId) = '(\w+)'", soql):
             rows = [row for row in rows if row[wanted[1]] == wanted[2]]
+        if "LastLoginDate" in soql:
+            rows = [row for row in rows if row["Id"] in self.last_users]
         if "DESC" in soql:
             rows.reverse()
         return into(iter(rows))
@@ -140,6 +143,18 @@ class TestTrustedRanges:
         org = ScriptedOrg([(user, FARM) for user in many], users=many)
         assert len(trusted_at_risk(org, change([FARM], []))) == 23
         assert [len(asked.split()) - 1 for asked in org.asked if asked.startswith("profiles")] == [10, 10, 3]
+
+    def test_a_history_that_lacks_logins_of_others_is_no_reason_to_go_ahead(self) -> None:
+        class OwnOnly(ScriptedOrg):
+            def _LoginHistory(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
+                return (row for row in super()._LoginHistory() if row["UserId"] == ME)
+
+        org = OwnOnly([(ME, FARM), (BILLING, FARM)], last_users=(ME, BILLING))
+        with pytest.raises(OrgError, match="guard: .*one user at most, though others logged in"):
+            trusted_at_risk(org, change([FARM], []))
+
+    def test_a_history_of_one_user_is_whole_where_nobody_else_logged_in(self) -> None:
+        assert len(trusted_at_risk(ScriptedOrg([(ME, FARM)], last_users=(ME,)), change([FARM], []))) == 1
 
     def test_where_the_history_cannot_be_read_nothing_is_changed_and_the_option_is_named(self) -> None:
         class Closed(ScriptedOrg):
