@@ -14,9 +14,14 @@ options:
   auth:
     description:
       - How to log in. V(security_token) is the SOAP login with user name, password and, unless the address is trusted,
-        the security token.
-      - This version logs in with V(security_token) and V(session); the OAuth flows can be stored and delivered
-        to applications.
+        the security token. Salesforce retires it with the release Summer '27.
+      - V(jwt_bearer) signs an assertion with O(private_key) for O(username), by an app that has its certificate and is
+        approved for the user. No password and no security token is involved, so none can expire.
+      - V(client_credentials) is the app itself, by O(consumer_key) and O(consumer_secret), as the user that it names to
+        run as; O(login_url) must be the My Domain address of the org.
+      - V(username_password) sends user name, password and security token by an app. New orgs forbid it, and Salesforce
+        retires it in February 2027.
+      - V(session) uses a session that is open already, by O(access_token) and O(instance_url).
     type: str
     choices: [security_token, jwt_bearer, client_credentials, username_password, session]
     default: security_token
@@ -39,13 +44,16 @@ options:
       - Leave it out where the address is in the trusted ranges of the org or the login ranges of the profile.
     type: str
   consumer_key:
-    description: The consumer key of the app, for OAuth flows.
+    description: The consumer key of the app, which the flows by an app need.
     type: str
   consumer_secret:
-    description: The consumer secret of the app, for OAuth flows.
+    description: The consumer secret of the app, for O(auth=client_credentials) and O(auth=username_password).
     type: str
   private_key:
-    description: The private key in PEM form, for O(auth=jwt_bearer).
+    description:
+      - For O(auth=jwt_bearer), the RSA key in PEM form, without a passphrase; or a file on the controller that holds
+        it.
+      - M(gatehouse.salesforce.login_key) makes one.
     type: str
   access_token:
     description: The id of an open session, for O(auth=session).

@@ -16,6 +16,7 @@ from .errors import OptionError
 DEFAULT_LOGIN_URL = "https://login.salesforce.com"
 DEFAULT_API_VERSION = "64.0"
 SOAP_LOGIN_LAST_VERSION = 64.0  # the login call does not exist from 65.0 on
+LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 SALESFORCE_HOSTS = ("*.salesforce.com", "*.force.com", "*.salesforce.mil")
 
 AUTH_FLOWS = ("security_token", "jwt_bearer", "client_credentials", "username_password", "session")
@@ -83,6 +84,12 @@ class Connection:
                 raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
         self._check_reach()
         self.require_allowed(self.login_url, option="login_url")
+        if self.auth == "client_credentials" and urlsplit(self.login_url).hostname in LOGIN_HOSTS:
+            raise OptionError(
+                "login_url",
+                "client_credentials works at the org's own My Domain address only, such as "
+                "https://acme.my.salesforce.com, which Setup > My Domain shows",
+            )
         if self.instance_url is not None:
             self.require_allowed(self.instance_url, option="instance_url")
         return self

@@ -11,6 +11,7 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 
 from .connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
+from .private_key import key_text
 from .ranges import STATES
 
 Spec = dict[str, dict[str, Any]]
@@ -59,6 +60,8 @@ RANGES: Spec = {
 def connection_from(options: Mapping[str, Any]) -> Connection:
     """The connection that inline options describe; not checked, as a stored one may supply what they leave out."""
     given = {name: options[name] for name in LOGIN if options.get(name) is not None}
+    if "private_key" in given:
+        given["private_key"] = key_text(given["private_key"])
     given["allowed_hosts"] = tuple(given.get("allowed_hosts", ()))
     return Connection(**given)
 

@@ -1,52 +1,50 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The login flows: a connection in, a session out, exactly one attempt. Private to gatehouse.salesforce."""
+"""The login flows: a connection in, a session out, exactly one attempt. Private to gatehouse.salesforce.
+
+All go through simple-salesforce. Its SalesforceLogin builds https://DOMAIN.salesforce.com for the flows by an app, so
+these use its token_login, which takes any URL.
+"""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
+from ..diagnosis import Finding, finding, from_code, from_oauth, is_code
 from ..errors import LoginError, OptionError, OrgError
+from ..private_key import signing_key
 from .transport import open_transport, unexpected, wire_errors
 
 try:
+    import jwt
     import requests
-    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
-    from simple_salesforce.login import SalesforceLogin
+    from simple_salesforce.login import SalesforceLogin, token_login
     from simple_salesforce.util import getUniqueElementValueFromXmlString
 except ImportError:  # told to the user by require_libraries()
     pass
 
-# Source: the fault codes of the partner WSDL and the login() page of the SOAP API guide.
-CAUSES = {
-    "INVALID_LOGIN": "invalid_credentials",
-    "LOGIN_MUST_USE_SECURITY_TOKEN": "token_required_here",
-    "LOGIN_DURING_RESTRICTED_DOMAIN": "ip_denied",
-    "LOGIN_DURING_RESTRICTED_TIME": "hours_denied",
-    "PASSWORD_LOCKOUT": "user_locked",
-    "ORG_LOCKED": "user_locked",
-    "INVALID_OPERATION": "soap_login_disabled",
-    "UNSUPPORTED_API_VERSION": "api_version_too_new",
-    "API_DISABLED_FOR_ORG": "api_disabled",
-    "INSUFFICIENT_ACCESS": "not_approved",
-    "REQUEST_LIMIT_EXCEEDED": "rate_limited",
-    "SERVER_UNAVAILABLE": "unreachable",
-}
-ADVICE = {
-    "invalid_credentials": "the user name, the password or the security token is wrong, or the user is locked",
-    "token_required_here": "this address is not trusted by the org, so the security token is needed",
-    "ip_denied": "the login IP ranges of the user's profile do not hold this address",
-    "hours_denied": "the login hours of the user's profile do not allow a login now",
-    "user_locked": "the user is locked after too many wrong tries; wait, or unlock it in Setup",
-    "soap_login_disabled": "this org has SOAP login switched off; enable it in Setup or use an OAuth flow",
-    "api_version_too_new": "SOAP login ends with API version 64.0",
-    "api_disabled": "the org or the user has no access to the API",
-    "not_approved": "the user lacks the permission 'Use Any API Auth'",
-    "rate_limited": "the org limits how often this user may log in; wait before the next try",
-    "password_expired": "the password has expired; set a new one, which also ends the security token",
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_SECONDS = 180  # the longest that every org is known to take
+# REPORTED texts that only an assertion meets.
+_ASSERTION_REFUSED = {
+    "invalid assertion": Finding(
+        "invalid_credentials",
+        "the app does not take this key; upload the certificate that belongs to private_key, or wait some minutes if "
+        "that was just done",
+    ),
+    "expired authorization code": Finding(
+        "invalid_credentials", "the assertion had expired when it came; set the clock of this machine right"
+    ),
 }
 
 
@@ -65,67 +63,160 @@ def login(connection: Connection) -> Session:
     Raises:
         LoginError: the org refused, with its cause. Never repeat it.
         OrgError: the org could not be reached or understood; whether the login counted is unknown.
-        OptionError: the flow is not one that this version can use; nothing was sent.
+        OptionError: the connection cannot be used; nothing was sent.
     """
     connection.checked()
-    if connection.auth == "session":
-        return Session(access_token=connection.access_token or "", instance_url=connection.instance_url or "")
-    if connection.auth != "security_token":
-        raise OptionError("auth", f"{connection.auth} is not supported by this version")
-    return _soap_login(connection)
+    return FLOWS[connection.auth](connection)
 
 
-def _soap_login(connection: Connection) -> Session:
-    """SOAP login through simple-salesforce.
+def _session(connection: Connection) -> Session:
+    """A session that somebody else has opened."""
+    return Session(access_token=connection.access_token or "", instance_url=connection.instance_url or "")
 
-    The token is joined to the password here because simple-salesforce escapes only the password.
+
+def _security_token(connection: Connection) -> Session:
+    """SOAP login. The token is joined to the password here, as simple-salesforce escapes only the password."""
+    version = str(min(float(connection.api_version), SOAP_LOGIN_LAST_VERSION))
+    with _asking(connection, _soap_refusal) as (transport, answers):
+        session_id, host = SalesforceLogin(
+            username=connection.username,
+            password=connection.login_password,
+            security_token="",  # noqa: S106
+            session=transport,
+            sf_version=version,
+            scratch_url=connection.login_url.rstrip("/"),
+        )
+        answer = answers[-1].content
+        expired = getUniqueElementValueFromXmlString(answer, "passwordExpired")
+        user_id = getUniqueElementValueFromXmlString(answer, "userId")
+    if expired == "true":
+        raise _refused(connection, finding("password_expired"))
+    return _opened(connection, session_id, host, user_id)
+
+
+def _username_password(connection: Connection) -> Session:
+    """The OAuth password flow, which Salesforce retires in February 2027."""
+    form = {
+        "grant_type": "password",
+        "client_id": connection.consumer_key,
+        "client_secret": connection.consumer_secret,
+        "username": connection.username,
+        "password": connection.login_password,
+    }
+    return _by_app(connection, form)
+
+
+def _jwt_bearer(connection: Connection) -> Session:
+    """An assertion, signed by the key whose certificate the app has."""
+    claims = {
+        "iss": connection.consumer_key,
+        "sub": connection.username,
+        "aud": f"https://{urlsplit(connection.login_url).netloc}",
+        "exp": int(time.time()) + ASSERTION_SECONDS,
+    }
+    assertion = jwt.encode(claims, signing_key(connection.private_key or ""), algorithm="RS256")
+    return _by_app(connection, {"grant_type": JWT_BEARER, "assertion": assertion})
+
+
+def _client_credentials(connection: Connection) -> Session:
+    """The app itself, as the user that it names to run as."""
+    basic = base64.b64encode(f"{connection.consumer_key}:{connection.consumer_secret}".encode()).decode()
+    return _by_app(connection, {"grant_type": "client_credentials"}, {"Authorization": f"Basic {basic}"})
+
+
+FLOWS: Mapping[str, Callable[[Connection], Session]] = {
+    "security_token": _security_token,
+    "username_password": _username_password,
+    "jwt_bearer": _jwt_bearer,
+    "client_credentials": _client_credentials,
+    "session": _session,
+}
+
+
+def _by_app(connection: Connection, form: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Session:
+    """Ask the token endpoint."""
+    with _asking(connection, _oauth_refusal) as (transport, answers):
+        access_token, host = token_login(
+            token_url=f"{connection.login_url.rstrip('/')}/services/oauth2/token",
+            token_data=dict(form),
+            domain="",
+            consumer_key="",  # used in a warning only
+            headers=dict(headers or {}),
+            proxies=None,
+            session=transport,
+        )
+        identity = str(answers[-1].json().get("id"))
+    user_id = re.search(r"/(005[A-Za-z0-9]{12,15})$", identity)
+    return _opened(connection, access_token, host, user_id[1] if user_id else None)
+
+
+Refusal = Callable[["requests.Response", Connection], Finding | None]
+
+
+@contextmanager
+def _asking(connection: Connection, refusal: Refusal) -> Iterator[tuple[requests.Session, list[requests.Response]]]:
+    """A transport, and the answers that came through it; turns what simple-salesforce raises into our own errors.
+
+    Its exceptions quote the answer, or stem from parsing before checking: so the answer is looked at again.
     """
     answers: list[requests.Response] = []
     transport = open_transport(connection)
     transport.hooks["response"].append(lambda answer, *_args, **_kwargs: answers.append(answer))
-    with transport, wire_errors(connection.login_url):
+    with transport, wire_errors(connection.login_url), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
-            session_id, host = SalesforceLogin(
-                username=connection.username,
-                password=connection.login_password,
-                security_token="",  # noqa: S106
-                session=transport,
-                sf_version=str(min(float(connection.api_version), SOAP_LOGIN_LAST_VERSION)),
-                scratch_url=connection.login_url.rstrip("/"),
-            )
-        except SalesforceAuthenticationFailed as exc:
-            raise _refusal(connection, str(exc.code), answers) from None
+            yield transport, answers
         except (OrgError, requests.exceptions.RequestException):
             raise
-        except Exception:  # simple-salesforce parses before it checks: a page that is no SOAP ends here
-            raise _not_salesforce(answers) from None
-    instance_url = f"https://{host}"
+        except Exception:
+            if not answers:
+                raise OrgError("no answer came to the login") from None
+            found = refusal(answers[-1], connection)
+            raise _refused(connection, found) if found else unexpected(answers[-1]) from None
+
+
+def _soap_refusal(answer: requests.Response, _connection: Connection) -> Finding | None:
     try:
-        connection.require_allowed(instance_url, option="serverUrl")
+        code = getUniqueElementValueFromXmlString(answer.content, "sf:exceptionCode") or ""
+        text = getUniqueElementValueFromXmlString(answer.content, "sf:exceptionMessage") or ""
+    except Exception:  # whatever an XML parser meets in a page of a proxy
+        return None
+    return _coded(from_code(code, text), code)
+
+
+def _oauth_refusal(answer: requests.Response, connection: Connection) -> Finding | None:
+    try:
+        content = answer.json()
+        told = content[0] if isinstance(content, list) else content
+        code, text = str(told.get("error") or told["errorCode"]), str(told.get("error_description") or "")
+    except Exception:  # no JSON, or none of this form, or nested too deeply
+        return None
+    found = _ASSERTION_REFUSED.get(text) or from_oauth(code, text, token_sent=bool(connection.security_token))
+    return _coded(found, code)
+
+
+def _coded(found: Finding | None, code: str) -> Finding | None:
+    """A finding with the code that led to it; what is not known to us, but looks like a code, is a refusal too."""
+    if not is_code(code):
+        return None
+    if found is None:
+        return Finding("invalid_credentials", f"the org refused it as {code}")
+    return Finding(found.cause, f"{found.advice} ({code})")
+
+
+def _refused(connection: Connection, found: Finding) -> LoginError:
+    who = connection.username or f"the app {connection.consumer_key}"
+    host = urlsplit(connection.login_url).hostname
+    return LoginError(f"{who} could not log in at {host}: {found.advice}", cause=found.cause)
+
+
+def _opened(connection: Connection, access_token: Any, host: str, user_id: str | None) -> Session:
+    """The session, if it is one, in a place where it may be used."""
+    instance_url = f"https://{host}".rstrip("/")
+    try:
+        connection.require_allowed(instance_url, option="instance_url")
     except OptionError as exc:
         raise OrgError(f"the login was accepted, but its answer leads elsewhere: {exc}") from None
-    if _value(answers, "passwordExpired") == "true":
-        raise LoginError(_sentence("password_expired", connection), cause="password_expired")
-    return Session(access_token=session_id, instance_url=instance_url, user_id=_value(answers, "userId"))
-
-
-def _refusal(connection: Connection, code: str, answers: list[requests.Response]) -> OrgError:
-    cause = CAUSES.get(code)
-    if cause is not None:
-        return LoginError(f"{_sentence(cause, connection)} ({code})", cause=cause)
-    if code.isupper() and code.replace("_", "").isalpha() and code != "UNKNOWN_EXCEPTION_CODE":
-        return LoginError(f"{connection.username} was refused by the org: {code}", cause="invalid_credentials")
-    return _not_salesforce(answers)
-
-
-def _sentence(cause: str, connection: Connection) -> str:
-    host = urlsplit(connection.login_url).hostname
-    return f"{connection.username} could not log in at {host}: {ADVICE.get(cause, cause)}"
-
-
-def _value(answers: list[requests.Response], element: str) -> str | None:
-    return getUniqueElementValueFromXmlString(answers[-1].content, element)
-
-
-def _not_salesforce(answers: list[requests.Response]) -> OrgError:
-    return unexpected(answers[-1]) if answers else OrgError("no answer came to the login")
+    if not isinstance(access_token, str) or not access_token.isprintable() or not access_token:
+        raise OrgError(f"{urlsplit(connection.login_url).hostname} did not answer as Salesforce does: no access token")
+    return Session(access_token=access_token, instance_url=instance_url, user_id=user_id)

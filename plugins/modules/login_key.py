@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the key pair of a login by assertion."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: login_key
+short_description: Make the key with which an application logs in to Salesforce, and the certificate to upload
+version_added: 0.2.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Makes an RSA key, readable by its owner only, and a self-signed certificate for it. The certificate is uploaded to
+    the app in Setup; the key signs the logins of a credential with C(auth=jwt_bearer).
+  - Neither file is ever overwritten. To replace a key, make another one under another name, upload its certificate,
+    store it in the credential, and then remove the old one.
+  - A certificate that is missing is made again from the key, which means that it has to be uploaded again.
+  - Runs on the controller, whatever host the task is for.
+extends_documentation_fragment:
+  - gatehouse.salesforce.attributes
+requirements:
+  - cryptography
+attributes:
+  diff_mode:
+    description: There is nothing to compare, since files are only ever made.
+    support: none
+options:
+  path:
+    description: The file of the private key, in PEM form and without a passphrase.
+    type: path
+    required: true
+  certificate:
+    description: The file of the certificate. Without this option it is O(path) with the suffix C(.crt).
+    type: path
+  common_name:
+    description: The name in the certificate, which Salesforce shows.
+    type: str
+    default: gatehouse.salesforce
+  valid_days:
+    description: For how many days from now on a new certificate holds.
+    type: int
+    default: 365
+seealso:
+  - module: gatehouse.salesforce.credential
+"""
+
+EXAMPLES = r"""
+- name: Make the key of the billing integration
+  gatehouse.salesforce.login_key:
+    path: "{{ example_folder }}/billing.pem"
+    common_name: billing
+  register: billing_key
+
+- name: Tell what to upload to the app in Setup
+  ansible.builtin.debug:
+    msg: "{{ billing_key.certificate }} ({{ billing_key.fingerprint }}), until {{ billing_key.expires }}"
+"""
+
+RETURN = r"""
+private_key:
+  description: The file of the private key.
+  type: str
+  returned: success
+  sample: /etc/gatehouse/billing.pem
+certificate:
+  description: The file of the certificate.
+  type: str
+  returned: success
+  sample: /etc/gatehouse/billing.crt
+certificate_text:
+  description: The certificate in PEM form, which holds no secret; none in check mode when it would be made.
+  type: str
+  returned: success
+  sample: "-----BEGIN CERTIFICATE-----\n..."
+fingerprint:
+  description: The SHA-256 fingerprint of the certificate; none in check mode when it would be made.
+  type: str
+  returned: success
+  sample: "AB:CD:EF"
+expires:
+  description: When the certificate expires, UTC; none in check mode when it would be made.
+  type: str
+  returned: success
+  sample: "2027-11-24T21:34:05Z"
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_key import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

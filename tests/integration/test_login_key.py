@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module login_key: a key that nobody else can read, never overwritten, and its certificate."""
+
+from __future__ import annotations
+
+import datetime
+import stat
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from tests.integration.conftest import Playbooks
+from tests.simulated_org import SimulatedOrg
+from tests.unit.simulated_org.apps import key_pair
+
+
+def make(playbook: Playbooks, **changes: Any) -> dict[str, Any]:
+    options = {"path": str(playbook.folder / "keys" / "app.pem"), **changes}
+    return {"name": "make", "gatehouse.salesforce.login_key": options}
+
+
+def test_a_new_key_is_private_and_has_its_certificate(playbook: Playbooks) -> None:
+    result = playbook([make(playbook, common_name="billing", valid_days=90)]).last
+    key_file, certificate_file = (playbook.folder / "keys" / name for name in ("app.pem", "app.crt"))
+    assert (result["private_key"], result["certificate"]) == (str(key_file), str(certificate_file))
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert sorted(path.name for path in key_file.parent.iterdir()) == ["app.crt", "app.pem"]
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+    assert certificate.public_key() == key.public_key()
+    assert certificate.subject.rfc4514_string() == "CN=billing"
+    lasts = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(days=89) < lasts < datetime.timedelta(days=91)
+    assert certificate_file.stat().st_size < 4096, "Salesforce takes no larger one"
+    assert result["certificate_text"] == certificate_file.read_text()
+    assert key_file.read_text() not in playbook([make(playbook)], "-vvvv").output
+
+
+def test_the_second_run_changes_nothing(playbook: Playbooks) -> None:
+    first, second = playbook([make(playbook), make(playbook, common_name="other")])
+    assert (first["result"]["changed"], second["result"]["changed"]) == (True, False)
+    assert first["result"]["fingerprint"] == second["result"]["fingerprint"]
+
+
+def test_check_mode_makes_nothing(playbook: Playbooks) -> None:
+    result = playbook([make(playbook)], "--check").last
+    assert (result["changed"], result["fingerprint"]) == (True, None)
+    assert not (playbook.folder / "keys").exists()
+
+
+def test_a_lost_certificate_is_made_again_for_the_same_key(playbook: Playbooks) -> None:
+    playbook([make(playbook)])
+    key = (playbook.folder / "keys" / "app.pem").read_text()
+    (playbook.folder / "keys" / "app.crt").unlink()
+    assert playbook([make(playbook)]).last["changed"] is True
+    assert (playbook.folder / "keys" / "app.pem").read_text() == key
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "problem"),
+    [
+        ({"app.crt": key_pair()[1]}, {}, "path"),
+        ({"app.crt": key_pair()[1], "app.pem": key_pair("other")[0]}, {}, "does not belong"),
+        ({"app.crt": "Canary", "app.pem": key_pair()[0]}, {}, "certificate"),
+        ({"app.pem": "Canary"}, {}, "private_key"),
+        ({}, {"common_name": ""}, "common_name"),
+        ({}, {"common_name": "x" * 65}, "common_name"),
+        ({}, {"valid_days": 0}, "valid_days"),
+        ({}, {"valid_days": 10**9}, "valid_days"),
+        ({}, {"path": "/proc/app.pem"}, "path"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_changes_no_file(
+    playbook: Playbooks, files: dict[str, str], changes: dict[str, Any], problem: str
+) -> None:
+    folder = playbook.folder / "keys"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    result = playbook([make(playbook, **changes)], ok=False).last
+    assert problem in result["msg"]
+    assert "Canary" not in result["msg"]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files
+
+
+def test_a_certificate_that_ends_soon_is_warned_of(playbook: Playbooks) -> None:
+    result = playbook([make(playbook, valid_days=5)]).last
+    assert "expires at" in result["warnings"][0]
+
+
+def test_its_key_logs_in_once_the_certificate_is_uploaded(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    made = playbook([make(playbook)]).last
+    user = sim.admin.username
+    sim.control.add_app("key", certificate=made["certificate_text"], approved_users=[user])
+    store = {
+        "name": "billing",
+        "auth": "jwt_bearer",
+        "username": user,
+        "consumer_key": "key",
+        "private_key": made["private_key"],
+    }
+    nobody: dict[str, Any] = {
+        f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")
+    }
+    result = playbook([{"gatehouse.salesforce.credential": store}], **nobody).last
+    assert result["verification"]["result"] == "ok"
+    assert result["credential"]["secrets"] == ["private_key"]
