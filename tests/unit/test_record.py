@@ -173,7 +173,12 @@ def test_with_secrets_it_has_the_login_password_and_only_the_secrets_that_are_he
     assert (whole["password"], whole["login_password"]) == ("canary-password", "canary-password")
     assert not {"security_token", "consumer_secret", "private_key", "access_token"} & set(whole)
     assert subject.to_dict(present())["login_password"] == "canary-passwordcanary-token"
-    flow = Connection(auth="client_credentials", consumer_key="key", consumer_secret="canary-secret")
+    flow = Connection(
+        auth="client_credentials",
+        login_url="https://acme.my.salesforce.com",
+        consumer_key="key",
+        consumer_secret="canary-secret",
+    )
     assert "login_password" not in subject.to_dict(present(flow))
 
 
