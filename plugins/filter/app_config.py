@@ -31,16 +31,77 @@ options:
     required: true
   format:
     description:
-      - V(env) is a file of environment variables with the names that restforce uses, C(SALESFORCE_USERNAME),
-        C(SALESFORCE_PASSWORD), C(SALESFORCE_SECURITY_TOKEN), C(SALESFORCE_CLIENT_ID), C(SALESFORCE_CLIENT_SECRET),
-        C(SALESFORCE_HOST) and C(SALESFORCE_API_VERSION), each if there is a value for it. The file reads the same for
-        python-dotenv, systemd's C(EnvironmentFile) and C(sh). A value for which their quoting has no form in common is
-        an error, which is one with a single quote or a backslash and also a dollar sign or a backtick.
-      - V(json) is an object of the keyword arguments that C(simple_salesforce.Salesforce()) takes. Where the login URL
-        is not at C(salesforce.com), C(login_url) replaces C(domain), which cannot express it.
+      - The application that reads it. The table of formats, with the file of each, is C(docs/formats.md) in this
+        collection.
+      - A format that has no place for what the credential logs in with, or whose reader would read some character as
+        something else, is an error that names it.
     type: str
-    choices: [env, json]
+    choices:
+      - env
+      - dotenv
+      - node_env
+      - systemd_env
+      - docker_env
+      - shell_env
+      - sfdc_env
+      - meltano
+      - json
+      - yaml
+      - toml
+      - properties
+      - ant
+      - mulesoft_properties
+      - mulesoft_xml
+      - kafka_connect
+      - kafka_connect_json
+      - gobblin
+      - talend
+      - camel
+      - dataloader_properties
+      - dataloader_process
+      - airflow_uri
+      - airflow_json
+      - airflow_connections
+      - dlt
+      - embulk
+      - logstash
+      - adf
+      - redash
+      - singer
+      - airbyte
+      - datadirect_jdbc
+      - datadirect_odbc
+      - cdata_jdbc
+      - devart
+      - kubernetes
+      - systemd_credential
+      - django
+      - sfdx_url
+      - keydra
+      - amazon_connect
+      - vault
+      - n8n
     required: true
+  name:
+    description:
+      - What the credential is called in the file, in O(format=airflow_uri), O(format=airflow_json),
+        O(format=airflow_connections), O(format=dataloader_process), O(format=mulesoft_xml), O(format=adf),
+        O(format=kubernetes) and O(format=n8n). Each has a default.
+    type: str
+  encryption_key:
+    description:
+      - The content of Data Loader's key file in Base64, as M(ansible.builtin.slurp) returns it, for
+        O(format=dataloader_properties) and O(format=dataloader_process). The same file must be where Data Loader runs.
+    type: str
+  encryption_key_file:
+    description:
+      - The path of that file where Data Loader runs. Without it Data Loader uses the one in its user's home.
+    type: str
+  refresh_token:
+    description:
+      - An OAuth refresh token, which this collection does not store, for O(format=sfdx_url), O(format=singer) and
+        O(format=airbyte).
+    type: str
 seealso:
   - plugin: gatehouse.salesforce.credential
     plugin_type: lookup
@@ -54,11 +115,19 @@ EXAMPLES = r"""
     dest: "{{ app_folder }}/salesforce.env"
     mode: "0600"
   no_log: true
+
+- name: Write the manifest of a Kubernetes Secret
+  ansible.builtin.copy:
+    content: "{{ lookup('gatehouse.salesforce.credential', 'production-integration')
+      | gatehouse.salesforce.app_config('kubernetes', name='billing-salesforce') }}"
+    dest: "{{ app_folder }}/secret.json"
+    mode: "0600"
+  no_log: true
 """
 
 RETURN = r"""
 _value:
-  description: The text of the file, with a line break at its end.
+  description: The text of the file, with a line break at its end unless that would be read as a part of the secret.
   type: str
   sample: |
     SALESFORCE_USERNAME=integration@example.com
@@ -69,12 +138,27 @@ _value:
 """
 
 
-def app_config(credential: Mapping[str, Any], format: str) -> str:
+def app_config(
+    credential: Mapping[str, Any],
+    format: str,
+    *,
+    name: str | None = None,
+    encryption_key: str | None = None,
+    encryption_key_file: str | None = None,
+    refresh_token: str | None = None,
+) -> str:
     """The text of the file; raises AnsibleFilterError."""
     if not isinstance(credential, Mapping):
         raise AnsibleFilterError("app_config: the input must be a dictionary, as the lookup credential returns it")
     try:
-        return render(connection_of(credential), format)
+        return render(
+            connection_of(credential),
+            format,
+            name=name,
+            encryption_key=encryption_key,
+            encryption_key_file=encryption_key_file,
+            refresh_token=refresh_token,
+        )
     except GatehouseError as exc:
         raise AnsibleFilterError(f"app_config: {exc}") from exc
 

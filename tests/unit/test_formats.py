@@ -1,143 +1,127 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What applications read out of the files is what was stored. The readers are the real ones."""
+"""What the formats have in common, and where each says what; their readers have tests of their own."""
 
 from __future__ import annotations
 
-import ctypes
-import io
+import dataclasses
+import inspect
 import json
-import shlex
-import subprocess
-from collections.abc import Mapping
+import tomllib
 from pathlib import Path
 from typing import Any
 
-import dotenv
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+import yaml
 from simple_salesforce.api import Salesforce
 from simple_salesforce.login import SalesforceLogin
 
+from ansible_collections.gatehouse.salesforce.plugins.filter import app_config as filter_module
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats.env import quote_env
+from tests.readers.cases import CASES, MY_DOMAIN, credential, rendered
+from tools.formats_page import PAGE, page
 
-PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
+ROOT = Path(__file__).resolve().parent.parent.parent
 BASIC = Connection(username="user@example.com", password="pass word", security_token="token")
-SECRET_KEY = "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"
-FULL = {
-    "username": "user@example.com",
-    "password": "password",
-    "security_token": "token",
-    "consumer_key": "key",
-    "consumer_secret": "secret",
-    "private_key": SECRET_KEY,
-    "access_token": "session",
-    "instance_url": "https://acme.my.salesforce.com",
-}
-SYSTEMD = sorted(Path("/usr/lib").glob("**/systemd/libsystemd-shared-*.so"))
+each_format = pytest.mark.parametrize("name", subject.FORMATS)
 
 
-def read_with_dotenv(text: str) -> Mapping[str, str | None]:
-    """As python-dotenv does."""
-    return dict(dotenv.dotenv_values(stream=io.StringIO(text)))
+def at(url: str, auth: str = "security_token") -> Connection:
+    """A whole credential for another address."""
+    return dataclasses.replace(credential(auth), login_url=url, allowed_hosts=("localhost",))
 
 
-def read_with_sh(text: str) -> Mapping[str, str | None]:
-    """As a script that reads the file by C(.), in the shell that is called sh here."""
-    lines = text.splitlines()
-    names = [line.partition("=")[0] for line in lines]
-    script = text + "".join(f"printf '%s\\0' \"${name}\"\n" for name in names)
-    printed = subprocess.run(["/bin/sh", "-eu"], input=script.encode(), capture_output=True, check=True).stdout
-    return dict(zip(names, printed.decode().split("\0"), strict=False))
+@each_format
+def test_a_format_renders_the_flows_of_the_table_and_refuses_the_others(name: str) -> None:
+    for auth in AUTH_FLOWS:
+        connection = credential(auth)
+        if auth in subject.FORMATS[name].flows:
+            assert rendered(connection, name)
+        else:
+            with pytest.raises(OptionError, match=f"^auth: format {name} cannot hold {auth}, only "):
+                rendered(connection, name)
 
 
-def read_with_shlex(text: str) -> Mapping[str, str | None]:
-    """As Python programs that split it like a shell."""
-    return dict(word.split("=", 1) for word in shlex.split(text))
+@each_format
+def test_the_same_credential_gives_the_same_text_so_that_nothing_is_written_twice(name: str) -> None:
+    connection = credential(subject.FORMATS[name].flows[0])
+    assert rendered(connection, name) == rendered(connection, name)
 
 
-def read_with_systemd(text: str, folder: Path) -> Mapping[str, str | None]:
-    """As systemd itself does for EnvironmentFile: by the same function of its library."""
-    file = folder / "environment"
-    file.write_text(text)
-    library = ctypes.CDLL(str(SYSTEMD[-1]))
-    found = ctypes.POINTER(ctypes.c_char_p)()
-    assert library.load_env_file(None, str(file).encode(), ctypes.byref(found)) >= 0
-    values: dict[str, str | None] = {}
-    for word in iter(iter(found).__next__, None):
-        name, _equals, value = word.decode().partition("=")
-        values[name] = value
-    return values
+@each_format
+def test_a_text_ends_its_last_line_unless_that_would_belong_to_the_secret(name: str) -> None:
+    text = rendered(credential(subject.FORMATS[name].flows[0]), name)
+    assert text.endswith("\n") == (name != "systemd_credential")
 
 
-def has_a_form(value: str) -> bool:
-    """Whether all readers agree on some form of it, said another way than the code does."""
-    has_expansion = "${" in value and "}" in value[value.index("${") :]
-    return not has_expansion and not (set(value) & set("'\\") and set(value) & set("$`"))
+@each_format
+def test_the_options_of_the_table_are_those_of_the_function(name: str) -> None:
+    known = subject.FORMATS[name]
+    parameters = inspect.signature(known.render).parameters.values()
+    keywords = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "quote"]
+    assert sorted(known.options) == sorted(keywords)
+    assert set(known.options) <= set(subject.OPTIONS)
 
 
-values = st.text(PRINTABLE, min_size=1) | st.text("$`'\"\\ #{}=~!a", min_size=1, max_size=6)
+def test_an_option_that_a_format_does_not_have_is_refused() -> None:
+    with pytest.raises(OptionError, match="^name: format json has no use for it"):
+        subject.render(BASIC, "json", name="x")
+    assert subject.render(BASIC, "json", name=None)
 
 
-@given(value=values)
-@example(value=PRINTABLE.replace("$", "").replace("`", ""))
-@example(value=PRINTABLE.replace("\\", "").replace("'", ""))
-@example(value="a\\nb\\\\")
-@example(value=" # no comment")
-def test_every_reader_of_an_env_file_reads_what_was_written(value: str, tmp_path_factory: Any) -> None:
-    if not has_a_form(value):
-        with pytest.raises(OptionError, match="^NAME: env cannot hold"):
-            quote_env("NAME", value)
-        return
-    text = f"BEFORE=1\nNAME={quote_env('NAME', value)}\nAFTER=2\n"
-    expected = {"BEFORE": "1", "NAME": value, "AFTER": "2"}
-    assert read_with_dotenv(text) == expected
-    assert read_with_shlex(text) == expected
-    if SYSTEMD:
-        assert read_with_systemd(text, tmp_path_factory.getbasetemp()) == expected
+def test_an_unknown_format_and_an_unusable_credential_are_refused() -> None:
+    with pytest.raises(OptionError, match="^format: 'ini' is not one of env, "):
+        subject.render(BASIC, "ini")
+    with pytest.raises(OptionError, match="^password: "):
+        subject.render(Connection(username="u"), "env")
 
 
-def test_a_shell_reads_every_pair_of_characters_that_was_written() -> None:
-    pairs = [one + other for one in PRINTABLE for other in PRINTABLE if has_a_form(one + other)]
-    expected = {f"NAME{number}": value for number, value in enumerate(pairs)}
-    text = "".join(f"{name}={quote_env(name, value)}\n" for name, value in expected.items())
-    assert {name: value for name, value in read_with_sh(text).items() if name in expected} == expected
+def test_filter_role_and_page_list_the_same_formats() -> None:
+    options = yaml.safe_load(filter_module.DOCUMENTATION)["options"]
+    assert options["format"]["choices"] == list(subject.FORMATS)
+    assert set(options) - {"_input", "format"} == set(subject.OPTIONS)
+    specs = yaml.safe_load((ROOT / "roles/app_credentials/meta/argument_specs.yml").read_text())
+    files = specs["argument_specs"]["main"]["options"]["app_credentials_files"]["options"]
+    assert files["format"]["choices"] == list(subject.FORMATS)
+    assert PAGE.read_text() == page(subject.FORMATS), "run python -m tools.formats_page"
 
 
-@pytest.mark.parametrize("char", PRINTABLE)
-def test_every_printable_character_has_a_form_alone(char: str) -> None:
-    assert read_with_dotenv(f"NAME={quote_env('NAME', char)}\n") == {"NAME": char}
+def test_the_filter_tells_which_formats_have_an_option() -> None:
+    options = yaml.safe_load(filter_module.DOCUMENTATION)["options"]
+    for option in ("name", "encryption_key", "refresh_token"):
+        said = " ".join(options[option]["description"])
+        for known in subject.FORMATS.values():
+            assert (f"O(format={known.name})" in said) == (option in known.options), known.name
+
+
+def test_every_format_has_a_case_that_its_reader_reads() -> None:
+    assert set(subject.FORMATS) - set(CASES) == {"sfdx_url"}  # which has a check of its own
 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("it's $5", r"cannot hold '\$' and \"'\" in one value"),
-        ("a\\b`c", r"cannot hold '`' and '\\\\' in one value"),
+        ("it's $5", r"'\$' and \"'\" in one value"),
+        ("a\\b`c", r"'`' and '\\\\' in one value"),
+        ("a\\", "a backslash at the end"),
         ("${HOME}", "python-dotenv would expand it"),
         ("two\nlines", "line break"),
         ("tab\t", "unprintable"),
-        ("nul\0", "unprintable"),
     ],
 )
-def test_what_no_form_can_hold_is_told_by_its_characters_only(value: str, problem: str) -> None:
-    with pytest.raises(OptionError, match=problem) as caught:
-        quote_env("NAME", value)
+def test_what_env_cannot_hold_is_told_by_its_characters_only(value: str, problem: str) -> None:
+    connection = Connection(username="u@example.com", password=f"x{value}")
+    with pytest.raises(OptionError, match=f"^SALESFORCE_PASSWORD: format env cannot hold .*{problem}") as caught:
+        subject.render(connection, "env")
     assert value not in str(caught.value)
 
 
 def test_plain_values_are_not_quoted_for_docker_would_keep_the_quotes() -> None:
-    assert quote_env("NAME", "user+1@example.com") == "user+1@example.com"
-
-
-def test_other_alphabets_are_read_too() -> None:
-    text = f"NAME={quote_env('NAME', 'pässwörd 密码')}\n"
-    assert read_with_dotenv(text)["NAME"] == read_with_sh(text)["NAME"] == "pässwörd 密码"
+    text = subject.render(dataclasses.replace(BASIC, password="p@s+s=:,./-%_"), "env")
+    assert text == subject.render(dataclasses.replace(BASIC, password="p@s+s=:,./-%_"), "docker_env")
 
 
 def test_env_has_the_variables_for_which_there_is_a_value() -> None:
@@ -155,30 +139,117 @@ def test_env_has_the_variables_for_which_there_is_a_value() -> None:
         login_url="https://localhost:8443",
         allowed_hosts=("localhost",),
     )
-    assert read_with_dotenv(subject.render(app, "env")) == {
-        "SALESFORCE_CLIENT_ID": "key",
-        "SALESFORCE_CLIENT_SECRET": "secret",
-        "SALESFORCE_HOST": "localhost:8443",
-        "SALESFORCE_API_VERSION": "64.0",
-    }
+    assert subject.render(app, "env") == (
+        "SALESFORCE_CLIENT_ID=key\n"
+        "SALESFORCE_CLIENT_SECRET=secret\n"
+        "SALESFORCE_HOST=localhost:8443\n"
+        "SALESFORCE_API_VERSION=64.0\n"
+    )
 
 
-@pytest.mark.parametrize("auth", ["jwt_bearer", "session"])
-def test_env_refuses_a_flow_that_it_has_no_variables_for(auth: str) -> None:
-    with pytest.raises(OptionError, match=f"^format: env has no variable for what auth {auth} logs in with; use json"):
-        subject.render(Connection(auth=auth, **FULL), "env")  # type: ignore[arg-type]
+def test_without_a_token_the_login_password_is_the_password() -> None:
+    connection = Connection(username="u@example.com", password="password")
+    assert subject.render(connection, "ant").splitlines()[1] == "sf.password=password"
+    assert json.loads(subject.render(connection, "keydra"))["token"] == ""
 
 
-@given(password=values, token=values)
-def test_json_reads_as_what_was_stored(password: str, token: str) -> None:
-    connection = Connection(username="u@example.com", password=f"p{password}", security_token=token)
-    assert json.loads(subject.render(connection, "json")) == {
-        "username": "u@example.com",
-        "password": f"p{password}",
-        "security_token": token,
-        "domain": "login",
-        "version": "64.0",
-    }
+def test_the_singer_tap_of_meltano_wants_a_token() -> None:
+    with pytest.raises(OptionError, match="^security_token: format meltano cannot hold a credential without it"):
+        subject.render(Connection(username="u@example.com", password="password"), "meltano")
+
+
+@pytest.mark.parametrize("name", ["dlt", "sfdc_env"])
+def test_a_reader_that_knows_one_address_gets_no_credential_for_another(name: str) -> None:
+    with pytest.raises(OptionError, match=f"^login_url: format {name} cannot hold https://test.salesforce.com, since"):
+        rendered(at("https://test.salesforce.com"), name)
+
+
+@pytest.mark.parametrize("name", ["redash", "cdata_jdbc"])
+def test_a_reader_that_knows_two_addresses_gets_no_credential_for_another(name: str) -> None:
+    assert rendered(at("https://test.salesforce.com"), name) != rendered(credential(), name)
+    with pytest.raises(
+        OptionError, match=f"^login_url: format {name} cannot hold https://acme.my.salesforce.com, only"
+    ):
+        rendered(at(MY_DOMAIN), name)
+
+
+@pytest.mark.parametrize("name", ["airflow_uri", "airflow_json", "airflow_connections", "keydra", "meltano"])
+def test_a_reader_that_knows_domains_gets_no_credential_for_elsewhere(name: str) -> None:
+    assert "acme.my" in rendered(at(MY_DOMAIN), name)
+    with pytest.raises(OptionError, match=f"^login_url: format {name} cannot hold https://localhost:1, only a host"):
+        rendered(at("https://localhost:1"), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "auth", "url", "expected"),
+    [
+        ("logstash", "username_password", "https://test.salesforce.com", "use_test_sandbox => true\n"),
+        ("logstash", "username_password", MY_DOMAIN, "sfdc_instance_url => 'acme.my.salesforce.com'\n"),
+        ("mulesoft_properties", "security_token", MY_DOMAIN, "https\\://acme.my.salesforce.com/services/Soap/u/64.0"),
+        ("talend", "security_token", MY_DOMAIN, "https\\://acme.my.salesforce.com/services/Soap/u/64.0"),
+        ("datadirect_jdbc", "security_token", MY_DOMAIN, "jdbc:datadirect:sforce://acme.my.salesforce.com;User="),
+        ("datadirect_odbc", "security_token", MY_DOMAIN, "HostName=acme.my.salesforce.com;"),
+        ("devart", "security_token", MY_DOMAIN, "Server=acme.my.salesforce.com;"),
+        ("gobblin", "username_password", MY_DOMAIN, "source.conn.host=acme.my.salesforce.com\n"),
+        ("meltano", "security_token", "https://acme--dev.sandbox.my.salesforce.com", "IS_SANDBOX=true\n"),
+        ("n8n", "jwt_bearer", "https://acme--dev.sandbox.my.salesforce.com", '"environment": "sandbox"'),
+        ("n8n", "jwt_bearer", MY_DOMAIN, '"myDomainUrl": "https://acme.my.salesforce.com"'),
+        ("airbyte", "client_credentials", MY_DOMAIN, '"is_sandbox": false'),
+        ("sfdx_url", "client_credentials", MY_DOMAIN, "force://key:password:5Aep861.refresh@acme.my.salesforce.com\n"),
+        ("kafka_connect", "client_credentials", MY_DOMAIN, "salesforce.grant.type=CLIENT_CREDENTIALS\n"),
+        ("camel", "client_credentials", MY_DOMAIN, "salesforce.authenticationType=CLIENT_CREDENTIALS\n"),
+        ("adf", "client_credentials", MY_DOMAIN, '"type": "SalesforceV2"'),
+        ("vault", "jwt_bearer", MY_DOMAIN, '"audience": "https://acme.my.salesforce.com"'),
+        ("ant", "session", MY_DOMAIN, "sf.sessionId=session\nsf.serverurl=https\\://acme.my.salesforce.com\n"),
+        ("meltano", "client_credentials", MY_DOMAIN, "TAP_SALESFORCE_AUTH_METHOD=client_credentials\n"),
+    ],
+)
+def test_where_and_how_to_log_in_is_said_in_the_readers_way(name: str, auth: str, url: str, expected: str) -> None:
+    assert expected in rendered(at(url, auth), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "problem"),
+    [
+        ("dataloader_properties", {}, "encryption_key: .* a password without it"),
+        ("dataloader_process", {"encryption_key": "no base64!"}, "encryption_key: .* not Base64"),
+        ("dataloader_properties", {"encryption_key": "c2hvcnQ="}, "encryption_key: .* fewer than 16 bytes"),
+        ("airflow_uri", {"name": "a-b"}, "name: .* 'a-b' as the id of a connection"),
+        ("kubernetes", {"name": "Billing"}, "name: .* 'Billing' as a name"),
+    ],
+)
+def test_an_option_that_is_missing_or_unusable_is_named(name: str, option: dict[str, str], problem: str) -> None:
+    with pytest.raises(OptionError, match=f"^{problem}"):
+        subject.render(credential(), name, **option)
+
+
+@pytest.mark.parametrize("name", ["singer", "airbyte", "sfdx_url"])
+def test_a_refresh_token_is_wanted_where_there_is_no_other_flow(name: str) -> None:
+    with pytest.raises(OptionError, match=f"^refresh_token: format {name} cannot hold a credential without it"):
+        subject.render(credential("username_password"), name)
+
+
+def test_an_sfdx_url_holds_only_what_the_command_line_parses() -> None:
+    with pytest.raises(OptionError, match="^consumer_secret: format sfdx_url cannot hold any character but") as caught:
+        rendered(credential("username_password", password="a:secret@"), "sfdx_url")
+    assert "a:secret@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "expected"),
+    [
+        ("airflow_uri", "billing", "AIRFLOW_CONN_BILLING="),
+        ("airflow_json", "billing", "AIRFLOW_CONN_BILLING="),
+        ("airflow_connections", "billing", '"billing": {'),
+        ("kubernetes", "billing", '"name": "billing"'),
+        ("adf", "billing", '"name": "billing"'),
+        ("n8n", "billing", '"name": "billing"'),
+        ("mulesoft_xml", "a<b>", '<salesforce:sfdc-config name="a&lt;b&gt;">'),
+    ],
+)
+def test_a_name_is_the_readers_name_for_it(name: str, option: str, expected: str) -> None:
+    auth = subject.FORMATS[name].flows[0]
+    assert expected in subject.render(credential(auth), name, name=option)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +284,7 @@ class Wire:
         raise Sent(url, data, headers)
 
 
+@pytest.mark.parametrize(("syntax", "parse"), [("json", json.loads), ("yaml", yaml.safe_load), ("toml", tomllib.loads)])
 @pytest.mark.parametrize(
     ("auth", "sent_to", "sent"),
     [
@@ -224,11 +296,11 @@ class Wire:
     ],
 )
 def test_simple_salesforce_logs_in_with_nothing_but_the_file(
-    monkeypatch: pytest.MonkeyPatch, auth: str, sent_to: str | None, sent: str | None
+    monkeypatch: pytest.MonkeyPatch, syntax: str, parse: Any, auth: str, sent_to: str | None, sent: str | None
 ) -> None:
     monkeypatch.setattr("simple_salesforce.login.jwt.encode", lambda *_args, **_kwargs: "signed")
-    connection = Connection(auth=auth, login_url="https://acme.my.salesforce.com", **FULL)  # type: ignore[arg-type]
-    arguments = json.loads(subject.render(connection, "json"))
+    connection = at(MY_DOMAIN, auth)
+    arguments = parse(subject.render(connection, syntax))
     if sent_to is None:
         client = Salesforce(**arguments)
         assert (client.session_id, client.sf_instance) == ("session", "acme.my.salesforce.com")
@@ -256,22 +328,3 @@ def test_simple_salesforce_logs_in_at_any_other_address_too() -> None:
         )
     assert caught.value.args[0] == "https://localhost:8443/services/Soap/u/64.0"
     assert ">p<" in caught.value.args[1]
-
-
-def test_every_flow_has_a_json_form() -> None:
-    for auth in AUTH_FLOWS:
-        connection = Connection(auth=auth, **FULL)  # type: ignore[arg-type]
-        assert json.loads(subject.render(connection, "json"))
-
-
-def test_an_unknown_format_and_an_unusable_credential_are_refused() -> None:
-    with pytest.raises(OptionError, match="^format: 'ini' is not one of env, json"):
-        subject.render(BASIC, "ini")
-    with pytest.raises(OptionError, match="^password: "):
-        subject.render(Connection(username="u"), "env")
-
-
-def test_the_table_describes_its_formats() -> None:
-    for name, known in subject.FORMATS.items():
-        assert known.name == name
-        assert known.description

@@ -1,55 +1,43 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The formats in which applications read a credential, by name. Pure. Private to gatehouse.salesforce."""
+"""The formats in which applications read a credential, by name. Pure. Private to gatehouse.salesforce.
+
+A new one is a function and a row of the table at the end of its family's file.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-
 from ..connection import Connection
 from ..errors import OptionError
-from .env import render_env
-from .json import render_json
+from . import airflow, dataloader, drivers, env, java, pipelines, platforms, simple_salesforce
+from .common import Format, Unfit
 
+OPTIONS = ("name", "encryption_key", "encryption_key_file", "refresh_token")
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Format:
-    """One format.
-
-    Attributes:
-        composed: whether password and security token are one value in it.
-        render: gives the whole text of a file; raises OptionError for what the format cannot hold.
-    """
-
-    name: str
-    description: str
-    composed: bool
-    render: Callable[[Connection], str]
-
-
-FORMATS = {
+FORMATS: dict[str, Format] = {
     known.name: known
-    for known in (
-        Format(
-            name="env",
-            description="SALESFORCE_* variables for restforce, python-dotenv, systemd and sh",
-            composed=False,
-            render=render_env,
-        ),
-        Format(
-            name="json",
-            description="one JSON object with the keyword arguments of simple-salesforce",
-            composed=False,
-            render=render_json,
-        ),
-    )
+    for family in (env, simple_salesforce, java, dataloader, airflow, pipelines, drivers, platforms)
+    for known in family.FORMATS
 }
 
 
-def render(connection: Connection, name: str) -> str:
-    """A connection as an application reads it; raises OptionError for an unknown format or what it cannot hold."""
+def render(connection: Connection, name: str, /, **options: str | None) -> str:
+    """A connection as an application reads it.
+
+    Raises OptionError for an unknown format, for an option that it does not have, and for what it cannot hold.
+    """
     if name not in FORMATS:
         raise OptionError("format", f"{name!r} is not one of {', '.join(FORMATS)}")
-    return FORMATS[name].render(connection.checked())
+    known = FORMATS[name]
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in known.options:
+            raise OptionError(option, f"format {name} has no use for it")
+    connection = connection.checked()
+    if connection.auth not in known.flows:
+        raise OptionError("auth", f"format {name} cannot hold {connection.auth}, only {', '.join(known.flows)}")
+    try:
+        return known.render(connection, **given)
+    except Unfit as exc:
+        raise OptionError(exc.option, f"format {name} cannot hold {exc}") from None

@@ -1,35 +1,44 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Format C(json): the keyword arguments of simple-salesforce. Pure. Private to gatehouse.salesforce."""
+"""The keyword arguments of simple-salesforce. Pure. Private to gatehouse.salesforce."""
 
 from __future__ import annotations
 
-import json
-from urllib.parse import urlsplit
-
-from ..connection import Connection
-
-_SALESFORCE = ".salesforce.com"
+from ..connection import AUTH_FLOWS, Connection
+from .common import Format, Unfit, domain, json_text, quoted
 
 
-def render_json(connection: Connection) -> str:
-    """One flat object, such that C(Salesforce(**json.load(file))) logs in.
+def arguments(connection: Connection) -> dict[str, str]:
+    """What C(simple_salesforce.Salesforce()) takes.
 
     For a login URL that simple-salesforce cannot express as a C(domain), C(login_url) takes its place, which is for
     C(SalesforceLogin(scratch_url=...)).
     """
-    arguments = {**_SECRETS[connection.auth](connection), "version": connection.api_version}
-    return json.dumps(arguments, indent=2) + "\n"
+    found = {**_SECRETS[connection.auth](connection), "version": connection.api_version}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def render_json(connection: Connection) -> str:
+    """One flat object, such that C(Salesforce(**json.load(file))) logs in."""
+    return json_text(arguments(connection))
+
+
+def render_yaml(connection: Connection) -> str:
+    """One flat mapping."""
+    return "".join(f"{name}: {quoted(value)}\n" for name, value in arguments(connection).items())
+
+
+def render_toml(connection: Connection) -> str:
+    """The same without a table, so that it can be put under any."""
+    return "".join(f"{name} = {quoted(value)}\n" for name, value in arguments(connection).items())
 
 
 def _place(connection: Connection) -> dict[str, str]:
-    """Where to log in, as simple-salesforce has it: what stands before C(.salesforce.com)."""
-    parts = urlsplit(connection.login_url)
-    domain = parts.netloc.lower().removesuffix(_SALESFORCE)
-    if domain == parts.netloc.lower() or parts.path.strip("/"):
+    try:
+        return {"domain": domain(connection)}
+    except Unfit:
         return {"login_url": connection.login_url}
-    return {"domain": domain}
 
 
 def _security_token(connection: Connection) -> dict[str, str | None]:
@@ -81,3 +90,32 @@ _SECRETS = {
     "client_credentials": _client_credentials,
     "session": _session,
 }
+
+_SOURCE = "simple-salesforce, simple_salesforce/api.py"
+
+FORMATS = (
+    Format(
+        name="json",
+        description="the keyword arguments of simple-salesforce as one JSON object",
+        file="any",
+        flows=AUTH_FLOWS,
+        source=_SOURCE,
+        render=render_json,
+    ),
+    Format(
+        name="yaml",
+        description="the same as YAML",
+        file="any",
+        flows=AUTH_FLOWS,
+        source=_SOURCE,
+        render=render_yaml,
+    ),
+    Format(
+        name="toml",
+        description="the same as TOML",
+        file="any",
+        flows=AUTH_FLOWS,
+        source=_SOURCE,
+        render=render_toml,
+    ),
+)

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connection strings of database drivers. Pure. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from ..connection import Connection
+from .common import PASSWORD, Format, Unfit, host, is_sandbox, require_printable
+
+_PLAIN = re.compile(r"[A-Za-z0-9@._+/:-]*")
+
+
+def braced(key: str, value: str) -> str:
+    """The value as Progress and ODBC quote it: in braces, which end before a semicolon."""
+    require_printable(key, value)
+    if _PLAIN.fullmatch(value):
+        return value
+    if "};" in value:
+        raise Unfit(key, "'};', which would end it")
+    return f"{{{value}}}"
+
+
+def in_quotes(key: str, value: str) -> str:
+    """The value in one kind of quotes, which the reader cannot escape."""
+    require_printable(key, value)
+    if _PLAIN.fullmatch(value):
+        return value
+    for quote in "\"'":
+        if quote not in value:
+            return f"{quote}{value}{quote}"
+    raise Unfit(key, "both kinds of quotes in one value")
+
+
+def ado_net(key: str, value: str) -> str:
+    """The value as an ADO.NET connection string has it."""
+    require_printable(key, value)
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _joined(fields: Mapping[str, str | None], quote: Callable[[str, str], str]) -> str:
+    return "".join(f"{key}={quote(key, value)};" for key, value in fields.items() if value)
+
+
+def render_datadirect_jdbc(connection: Connection) -> str:
+    """A URL for java.sql.DriverManager."""
+    fields = {
+        "User": connection.username,
+        "Password": connection.password,
+        "SecurityToken": connection.security_token,
+    }
+    return f"jdbc:datadirect:sforce://{host(connection)};{_joined(fields, braced)[:-1]}\n"
+
+
+def render_datadirect_odbc(connection: Connection) -> str:
+    """A connection string without a data source name."""
+    fields = {
+        "HostName": host(connection),
+        "LogonID": connection.username,
+        "Password": connection.password,
+        "SecurityToken": connection.security_token,
+    }
+    return f"DRIVER=DataDirect 8.0 Salesforce;{_joined(fields, braced)[:-1]}\n"
+
+
+def render_cdata_jdbc(connection: Connection) -> str:
+    """A URL for java.sql.DriverManager."""
+    fields = {
+        "User": connection.username,
+        "Password": connection.password,
+        "Security Token": connection.security_token,
+        "Use Sandbox": "true" if is_sandbox(connection) else None,
+    }
+    return f"jdbc:salesforce:{_joined(fields, in_quotes)}\n"
+
+
+def render_devart(connection: Connection) -> str:
+    """A connection string for dotConnect."""
+    fields = {
+        "Server": host(connection),
+        "User Id": connection.username,
+        "Password": connection.password,
+        "Security Token": connection.security_token,
+    }
+    return f"{_joined(fields, ado_net)[:-1]}\n"
+
+
+FORMATS = (
+    Format(
+        name="datadirect_jdbc",
+        description="Progress DataDirect's JDBC driver",
+        file="JDBC URL",
+        flows=PASSWORD,
+        source="Progress DataDirect for JDBC 6.0, connection URL",
+        render=render_datadirect_jdbc,
+    ),
+    Format(
+        name="datadirect_odbc",
+        description="Progress DataDirect's ODBC driver",
+        file="connection string",
+        flows=PASSWORD,
+        source="Progress DataDirect for ODBC 8.0, user ID and password authentication",
+        render=render_datadirect_odbc,
+    ),
+    Format(
+        name="cdata_jdbc",
+        description="CData's JDBC driver",
+        file="JDBC URL",
+        flows=PASSWORD,
+        source="CData JDBC driver for Salesforce, connection string",
+        render=render_cdata_jdbc,
+    ),
+    Format(
+        name="devart",
+        description="Devart dotConnect",
+        file="connection string",
+        flows=PASSWORD,
+        source="Devart dotConnect for Salesforce, connection string",
+        render=render_devart,
+    ),
+)
