@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from tests.bench import tasks
+from tests.bench import guard, orgs, tasks
 from tests.check import link_collection
 from tests.processes import ROOT
 
 RESULT = ROOT / "build" / "bench.json"
-PARTS = (tasks.measure,)
+PARTS = (tasks.measure, guard.measure, orgs.measure)
 AIMS = {
     "org_task_to_ping": "at most 0.3",
     "ranges_1000_to_10": "at most 2",

@@ -65,6 +65,9 @@ def playbook() -> list[dict[str, Any]]:
     kinds: dict[str, dict[str, Any]] = {
         "debug": {"ansible.builtin.debug": {"msg": "hello"}},
         "ping": {"ansible.builtin.ping": {}},
+        # What Ansible itself spends on handing so many ranges to any task.
+        "debug_10": {"ansible.builtin.debug": {"msg": "{{ ranges_10 }}"}},
+        "debug_1000": {"ansible.builtin.debug": {"msg": "{{ ranges_1000 }}"}},
         "ranges_10": org_task(10),
         "ranges_1000": org_task(1000),
     }
@@ -145,6 +148,7 @@ def measure() -> dict[str, float]:
         "org_task_1000_ranges_seconds": typical["ranges_1000"],
         "org_task_to_ping": typical["ranges_10"] / typical["ping"],
         "org_task_to_debug": typical["ranges_10"] / typical["debug"],
+        "debug_1000_ranges_to_10": typical["debug_1000"] / typical["debug_10"],
         "ranges_1000_to_10": typical["ranges_1000"] / typical["ranges_10"],
         "lookups_1000_login_password_seconds": typical["login_password"],
         "lookups_1000_unvault_seconds": typical["unvault"],
