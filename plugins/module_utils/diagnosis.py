@@ -10,8 +10,10 @@ the LOGIN_STATUS table of the event log files, whose texts LoginHistory shows.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .access import Decision
@@ -63,6 +65,12 @@ CAUSES = {
     "SSO_SERVICE_DOWN": "unreachable",
     "INVALID_SESSION_ID": "invalid_credentials",
 }
+
+
+# What a refusal says that does not tell all; anything else is believed, as the row found may be of another login.
+UNSPECIFIC = ("invalid_credentials", "token_required_here")
+BY_ADDRESS = ("ip_denied", "token_required_here")
+_NEAR = datetime.timedelta(minutes=1)
 
 
 class Finding(NamedTuple):
@@ -241,8 +249,9 @@ def diagnose(refused: Finding, evidence: Evidence) -> Finding:
     found = None
     if evidence.status is not None:
         found = from_status(evidence.status, token_sent=evidence.token_sent, password_changed=evidence.password_changed)
-    found = found or refused
-    if found.cause not in ("ip_denied", "token_required_here") or not evidence.address:
+    if found is None or refused.cause not in (*UNSPECIFIC, found.cause):
+        found = refused
+    if found.cause not in BY_ADDRESS or not evidence.address:
         return found
     why = _explained_by(found.cause, evidence.decision)
     return Finding(found.cause, f"{found.advice}. Salesforce saw the address {evidence.address}{why}")
@@ -252,6 +261,33 @@ def _explained_by(cause: str, decision: Decision | None) -> str:
     """Why the ranges refuse, if they do: they may have been changed since, or not be visible."""
     wanted = {"ip_denied": "denied", "token_required_here": "token_required"}[cause]
     return f" ({decision.reason})" if decision is not None and decision.result == wanted else ""
+
+
+def own_row(rows: Sequence[Mapping[str, Any]], sent_from: str | None) -> Mapping[str, Any] | None:
+    """Which of a user's last rows in LoginHistory is the login in question; None where that cannot be told.
+
+    Args:
+        rows: newest first.
+        sent_from: the address from which it was sent, which may be translated on the way.
+    """
+    for row in rows:
+        if row.get("SourceIp") == sent_from:
+            return row
+    if not rows:
+        return None
+    # Others may use the same credential at the same time, from elsewhere.
+    last = _time(rows[0])
+    around = {
+        row.get("SourceIp") for row in rows if last is None or (when := _time(row)) is None or last - when < _NEAR
+    }
+    return rows[0] if len(around) == 1 else None
+
+
+def _time(row: Mapping[str, Any]) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(str(row.get("LoginTime")))
+    except ValueError:
+        return None
 
 
 def is_code(text: str) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .access import Access, Decision, Settings
 from .backend import Run, open_org
 from .connection import Connection
-from .diagnosis import Evidence, Finding, diagnose
+from .diagnosis import BY_ADDRESS, UNSPECIFIC, Evidence, Finding, diagnose, own_row
 from .errors import GatehouseError, LoginError
 from .masking import mask
 from .network_access_info import always_activates_devices
@@ -32,7 +32,6 @@ T = TypeVar("T")
 
 RECENT = datetime.timedelta(minutes=5)  # as the clocks here and there differ
 ROWS = 50  # among so many last logins of a user the refused one is looked for
-BY_ADDRESS = ("ip_denied", "token_required_here")
 
 
 class Explanation(NamedTuple):
@@ -68,24 +67,28 @@ def explained(
     """A refusal with what the org tells about it; the refusal itself where it cannot be asked.
 
     Args:
+        refusal: its address is that from which it was sent, where that is known.
         connection: with which the login was tried.
         worked: when its password last passed a login, where that is known.
     """
     asker = options.get("diagnose_with")
+    if refusal.cause not in (*UNSPECIFIC, *BY_ADDRESS):
+        return Explanation(refusal.cause, refusal.detail)
     if not asker:
         hint = "; with an administrator's credential, diagnose_with may tell which"
-        return refusal._replace(detail=refusal.detail + hint * (refusal.cause == "invalid_credentials"))
+        return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
     try:
-        found, address = _asked(asker, Finding(refusal.cause, refusal.detail), connection, options, run, worked)
+        found, address = _asked(asker, refusal, connection, options, run, worked)
     except GatehouseError as exc:
-        return refusal._replace(detail=f"{refusal.detail}; {asker} could not learn more: {mask(str(exc), run.secrets)}")
+        problem = mask(str(exc), run.secrets)
+        return Explanation(refusal.cause, f"{refusal.detail}; {asker} could not learn more: {problem}")
     detail = refusal.detail if found.advice == refusal.detail else _sentence(connection, found)
     return Explanation(found.cause, detail, address)
 
 
 def _asked(
     name: str,
-    refused: Finding,
+    refusal: Explanation,
     connection: Connection,
     options: Mapping[str, Any],
     run: Run,
@@ -98,19 +101,20 @@ def _asked(
     if known is not None and known.result == "failed":
         raise LoginError(known.detail)
     try:
-        return ask(open_org({**options, "credential": name}, run), refused, connection, worked=worked)
+        return ask(open_org({**options, "credential": name}, run), refusal, connection, worked=worked)
     except LoginError as exc:
         tries.noted(asker, Verification(result="failed", cause=exc.cause, detail=str(exc)))
         raise
 
 
-def ask(org: Org, refused: Finding, connection: Connection, *, worked: str | None) -> tuple[Finding, str | None]:
+def ask(org: Org, refusal: Explanation, connection: Connection, *, worked: str | None) -> tuple[Finding, str | None]:
     """The cause and the address of a login that was refused a moment ago, as far as the org tells this user."""
+    refused = Finding(refusal.cause, refusal.detail)
     token_sent = bool(connection.security_token)
     user = _user(org, connection.username or "")
     if user is None:
         return diagnose(refused, Evidence(token_sent, user_known=False)), None
-    row = _last_refused(org, user["Id"])
+    row = own_row(_last_refused(org, user["Id"]), refusal.address or connection.source_address) or {}
     evidence = Evidence(
         token_sent,
         status=row.get("Status"),
@@ -131,14 +135,14 @@ def _user(org: Org, username: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _last_refused(org: Org, user_id: str) -> dict[str, Any]:
-    """The user's last refused login, if it is so recent that it must be the one in question."""
+def _last_refused(org: Org, user_id: str) -> list[dict[str, Any]]:
+    """The user's last refused logins, newest first."""
     since = datetime.datetime.now(datetime.UTC) - RECENT
     rows = org.query(
-        f"SELECT Status, SourceIp FROM LoginHistory WHERE UserId = '{user_id}' "  # noqa: S608 - an id and a time
+        f"SELECT Status, SourceIp, LoginTime FROM LoginHistory WHERE UserId = '{user_id}' "  # noqa: S608 - an id
         f"AND LoginTime >= {since:%Y-%m-%dT%H:%M:%SZ} ORDER BY LoginTime DESC LIMIT {ROWS}"
     )
-    return next((row for row in rows if row.get("Status") not in (None, "Success")), {})
+    return [row for row in rows if row.get("Status") not in (None, "Success")]
 
 
 def _address(row: Mapping[str, Any]) -> str | None:

@@ -122,9 +122,11 @@ def test_an_administrator_who_may_not_look_leaves_the_refusal(sim: SimulatedOrg,
 
 def test_an_administrator_who_is_refused_too_is_tried_once_in_a_run(sim: SimulatedOrg, playbook: Playbooks) -> None:
     sim.control.set_user(sim.admin.username, password="Changed-1")
+    sim.control.end_sessions()
     tasks = [declare(name=f"billing-{number}", password=f"Wrong-{number}", verify="warn") for number in range(3)]
     results = playbook(tasks)
-    assert ["admin could not learn more" in item["result"]["verification"]["detail"] for item in results] == [True] * 3
+    for item in results:
+        assert "admin could not learn more" in item["result"]["verification"]["detail"]
     tried = [entry["username"] for entry in sim.control.requests("login")]
     assert tried.count(sim.admin.username) == 1
 

@@ -21,6 +21,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.diagnosis imp
     from_code,
     from_oauth,
     from_status,
+    own_row,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_range
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
@@ -160,6 +161,10 @@ class TestDiagnosis:
     def test_a_status_that_nobody_knows_leaves_the_refusal(self) -> None:
         assert diagnose(REFUSED, Evidence(token_sent=True, status="Something new")) == REFUSED
 
+    def test_a_refusal_that_says_why_is_believed_as_the_row_may_be_of_another_login(self) -> None:
+        refused = finding("api_disabled")
+        assert diagnose(refused, Evidence(token_sent=True, status="Invalid password")) == refused
+
     def test_a_user_that_is_not_there_is_told(self) -> None:
         found = diagnose(REFUSED, Evidence(token_sent=True, user_known=False))
         assert found.cause == "invalid_credentials" and "no such user" in found.advice
@@ -174,6 +179,27 @@ class TestDiagnosis:
         decision = Access((), [parse_range("198.51.100.0/24")]).login("198.51.100.7")
         found = diagnose(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
         assert found.advice.endswith("Salesforce saw the address 198.51.100.7")
+
+
+class TestOwnRow:
+    """Which of many logins was this one."""
+
+    def rows(self, *pairs: tuple[str, int]) -> list[dict[str, str]]:
+        return [
+            {"SourceIp": address, "LoginTime": f"2026-11-24T21:{minute:02}:00.000+0000"} for address, minute in pairs
+        ]
+
+    def test_the_one_from_the_address_that_sent_it(self) -> None:
+        rows = self.rows(("192.0.2.1", 9), ("192.0.2.2", 9))
+        assert own_row(rows, "192.0.2.2") == rows[1]
+
+    def test_the_newest_where_addresses_are_translated(self) -> None:
+        rows = self.rows(("192.0.2.1", 9), ("192.0.2.2", 5))
+        assert own_row(rows, "10.0.0.7") == rows[0]
+
+    def test_none_where_others_came_from_elsewhere_at_the_same_time(self) -> None:
+        assert own_row(self.rows(("192.0.2.1", 9), ("192.0.2.2", 9)), "10.0.0.7") is None
+        assert own_row([], None) is None
 
 
 class TestTries:

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read a credential on the controller, have the managed host log in with it, and say what came out of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, of_this_run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain import Explanation, explained
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import NOT_SENT, SPEC, skipped, told
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import ASSERTION_SECONDS
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.private_key import signing_key
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
+
+try:
+    import jwt
+except ImportError:  # told to the user by require_libraries(), as it comes with simple-salesforce
+    pass
+
+
+class ActionModule(ControllerAction):
+    """See the module of the same name."""
+
+    _requires_connection = True
+    _supports_diff = False
+    spec = SPEC
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Remember the host's variables, which say how its Python is called."""
+        self._task_vars = task_vars
+        return super().run(tmp, task_vars)
+
+    def backend(self, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+        """Check one credential from one host."""
+        if run.check_mode:
+            return skipped("no login is made in check mode")
+        connection, worked = _connection(options, run)
+        seen: dict[str, Any] = {"address": None, "local_address": None}
+        tried = False
+
+        def attempt() -> Verification:
+            nonlocal tried
+            tried = True
+            found = self._on_host(connection, run)
+            seen.update({name: found[name] for name in (*seen, "ansible_facts") if name in found})
+            return self._explained(Verification(**found["verification"]), connection, options, run, worked, seen)
+
+        outcome = Tries(run.folder).once(connection, attempt)
+        again = "" if tried else "; refused before in this run, so not tried again: wrong tries lock the user out"
+        return {**told(str(outcome.cause), outcome.detail + again), **seen}
+
+    def _explained(
+        self,
+        outcome: Verification,
+        connection: Connection,
+        options: Mapping[str, Any],
+        run: Run,
+        worked: str | None,
+        seen: dict[str, Any],
+    ) -> Verification:
+        if outcome.result == "ok":
+            return outcome
+        of_controller = {**options, "source_address": None}
+        refusal = Explanation(str(outcome.cause), outcome.detail, seen["local_address"])
+        cause, detail, seen["address"] = explained(refusal, connection, of_controller, run, worked=worked)
+        return Verification(result="failed", cause=cause, detail=detail)
+
+    def _on_host(self, connection: Connection, run: Run) -> dict[str, Any]:
+        """What the module found on the host."""
+        self._require_stdin()
+        arguments = {name: getattr(connection, name) for name in LOGIN if name not in NOT_SENT}
+        arguments["allowed_hosts"] = list(connection.allowed_hosts)
+        arguments["_authorities"] = _authorities(connection)
+        arguments["_assertion"] = _assertion(connection)
+        found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._task_vars)
+        if "verification" in found:
+            return found
+        problem = GatehouseError(str(mask(found.get("msg", "the module did not run"), run.secrets)))
+        problem.result = mask(
+            {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}, run.secrets
+        )
+        raise problem
+
+    def _require_stdin(self) -> None:
+        """Have the module sent to the standard input of Python: otherwise a file on the host would hold the secret."""
+        try:
+            self._connection.set_option("pipelining", True)
+        except (KeyError, AnsibleError):
+            pass  # a connection that always does, or never
+        if not self._connection.is_pipelining_enabled():
+            raise GatehouseError(
+                "the secret would be written into a file on the host, as this connection cannot pipeline, or "
+                "ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
+            )
+
+
+def _connection(options: Mapping[str, Any], run: Run) -> tuple[Connection, str | None]:
+    """The connection to check, and when its password last passed a login."""
+    worked = None
+    connection = connection_from(options)
+    if options.get("credential"):
+        stored = open_store(options["store"], options.get("store_key_file")).read(options["credential"])
+        connection, worked = of_this_run(stored.connection, options), stored.verified
+    run.secrets.extend([*connection.secrets.values(), connection.login_password])
+    return connection.checked(), worked
+
+
+def _authorities(connection: Connection) -> str | None:
+    """The certificates in ca_path, which is a file of the controller."""
+    if connection.ca_path is None:
+        return None
+    try:
+        return Path(connection.ca_path).read_text()
+    except (OSError, ValueError):
+        raise OptionError("ca_path", f"{connection.ca_path} is not a readable file") from None
+
+
+def _assertion(connection: Connection) -> str | None:
+    """What jwt_bearer sends, signed here so that the private key stays here."""
+    if connection.auth != "jwt_bearer":
+        return None
+    require_libraries()
+    claims = {
+        "iss": connection.consumer_key,
+        "sub": connection.username,
+        "aud": f"https://{urlsplit(connection.login_url).netloc}",
+        "exp": int(time.time()) + ASSERTION_SECONDS,
+    }
+    return str(jwt.encode(claims, signing_key(connection.private_key or ""), algorithm="RS256"))

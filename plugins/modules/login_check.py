@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Log in to Salesforce once from a managed host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: login_check
+short_description: Tell whether a Salesforce credential works from a managed host, and why if not
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Logs in once from the managed host, because the address that Salesforce sees decides whether a login is allowed,
+    needs the security token, or is denied.
+  - The task fails when the login is refused, with the cause and what to do about it.
+  - A wrong secret is tried once in a run, whatever the number of hosts, since wrong tries lock the user out. So until
+    one host has been let in, the others wait for each other. Hosts after a refusal that holds everywhere tell the same
+    without a login.
+  - In check mode no login is made.
+notes:
+  - The host needs Python 3.11 or newer and nothing else.
+  - The credential is read on the controller, and its secrets reach the host through the standard input of Python, in
+    memory only. For this the task turns on pipelining, so it does not work over a connection without it, nor with
+    E(ANSIBLE_KEEP_REMOTE_FILES), with which the secret would be left in a file. It does not need C(become).
+  - A private key stays on the controller. The host gets an assertion that is signed with it and serves for minutes.
+  - The session that a login opens is not closed, since Salesforce may have given it to other users of the credential.
+  - O(ca_path) and O(store) are files of the controller. O(source_address) is an address of the host. Proxies are
+    those of the environment on the host.
+extends_documentation_fragment:
+  - gatehouse.salesforce.connection.login
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+  - gatehouse.salesforce.attributes.org
+attributes:
+  check_mode:
+    details: Makes no login then, and is skipped.
+  diff_mode:
+    support: N/A
+    details: This module changes nothing.
+options:
+  credential:
+    description:
+      - The name of a stored credential, which supplies all other connection options but O(timeout) and
+        O(source_address).
+      - Without it, the credential is given inline.
+    type: str
+  diagnose_with:
+    description:
+      - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
+        Login History.
+      - When the login is refused, the controller logs in with this one and reads from the login history and the ranges
+        of the org why, and at which address Salesforce saw the host.
+    type: str
+requirements:
+  - cryptography, on the controller
+  - simple-salesforce, on the controller for O(diagnose_with) and O(auth=jwt_bearer)
+seealso:
+  - module: gatehouse.salesforce.credential
+  - module: gatehouse.salesforce.credential_info
+  - module: gatehouse.salesforce.network_access_info
+"""
+
+EXAMPLES = r"""
+- name: Make sure that this host gets in with the credential of the billing integration
+  gatehouse.salesforce.login_check:
+    credential: billing
+
+- name: Find out why it does not, without failing
+  gatehouse.salesforce.login_check:
+    credential: billing
+    diagnose_with: production-admin
+  register: billing_login
+  failed_when: false
+
+- name: Tell it
+  ansible.builtin.debug:
+    msg: "Seen at {{ billing_login.address }}: {{ billing_login.verification.detail }}"
+
+- name: Check a credential that is not stored
+  gatehouse.salesforce.login_check:
+    username: billing@acme.example
+    password: "{{ vault_billing_password }}"
+    security_token: "{{ vault_billing_security_token }}"
+"""
+
+RETURN = r"""
+verification:
+  description: What became of the login.
+  type: dict
+  returned: always
+  sample: {result: ok, cause: ok, detail: logged in}
+  contains:
+    result:
+      description: One of V(ok), V(failed) and V(skipped).
+      type: str
+    cause:
+      description: Why, in the values of RV(gatehouse.salesforce.credential#module:verification.cause).
+      type: str
+    detail:
+      description: A sentence for a person, with what to do.
+      type: str
+address:
+  description:
+    - The address at which Salesforce saw this login. V(none) where it does not tell, as with O(auth=session), after a
+      refusal without O(diagnose_with), and where others log in with the same user at the same time, so that their
+      addresses cannot be told from this one.
+  type: str
+  returned: success or failure of the login
+  sample: 203.0.113.7
+local_address:
+  description: The address of the host from which it sent, which is another one where addresses are translated.
+  type: str
+  returned: success or failure of the login
+  sample: 10.20.0.7
+"""
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import ON_HOST, SPEC, run  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={**SPEC, **ON_HOST}, supports_check_mode=True)
+    result = run(module.params, check_mode=module.check_mode)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
