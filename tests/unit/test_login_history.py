@@ -148,7 +148,7 @@ class TestCollect:
     def test_a_password_through_the_api_is_what_needs_a_token_by_label_or_by_value(
         self, kind: str | None, flow: str | None, needs_token: bool
     ) -> None:
-        (way,) = collect([row(LoginType=kind, LoginSubType=flow)])
+        way = next(iter(collect([row(LoginType=kind, LoginSubType=flow)])))
         assert way.needs_token is needs_token
 
 
