@@ -109,22 +109,23 @@ def plan(
     - A duration (C(at_least)) is the least that is wanted: it never shortens. A time is set as it is declared.
     - A range that is declared for good stays, though somebody had opened it as a pass.
     """
-    held = tuple(current)
+    wanted = tuple(desired)
     if state == "swept":
-        return _closing(held, lambda item: has_expired(item, now))
-    declared = {item.key: expiry(item) for item in desired}
+        return _closing(current, lambda item: has_expired(item, now))
     if state == "absent":
-        return _closing(
-            held, lambda item: item.key in declared and (declared[item.key] is None or expiry(item) is not None)
-        )
-    over = {key for key, until in declared.items() if until is not None and until <= now}
-    closing = _closing(held, lambda item: item.key in over and expiry(item) is not None)
+        passes = {item.key for item in wanted if expiry(item) is not None}
+        others = {item.key for item in wanted} - passes
+        return _closing(current, lambda item: item.key in others or (item.key in passes and expiry(item) is not None))
+    over = {item.key for item in wanted if has_expired(item, now)}
+    closing = _closing(current, lambda item: item.key in over and expiry(item) is not None)
     rest = ranges.plan(
         closing.after,
-        (item for item in desired if item.key not in over),
+        (item for item in wanted if item.key not in over) if over else wanted,
         state,
         settle=lambda old, new: _settled(old, new, new.key in at_least),
     )
+    if not closing:
+        return rest
     removed = tuple(sorted([*closing.removed, *rest.removed]))
     return RangePlan(closing.before, rest.after, rest.added, removed, rest.updated)
 

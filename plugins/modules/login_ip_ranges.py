@@ -106,7 +106,7 @@ at_risk:
       result: token_required
       reason: the profile has no login IP ranges, and no trusted IP range holds the address
 lint:
-  description: What O(lint) found.
+  description: What O(lint) found. Its C(level) is how grave it is in itself, whatever O(lint.level) makes of it.
   type: list
   elements: dict
   returned: success, and when findings are errors
