@@ -16,7 +16,7 @@ from .masking import mask
 from .options import connection_from, secrets_of
 from .org import Org
 from .org.sessions import Cipher, SessionCache, new_run_cipher
-from .store import open_store
+from .store import Store, open_store
 
 try:
     # Made when the first plugin is imported, so that the forks of a run share it and nothing of it outlives the run.
@@ -63,11 +63,16 @@ def open_org(options: Mapping[str, Any], run: Run) -> Org:
             raise GatehouseError(
                 "the Python package cryptography is needed on the controller: pip install cryptography"
             )
-        return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER))
+        return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER, run.folder))
     store = open_store(options["store"], options.get("store_key_file"))
     connection = store.read(options["credential"]).connection
     run.secrets.extend([*connection.secrets.values(), connection.login_password])
-    return Org(of_this_run(connection, options), SessionCache(store.folder / ".sessions", store.fernet))
+    return Org(of_this_run(connection, options), kept_sessions(store, run))
+
+
+def kept_sessions(store: Store, run: Run) -> SessionCache:
+    """The sessions of stored credentials, which outlast the run."""
+    return SessionCache(store.folder / ".sessions", store.fernet, run.folder)
 
 
 def of_this_run(connection: Connection, options: Mapping[str, Any]) -> Connection:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .backend import Run
+from .backend import Run, kept_sessions
 from .connection import Connection
 from .credentials import VERIFY, ensure_absent, ensure_present, when_it_worked
 from .errors import OrgError
@@ -36,6 +36,10 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
         outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
     else:
 
+        def log_in(connection: Connection) -> object:
+            # The session is kept, so that the tasks that follow need no login of their own.
+            return kept_sessions(store, run).renew(connection, explaining(login, options, run, worked=worked))
+
         def worked(connection: Connection) -> str | None:
             return when_it_worked(store, options["name"], connection)
 
@@ -46,7 +50,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
                 connection_from(options),
                 verify=options["verify"],
                 check_mode=run.check_mode,
-                login=explaining(login, options, run, worked=worked),
+                login=log_in,
             )
         except OrgError as exc:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}

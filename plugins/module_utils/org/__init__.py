@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 from ..connection import Connection
-from ..errors import OrgError, SessionExpired
+from ..errors import LoginError, OrgError, SessionExpired
 from .libraries import require_libraries
 from .login import Session, login
 from .metadata import MetadataApi
-from .rest import query
+from .rest import check, query
 from .sessions import SessionCache
 from .transport import open_transport
 
@@ -51,11 +51,23 @@ class Org:
         """The id of the user that is logged in, where the login told it."""
         return self._session.user_id if self._session else None
 
+    def session(self) -> Session:
+        """A session that the org took not long ago, for somebody else to use."""
+        session = self._session or self._obtain(failed=None)
+        if not self._sessions.is_fresh(self._connection):
+            version = self._connection.api_version
+            session = self._with_session(lambda session: check(self._transport, session, version))
+            self._sessions.refresh(self._connection)
+        return session
+
     def _with_session(self, call: Callable[[Session], T]) -> T:
         session = self._session or self._obtain(failed=None)
         try:
             return call(session)
         except SessionExpired:
+            if self._connection.auth == "session":
+                problem = "access_token: the session has ended; open another one"
+                raise LoginError(problem, cause="invalid_credentials") from None
             fresh = self._obtain(failed=session)
         try:
             return call(fresh)
@@ -63,5 +75,8 @@ class Org:
             raise OrgError("the org does not accept the session that it has just opened") from None
 
     def _obtain(self, *, failed: Session | None) -> Session:
-        self._session = self._sessions.obtain(self._connection, login, failed=failed)
+        given = self._connection.auth == "session"
+        self._session = (
+            login(self._connection) if given else self._sessions.obtain(self._connection, login, failed=failed)
+        )
         return self._session

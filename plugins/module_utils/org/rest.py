@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ..errors import OrgError, SessionExpired
 from .login import Session
-from .transport import wire_errors
+from .transport import unexpected, wire_errors
 
 try:
     import requests
@@ -49,6 +49,18 @@ def query(
             raise SessionExpired("the session has expired or was ended") from None
         except SalesforceError as exc:
             raise OrgError(f"the org refused the query: {_code(exc)}") from None
+
+
+def check(transport: requests.Session, session: Session, version: str) -> Session:
+    """The session itself, if the org takes it; raises SessionExpired or OrgError."""
+    url = f"{session.instance_url}/services/data/v{version}/"
+    with wire_errors(url):
+        response = transport.get(url, headers={"Authorization": f"Bearer {session.access_token}"})
+    if response.status_code == 401:
+        raise SessionExpired("the session has expired or was ended")
+    if response.status_code != 200:
+        raise unexpected(response)
+    return session
 
 
 def _code(error: SalesforceError) -> str:

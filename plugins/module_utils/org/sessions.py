@@ -11,18 +11,29 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
+import socket
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from ..connection import Connection
+from ..errors import LoginError
+from ..tries import FINAL
 from .login import Session
 
 try:
     from cryptography.fernet import Fernet, InvalidToken
 except ImportError:  # told to the user by require_libraries()
     pass
+
+
+REFUSED = (*FINAL, "rate_limited")  # the org blocks whoever logs in too often for an hour
+FRESH = 60.0  # seconds; the shortest time after which Salesforce ends a session is 15 minutes
 
 
 class Cipher(Protocol):
@@ -35,19 +46,29 @@ class Cipher(Protocol):
         """Undo encrypt(), or raise InvalidToken."""
 
 
+LogIn = Callable[[Connection], Session]
+
+
 class SessionCache:
     """Sessions in a folder, encrypted, one file for each user, org and way to reach it.
 
     A file is opened under a lock, so that of many processes that need a session one logs in and the others wait for it.
+    What the org refused, and would refuse again, is not tried again in the same run.
     """
 
-    def __init__(self, folder: Path, cipher: Cipher) -> None:
+    def __init__(self, folder: Path, cipher: Cipher, run: Path | None = None) -> None:
+        """Keep sessions in a folder.
+
+        Args:
+            folder: where they are.
+            cipher: what seals them.
+            run: a folder that this run has for itself, by which refusals of other runs are told from those of this one.
+        """
         self._folder = folder
         self._cipher = cipher
+        self._run = str(run)
 
-    def obtain(
-        self, connection: Connection, log_in: Callable[[Connection], Session], *, failed: Session | None
-    ) -> Session:
+    def obtain(self, connection: Connection, log_in: LogIn, *, failed: Session | None) -> Session:
         """The kept session, or a new one by one login.
 
         Args:
@@ -55,41 +76,73 @@ class SessionCache:
             log_in: opens a session.
             failed: a session that the org no longer takes.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{_identity(connection)}.session"
-        with self._locked(path):
+        with self._locked(connection) as path:
             kept = self._read(path, connection)
-            if kept is not None and (failed is None or kept.access_token != failed.access_token):
-                return kept
+            if kept is not None and (failed is None or kept["access_token"] != failed.access_token):
+                return Session(**kept)
+            return self._opened(path, connection, log_in)
+
+    def renew(self, connection: Connection, log_in: LogIn) -> Session:
+        """A new session by one login, which is kept for whoever asks next."""
+        with self._locked(connection) as path:
+            return self._opened(path, connection, log_in)
+
+    def is_fresh(self, connection: Connection) -> bool:
+        """Whether the kept session was taken by the org within the last minute."""
+        try:
+            return time.time() - self._file(connection).stat().st_mtime < FRESH
+        except FileNotFoundError:
+            return False
+
+    def refresh(self, connection: Connection) -> None:
+        """Note down that the org has just taken the kept session."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self._file(connection))
+
+    def _opened(self, path: Path, connection: Connection, log_in: LogIn) -> Session:
+        refused = path.with_suffix(".refused")
+        known = self._read(refused, connection) or {}
+        if known.get("run") == self._run:
+            again = "refused before in this run, so not tried again: wrong tries lock the user out"
+            raise LoginError(f"{known['problem']}; {again}", cause=known["cause"])
+        try:
             session = log_in(connection)
-            self._write(path, connection, session)
-            return session
+        except LoginError as exc:
+            if exc.cause in REFUSED:
+                self._write(refused, connection, {"run": self._run, "problem": str(exc), "cause": exc.cause})
+            raise
+        self._write(path, connection, dataclasses.asdict(session))
+        return session
 
     @contextlib.contextmanager
-    def _locked(self, path: Path) -> Iterator[None]:
+    def _locked(self, connection: Connection) -> Iterator[Path]:
+        """The file of a connection, held against all other processes."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._file(connection)
         handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+            yield path
         finally:
             os.close(handle)
 
-    def _read(self, path: Path, connection: Connection) -> Session | None:
-        """The session in the file; None when there is none, or it is another secret's, or another key's."""
+    def _file(self, connection: Connection) -> Path:
+        return self._folder / f"{_identity(connection)}.session"
+
+    def _read(self, path: Path, connection: Connection) -> dict[str, Any] | None:
+        """What the file holds; None when there is none, or it is another secret's, or another key's."""
         try:
-            content = json.loads(self._cipher.decrypt(path.read_bytes()))
+            content: dict[str, Any] = json.loads(self._cipher.decrypt(path.read_bytes()))
         except (FileNotFoundError, InvalidToken, ValueError):
             return None
-        if content.pop("secrets") != _fingerprint(connection):
-            return None
-        return Session(**content)
+        return content if content.pop("secrets") == _fingerprint(connection) else None
 
-    def _write(self, path: Path, connection: Connection, session: Session) -> None:
-        content = {**dataclasses.asdict(session), "secrets": _fingerprint(connection)}
+    def _write(self, path: Path, connection: Connection, content: Mapping[str, Any]) -> None:
+        sealed = self._cipher.encrypt(json.dumps({**content, "secrets": _fingerprint(connection)}).encode())
         handle, name = tempfile.mkstemp(dir=self._folder, prefix=".session-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(self._cipher.encrypt(json.dumps(content).encode()))
+                file.write(sealed)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -97,15 +150,30 @@ class SessionCache:
 
 
 def _identity(connection: Connection) -> str:
-    """A file name from what is not secret; the address too, since an org may bind a session to it."""
+    """A file name from what is not secret: who, where, and from where.
+
+    An org may bind a session to the address that opened it (lockSessionsToIp). So a store that several machines share,
+    or a machine that has moved to another network, has a session for each place.
+    """
     parts = (
         connection.auth,
         connection.login_url,
         connection.username,
-        connection.api_version,
-        connection.source_address,
+        connection.consumer_key,
+        connection.source_address or _own_address(),
+        platform.node(),
+        urllib.request.getproxies().get(urlsplit(connection.login_url).scheme),
     )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _own_address() -> str | None:
+    """The local address of the default route. Nothing is sent: to connect a datagram socket only looks up the route."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))
+            return str(probe.getsockname()[0])
+    return None
 
 
 def _fingerprint(connection: Connection) -> str:

@@ -15,8 +15,8 @@ except ImportError:  # before ansible-core 2.22, where no_log is all there is
 SHORTEST = 6  # a shorter one would mask half of what Ansible prints
 
 
-def hide_from_output(connection: Connection) -> None:
-    """Have Ansible mask the connection's secrets in whatever it prints from now on."""
+def hide_from_output(connection: Connection, *others: str) -> None:
+    """Have Ansible mask the connection's secrets, and others, in whatever it prints from now on."""
     if register_secrets is not None:
-        secrets = {*connection.secrets.values(), connection.login_password}
+        secrets = {*connection.secrets.values(), connection.login_password, *others}
         register_secrets(sorted(secret for secret in secrets if len(secret) >= SHORTEST))

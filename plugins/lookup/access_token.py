@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Live sessions of stored credentials."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: access_token
+short_description: Open a session of a stored Salesforce credential
+version_added: 0.2.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Returns for each named credential of the store an access token and the address at which to use it, for
+    M(ansible.builtin.uri) and other clients of the REST API. However the credential logs in, the token is used alike.
+  - The session is the one that all tasks, hosts and forks share. The org is asked whether it still takes it when that
+    has not been known for a minute, and another one is opened only when it has ended. A refused login is not repeated.
+  - The token is as good as a password until the session ends. Use C(no_log) on tasks that pass it on; from ansible-core
+    2.22 on, Ansible also masks it in its output.
+options:
+  _terms:
+    description: The names of the credentials.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds without an answer after which a request is given up.
+    type: float
+    default: 30.0
+    env:
+      - name: SALESFORCE_TIMEOUT
+    ini:
+      - section: gatehouse_salesforce
+        key: timeout
+    vars:
+      - name: gatehouse_salesforce_timeout
+  source_address:
+    description: The local address to connect from. An org may take the token from this address only.
+    type: str
+    env:
+      - name: SALESFORCE_SOURCE_ADDRESS
+    ini:
+      - section: gatehouse_salesforce
+        key: source_address
+    vars:
+      - name: gatehouse_salesforce_source_address
+  on_missing:
+    description:
+      - What to do about a name that the store does not know. V(error) fails, V(warn) warns and leaves it out of the
+        result, V(skip) leaves it out silently.
+      - A credential that is there but cannot be read, or cannot log in, is always an error.
+    type: str
+    choices: [error, warn, skip]
+    default: error
+extends_documentation_fragment:
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.store.plugin
+requirements:
+  - simple-salesforce
+seealso:
+  - plugin: gatehouse.salesforce.credential
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Ask how many calls are left today
+  ansible.builtin.uri:
+    url: "{{ session.instance_url }}/services/data/v64.0/limits"
+    headers:
+      Authorization: "Bearer {{ session.access_token }}"
+  vars:
+    session: "{{ lookup('gatehouse.salesforce.access_token', 'production-admin') }}"
+  register: limits
+  no_log: true
+
+- name: Give a session to a module that logs in with nothing else
+  gatehouse.salesforce.network_access_info:
+    auth: session
+    access_token: "{{ session.access_token }}"
+    instance_url: "{{ session.instance_url }}"
+  vars:
+    session: "{{ lookup('gatehouse.salesforce.access_token', 'production-admin') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The sessions in the order of the names.
+  type: list
+  elements: dict
+  contains:
+    access_token:
+      description: What to send as a bearer token.
+      type: str
+      sample: 00Dexample
+    instance_url:
+      description: Where to send it.
+      type: str
+      sample: https://acme.my.salesforce.com
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, kept_sessions, of_this_run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
+
+display = Display()
+
+
+class LookupModule(LookupBase):
+    """The lookup's face."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
+        """One session for each name that the store knows."""
+        self.set_options(var_options=variables, direct=kwargs)
+        run = Run(check_mode=False, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
+        found, secrets = [], list[str]()
+        try:
+            store = open_store(self.get_option("store"), self.get_option("store_key_file"))
+            for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
+                connection = of_this_run(credential.connection, self.get_options())
+                secrets += [*connection.secrets.values(), connection.login_password]
+                session = Org(connection, kept_sessions(store, run)).session()
+                secrets.append(session.access_token)
+                hide_from_output(connection, session.access_token)
+                found.append({"access_token": session.access_token, "instance_url": session.instance_url})
+        except GatehouseError as exc:
+            # Ansible would print what it stems from, too, and an org may have put words into that.
+            raise AnsibleLookupError(mask(str(exc), secrets)) from None
+        return found
