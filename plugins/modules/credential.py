@@ -53,6 +53,7 @@ options:
         Salesforce itself often says no more than V(invalid_credentials). The refused login is not repeated.
     type: str
 seealso:
+  - module: gatehouse.salesforce.credential_info
   - module: gatehouse.salesforce.login_check
   - plugin: gatehouse.salesforce.login_password
     plugin_type: lookup

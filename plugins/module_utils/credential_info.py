@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of credential_info. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .backend import Run
+from .errors import OptionError, StoreError, UnknownCredential
+from .options import STORE, Spec
+from .record import Clear
+from .retirement import retirements
+from .store.clear import open_clear
+
+SPEC: Spec = {
+    "names": {"type": "list", "elements": "str"},
+    "warn_days": {"type": "int", "default": 90},
+    "store": STORE["store"],
+}
+SHOWN = 5  # names in a warning
+DATES = ("created", "updated", "verified")
+
+
+def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """Tell what is stored, without opening it."""
+    store = open_clear(options["store"])
+    now = datetime.datetime.now(datetime.UTC)
+    names = store.names() if options["names"] is None else dict.fromkeys(options["names"])
+    found: list[dict[str, Any]] = []
+    missing: list[str] = []
+    unreadable: list[dict[str, str]] = []
+    for name in names:
+        try:
+            found.append(described(store.clear(name), now))
+        except UnknownCredential:
+            missing.append(name)
+        except OptionError:
+            raise
+        except StoreError as exc:
+            unreadable.append({"name": name, "problem": str(exc)})
+    retiring = [item for item in found if item["retirement"] and item["days_left"] <= options["warn_days"]]
+    return {
+        "changed": False,
+        "credentials": found,
+        "missing": missing,
+        "unreadable": unreadable,
+        "retiring": [item["name"] for item in retiring],
+        "warnings": [
+            *(["the store has no credential " + _some(missing)] if missing else []),
+            *(item["problem"] for item in unreadable[:SHOWN]),
+            *_countdown(retiring, options["warn_days"]),
+        ],
+    }
+
+
+def described(clear: Clear, now: datetime.datetime) -> dict[str, Any]:
+    """What is told of one credential; raises StoreError when it is none."""
+    try:
+        retirement = retirements(clear["auth"], clear["verified"], now.date())
+        return {
+            **clear,
+            "ages": {name: _days(clear[name], now) for name in DATES},
+            "retirement": retirement,
+            "days_left": retirement[0]["days_left"] if retirement else None,
+        }
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise StoreError(f"credential {clear.get('name')!r} is damaged, or no credential") from None
+
+
+def _days(when: str | None, now: datetime.datetime) -> int | None:
+    return None if when is None else (now - datetime.datetime.fromisoformat(when)).days
+
+
+def _countdown(retiring: Iterable[Mapping[str, Any]], days: int) -> list[str]:
+    """One warning for each end that is near."""
+    near: dict[str, list[str]] = defaultdict(list)
+    texts: dict[str, str] = {}
+    for credential in retiring:
+        for item in credential["retirement"]:
+            if item["days_left"] <= days:
+                near[item["what"]].append(credential["name"])
+                texts[item["what"]] = _text(item)
+    return [f"{_some(names)}: {texts[what]}" for what, names in near.items()]
+
+
+def _text(item: Mapping[str, Any]) -> str:
+    left = item["days_left"]
+    day = f"in {left} days" if left > 0 else f"{-left} days ago" if left else "today"
+    how = "as others report"
+    if item["date_grade"] == "assumed":
+        how = "by a cautious guess, as Salesforce names the release only"
+    told = f"{item['grade']}; {item['when']}, counted to {item['date']} {how}, {day}"
+    return f"{item['why']} ({told}). To do: {item['change']}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

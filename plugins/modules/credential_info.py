@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell what credentials are stored, and when they will stop working."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: credential_info
+short_description: Tell what Salesforce credentials are stored, how old they are, and when they will stop working
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Tells of each stored credential all but its secrets, of which only the names, and what its last login came to.
+  - It also tells when and why Salesforce will no longer take a credential, and what to change; each with how sure that
+    is. Ends that are near are warnings, too.
+  - No credential is opened and no key is needed. So a file that was changed by hand is not detected here, but by
+    whatever uses the credential.
+  - It logs in nowhere.
+notes:
+  - Runs on the controller, whatever host the task is for.
+extends_documentation_fragment:
+  - gatehouse.salesforce.attributes
+attributes:
+  diff_mode:
+    support: N/A
+    details: This module changes nothing.
+options:
+  names:
+    description:
+      - The names of the credentials to tell of. Without this option, all.
+      - Names that the store does not have are a warning, and are returned as RV(missing).
+    type: list
+    elements: str
+  warn_days:
+    description: Warn of credentials that will stop working within so many days.
+    type: int
+    default: 90
+  store:
+    description: The folder that holds the credentials.
+    type: str
+    default: ~/.local/share/gatehouse/salesforce
+seealso:
+  - module: gatehouse.salesforce.credential
+  - module: gatehouse.salesforce.login_check
+"""
+
+EXAMPLES = r"""
+- name: Look at all credentials, and be warned of those that will stop working within half a year
+  gatehouse.salesforce.credential_info:
+    warn_days: 180
+  register: stored
+
+- name: Tell which did not pass their last login
+  ansible.builtin.debug:
+    msg: "{{ stored.credentials | selectattr('verification.result', 'eq', 'failed') | map(attribute='name') }}"
+
+- name: Tell what to change, and by when
+  ansible.builtin.debug:
+    msg: "{{ item.name }}: {{ item.retirement[0].change }}, by {{ item.retirement[0].date }}"
+  loop: "{{ stored.credentials | selectattr('retirement') }}"
+  loop_control:
+    label: "{{ item.name }}"
+
+- name: Make sure that these are there
+  gatehouse.salesforce.credential_info:
+    names: [billing, production-admin]
+  register: stored
+  failed_when: stored.missing | length > 0
+"""
+
+RETURN = r"""
+credentials:
+  description: The credentials, sorted by name or in the order of O(names).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The name in the store.
+      type: str
+      sample: billing
+    auth:
+      description: How it logs in.
+      type: str
+      sample: security_token
+    login_url:
+      description: Where it logs in.
+      type: str
+      sample: https://login.salesforce.com
+    username:
+      description: The user name, or V(none).
+      type: str
+      sample: billing@acme.example
+    consumer_key:
+      description: The consumer key of the app, or V(none).
+      type: str
+    instance_url:
+      description: The address of the instance, or V(none).
+      type: str
+    api_version:
+      description: The version of the API.
+      type: str
+      sample: "64.0"
+    ca_path:
+      description: A file of PEM certificates to trust, or V(none).
+      type: str
+    allowed_hosts:
+      description: Hosts trusted beside Salesforce's own.
+      type: list
+      elements: str
+      sample: []
+    version:
+      description: The version of the credential, one more at each change.
+      type: int
+      sample: 2
+    created:
+      description: When it was first stored, UTC.
+      type: str
+      sample: "2026-10-01T08:00:00Z"
+    updated:
+      description: When this version was stored, UTC.
+      type: str
+      sample: "2026-11-20T08:00:00Z"
+    verified:
+      description: When this version last passed a login, UTC, or V(none).
+      type: str
+      sample: "2026-11-20T08:00:00Z"
+    ages:
+      description: How many whole days ago each of these times was, or V(none).
+      type: dict
+      sample: {created: 54, updated: 4, verified: 4}
+    secrets:
+      description: The names of the secrets that it holds.
+      type: list
+      elements: str
+      sample: [password, security_token]
+    verification:
+      description: What became of the last login that was tried with this version; see the module credential.
+      type: dict
+      sample: {result: ok, cause: ok, detail: logged in}
+    days_left:
+      description: Days until the next end in RV(credentials[].retirement), or V(none). Negative when it has passed.
+      type: int
+      sample: 7
+    retirement:
+      description: The ends that Salesforce has announced for this way to log in, the next one first.
+      type: list
+      elements: dict
+      contains:
+        what:
+          description: One of V(use_any_api_auth), V(username_password_flow) and V(soap_login).
+          type: str
+          sample: soap_login
+        when:
+          description: When, as it was announced.
+          type: str
+          sample: Summer '27
+        grade:
+          description: Whether it is V(confirmed) by Salesforce's own documents that it comes, or V(reported) by others.
+          type: str
+          sample: confirmed
+        date:
+          description: The day that is counted to.
+          type: str
+          sample: "2027-05-01"
+        date_grade:
+          description:
+            - How sure the day is. V(reported) by others, or V(assumed) where Salesforce names a release and no day, and
+              the day is this collection's cautious guess.
+          type: str
+          sample: assumed
+        days_left:
+          description: Days until then, negative when it has passed.
+          type: int
+          sample: 158
+        why:
+          description: What will end.
+          type: str
+          sample: the SOAP login of API versions 31.0 to 64.0 ends, and later versions have none
+        change:
+          description: What to do about it.
+          type: str
+          sample: move the credential to jwt_bearer or client_credentials
+missing:
+  description: Those of O(names) that the store does not have.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+unreadable:
+  description: Credentials that are there but cannot be read, and why.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+retiring:
+  description: The names of the credentials with an end within O(warn_days), or in the past.
+  type: list
+  elements: str
+  returned: success
+  sample: [billing]
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.credential_info import SPEC, run  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of stored credentials without opening them, and when they will stop working."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet, MultiFernet
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.credential_info import described, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.retirement import RETIREMENTS, retirements
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
+
+NOVEMBER = datetime.date(2026, 11, 24)
+
+
+def ends(auth: str, verified: str | None = None, today: datetime.date = NOVEMBER) -> list[tuple[str, int]]:
+    return [(item["what"], item["days_left"]) for item in retirements(auth, verified, today)]
+
+
+class TestRetirement:
+    """The ends that Salesforce has announced."""
+
+    def test_a_security_token_meets_the_permission_first_and_then_the_end_of_soap_login(self) -> None:
+        assert ends("security_token") == [("use_any_api_auth", 7), ("soap_login", 158)]
+
+    def test_the_password_flow_ends_in_february(self) -> None:
+        assert ends("username_password") == [("username_password_flow", 88)]
+
+    @pytest.mark.parametrize("auth", ["jwt_bearer", "client_credentials", "session"])
+    def test_of_other_ways_no_end_is_known(self, auth: str) -> None:
+        assert auth in AUTH_FLOWS
+        assert ends(auth) == []
+
+    def test_a_login_that_passed_since_shows_that_the_permission_is_there(self) -> None:
+        later = datetime.date(2026, 12, 5)
+        assert ends("security_token", "2026-12-02T08:00:00Z", later) == [("soap_login", 147)]
+        assert ends("security_token", "2026-11-30T08:00:00Z", later)[0] == ("use_any_api_auth", -4)
+
+    def test_each_says_how_sure_it_is_and_what_to_do(self) -> None:
+        grades = {item.what: (item.grade, item.date_grade) for item in RETIREMENTS}
+        assert grades == {
+            "use_any_api_auth": ("confirmed", "reported"),
+            "username_password_flow": ("reported", "reported"),
+            "soap_login": ("confirmed", "assumed"),
+        }
+        assert all(item.change for item in RETIREMENTS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store of three credentials."""
+    store = FileStore(tmp_path / "store", MultiFernet([Fernet(Fernet.generate_key())]))
+    for name, auth in (("app", "jwt_bearer"), ("billing", "security_token"), ("old", "username_password")):
+        secrets = {"password": "CANARY-1", "security_token": "CANARY-t", "consumer_secret": "CANARY-s"}
+        connection = Connection(
+            auth=auth, username=f"{name}@acme.example", consumer_key="key", private_key="CANARY-k", **secrets
+        )
+        store.write(record.declared(None, connection, name=name, now="2026-11-01T00:00:00Z"), replaces=None)
+    return tmp_path / "store"
+
+
+def info(folder: Path | str, names: list[str] | None = None, warn_days: int = 90) -> dict[str, Any]:
+    return run({"store": str(folder), "names": names, "warn_days": warn_days}, Run(False, Path("/nonexistent")))
+
+
+def test_it_tells_all_but_the_secrets_and_needs_no_key(folder: Path) -> None:
+    found = info(folder)
+    assert [item["name"] for item in found["credentials"]] == ["app", "billing", "old"]
+    billing = found["credentials"][1]
+    assert billing["secrets"] == ["consumer_secret", "password", "private_key", "security_token"]
+    assert billing["verification"]["result"] == "skipped"
+    assert billing["ages"]["verified"] is None and billing["ages"]["created"] >= 0
+    assert "CANARY" not in json.dumps(found)
+
+
+def test_ages_are_whole_days() -> None:
+    clear = {"name": "x", "auth": "session", "created": "2026-11-01T00:00:00Z", "updated": "2026-11-23T12:00:01Z"}
+    now = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
+    assert described({**clear, "verified": None}, now)["ages"] == {"created": 23, "updated": 0, "verified": None}
+
+
+def test_names_choose_and_those_that_are_not_there_are_told(folder: Path) -> None:
+    found = info(folder, ["old", "nobody", "app", "old"])
+    assert [item["name"] for item in found["credentials"]] == ["old", "app"]
+    assert found["missing"] == ["nobody"]
+    assert any("nobody" in text for text in found["warnings"])
+
+
+def test_no_names_are_none(folder: Path) -> None:
+    assert info(folder, [])["credentials"] == []
+
+
+def test_a_name_that_cannot_be_one_is_an_error(folder: Path) -> None:
+    with pytest.raises(OptionError, match="name"):
+        info(folder, ["../escape"])
+
+
+def test_what_is_near_is_a_warning_and_what_is_not_is_none(folder: Path) -> None:
+    found = info(folder, warn_days=100_000)
+    assert found["retiring"] == ["billing", "old"]
+    assert any(text.startswith("billing: the SOAP login") and "cautious guess" in text for text in found["warnings"])
+    assert any(text.startswith("old: ") and "(reported; 2027-02-20" in text for text in found["warnings"])
+    nothing = info(folder, warn_days=-100_000)
+    assert nothing["retiring"] == [] and nothing["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"credential": 3}', '{"credential": {"name": "billing"}}', '{"credential": {"name": "other"}}'],
+)
+def test_one_that_is_damaged_is_told_and_the_others_are_told_all_the_same(folder: Path, content: str) -> None:
+    (folder / "billing.json").write_text(content)
+    found = info(folder)
+    assert [item["name"] for item in found["credentials"]] == ["app", "old"]
+    assert [item["name"] for item in found["unreadable"]] == ["billing"]
+    assert any("billing" in text for text in found["warnings"])
+
+
+def test_one_that_others_may_read_is_not_believed(folder: Path) -> None:
+    (folder / "billing.json").chmod(0o644)
+    assert "open to others" in info(folder)["unreadable"][0]["problem"]
+
+
+def test_a_store_that_does_not_exist_yet_has_none(tmp_path: Path) -> None:
+    assert info(tmp_path / "nothing")["credentials"] == []
+    assert info(tmp_path / "nothing", ["billing"])["missing"] == ["billing"]
+
+
+def test_a_store_that_anybody_may_change_is_refused(folder: Path) -> None:
+    folder.chmod(0o777)
+    with pytest.raises((OptionError, StoreError), match="chmod"):
+        info(folder)
