@@ -12,7 +12,6 @@ from ansible.module_utils.basic import env_fallback
 
 from .connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
 from .private_key import key_text
-from .ranges import STATES
 
 Spec = dict[str, dict[str, Any]]
 
@@ -51,10 +50,6 @@ STORE: Spec = {
 }
 LOGIN: Spec = _login_options()
 CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}
-RANGES: Spec = {
-    "ranges": {"type": "list", "elements": "raw", "required": True},
-    "state": {"type": "str", "choices": list(STATES), "default": "present"},
-}
 
 
 def connection_from(options: Mapping[str, Any]) -> Connection:

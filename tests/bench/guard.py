@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -58,6 +57,12 @@ def measure() -> dict[str, float]:
     return figures
 
 
+def peak_mib() -> float:
+    """The most memory that this process had. What getrusage tells would count the parent it was forked from."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 def guard_once(url: str, ca_path: str, folder: str) -> dict[str, float]:
     """What one task took that would stop trusting all addresses from which anybody logged in."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -79,7 +84,7 @@ def guard_once(url: str, ca_path: str, folder: str) -> dict[str, float]:
     seconds = time.monotonic() - started
     assert result["failed"] and len(result["at_risk"]) == ROWS, result["msg"]
     return {
-        "guard_50000_rows_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "guard_50000_rows_peak_mib": peak_mib(),
         "guard_50000_rows_seconds": seconds,
     }
 
