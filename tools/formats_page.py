@@ -12,14 +12,23 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "formats.md"
 
-INTRODUCTION = """# Formats
+# Their readers cannot be installed freely; the tests read them by the published grammar.
+GRAMMAR_ONLY = ("logstash", "datadirect_jdbc", "datadirect_odbc", "cdata_jdbc", "devart")
+
+INTRODUCTION = f"""# Formats
 
 <!-- Written by tools/formats_page.py from plugins/module_utils/formats; change that and run it again. -->
 
-The filter `app_config` and the role `app_credentials` write a credential in one of these formats. Each is read back by
-its real reader, or by one written from its grammar where that cannot be installed, in the tests. A format that has no
+The filter `app_config` and the role `app_credentials` write a credential in one of these formats. A format that has no
 place for what a credential logs in with, or whose reader would take some character for something else, is an error that
 names it.
+
+In the tests each is read back by the program or the library that parses it in the application: python-dotenv, node's
+dotenv, sh, systemd, docker, kubectl, `java.util.Properties`, Ant, Spring, Airflow, dlt, Django, the Salesforce CLI and
+parsers of JSON, YAML, TOML and XML. Airflow, django-salesforce and jsforce also log in to the simulated org. These are
+read by their published grammar instead: {", ".join(f"`{name}`" for name in GRAMMAR_ONLY)}.
+What the keys are called is proven only where the application itself was the reader; else the last column says where it
+is taken from.
 
 *apart* means that password and security token are two values, *joined* that they are one. *flows* are the values of
 `auth` whose credentials a format can hold. Any text can be put into something else by a play: into one key of a
@@ -59,7 +68,24 @@ is written when nothing changed.
       no_log: true
 ```
 
-The role takes the same as `format_options`.
+## Options in the role
+
+The role takes what the format needs as `format_options`:
+
+```yaml
+- name: Give a cluster the credential
+  hosts: salesforce_applications
+  gather_facts: false
+  roles:
+    - role: gatehouse.salesforce.app_credentials
+      vars:
+        app_credentials_files:
+          - credential: billing
+            dest: "{{ example_folder }}/billing-secret.json"
+            format: kubernetes
+            format_options:
+              name: billing-salesforce
+```
 """
 
 

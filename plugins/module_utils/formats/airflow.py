@@ -44,6 +44,8 @@ def _parts(connection: Connection) -> tuple[str, str, dict[str, str]]:
     extra = arguments(connection)
     if "login_url" in extra:
         raise Unfit("login_url", f"{connection.login_url}, only a host at salesforce.com")
+    if extra.get("security_token") == "":
+        raise Unfit("security_token", "a credential without it, which Airflow's hook takes for incomplete")
     if "privatekey" in extra:
         extra["private_key"] = extra.pop("privatekey")
     return extra.pop("username", ""), extra.pop("password", ""), extra

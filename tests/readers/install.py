@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install readers below build/readers, each once; raises Absent where that cannot be."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.processes import ROOT
+
+FOLDER = ROOT / "build" / "readers"
+HERE = Path(__file__).parent
+ANT = ("ant",)
+SPRING = ("libspring-core-java", "libspring-beans-java", "libcommons-logging-java")
+
+
+class Absent(Exception):
+    """A reader cannot be had on this machine, and why."""
+
+
+def python() -> Path:
+    """The Python of an environment with Airflow, dlt and Django."""
+    wanted = HERE / "requirements.txt"
+    folder = FOLDER / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    with _once(folder, wanted) as missing:
+        if missing:
+            _run(sys.executable, "-m", "venv", folder)
+            _run(folder / "bin/python", "-m", "pip", "install", "--quiet", "--requirement", wanted)
+    return folder / "bin" / "python"
+
+
+def node() -> Path:
+    """A folder in which node finds jsforce, dotenv and the parts of the Salesforce CLI."""
+    require("node", "npm")
+    wanted = HERE / "node" / "package.json"
+    folder = FOLDER / "node"
+    with _once(folder, wanted) as missing:
+        if missing:
+            shutil.copy2(wanted, folder)
+            _run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder)
+    return folder
+
+
+def java(main: str, *packages: str) -> list[str]:
+    """The command that runs a class of the folder java, compiled with the libraries in packages of Debian."""
+    require("java", "javac")
+    libraries = [str(jar) for package in packages for jar in debian(package)]
+    sources = sorted((HERE / "java").rglob("*.java"))
+    folder = FOLDER / "java" / main
+    with _once(folder, *sources) as missing:
+        if missing:
+            path = ":".join([str(HERE / "java"), *libraries])
+            _run("javac", "-d", folder, "-sourcepath", path, "-classpath", path, HERE / "java" / f"{main}.java")
+    return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-classpath", ":".join([str(folder), *libraries]), main]
+
+
+def debian(package: str) -> list[Path]:
+    """The libraries in a package of Debian, which is unpacked and not installed."""
+    require("apt-get", "dpkg-deb")
+    folder = FOLDER / "debian" / package
+    with _once(folder) as missing:
+        if missing:
+            _run("apt-get", "download", package, cwd=folder)
+            for file in folder.glob("*.deb"):
+                _run("dpkg-deb", "--extract", file, folder)
+    return sorted(file for file in (folder / "usr/share/java").glob("*.jar") if not file.is_symlink()) or sorted(
+        file for file in folder.rglob("*.jar") if not file.is_symlink()
+    )
+
+
+def require(*programs: str) -> None:
+    """Raise Absent unless these programs are installed."""
+    for program in programs:
+        if shutil.which(program) is None:
+            raise Absent(f"{program} is not installed")
+
+
+@contextlib.contextmanager
+def _once(folder: Path, *wanted: Path) -> Iterator[bool]:
+    """Whether the folder must be filled, which one process does and others wait for."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ready = folder / "ready"
+        missing = not ready.exists() or any(file.stat().st_mtime > ready.stat().st_mtime for file in wanted)
+        if missing:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        yield missing
+        ready.touch()
+
+
+def _run(*command: str | Path, cwd: Path | None = None) -> None:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Absent(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-500:]}")

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers lines of Base64 words: first what to do, then its arguments. Runs in the environment of the readers."""
+
+# The readers' libraries are not where types are checked.
+# mypy: disable-error-code="import-not-found, override, untyped-decorator"
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+FOLDER = Path(tempfile.mkdtemp(prefix="gatehouse-readers-"))
+os.environ["AIRFLOW_HOME"] = str(FOLDER / "airflow")
+answers, sys.stdout = sys.stdout, sys.stderr  # so that no library writes between the answers
+
+
+def flat(found: dict[str, Any]) -> Iterable[str]:
+    """Keys and values in turn."""
+    return [str(word) for word in chain.from_iterable(found.items())]
+
+
+class Instead(HTTPAdapter):
+    """Sends what is for Salesforce to another server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        super().__init__()
+
+    def send(self, request: Any, **options: Any) -> Any:
+        request.url = self._url + request.path_url
+        return super().send(request, **options)
+
+
+def elsewhere(url: str) -> requests.Session:
+    """A session in which no request leaves for Salesforce."""
+    session = requests.Session()
+    session.mount("https://", Instead(url))
+    return session
+
+
+def airflow_environment(variable: str, value: str) -> Iterable[str]:
+    """Airflow's own way from an environment variable to the connection of its Salesforce hook."""
+    from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
+
+    os.environ[variable] = value
+    connection = SalesforceHook.get_connection(variable.removeprefix("AIRFLOW_CONN_").lower())
+    return _fields(connection)
+
+
+def airflow_file(text: str, name: str) -> Iterable[str]:
+    """Airflow's local filesystem backend."""
+    from airflow.secrets.local_filesystem import load_connections_dict
+
+    file = FOLDER / "connections.json"
+    file.write_text(text)
+    return _fields(load_connections_dict(str(file))[name])
+
+
+def _fields(connection: Any) -> Iterable[str]:
+    return flat(
+        {
+            "type": connection.conn_type,
+            "username": connection.login,
+            "password": connection.password,
+            **connection.extra_dejson,
+        }
+    )
+
+
+def airflow_login(variable: str, value: str, url: str) -> Iterable[str]:
+    """The hook logs in and tells the name of the org that it reads."""
+    from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
+
+    os.environ[variable] = value
+    name = variable.removeprefix("AIRFLOW_CONN_").lower()
+    hook = SalesforceHook(salesforce_conn_id=name, session=elsewhere(url))
+    return [hook.get_conn().query("SELECT Name FROM Organization")["records"][0]["Name"]]
+
+
+def dlt_source(text: str) -> Iterable[str]:
+    """The arguments that dlt gives to a source of the same name and signature as the verified one."""
+    import dlt
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.providers import SecretsTomlProvider
+    from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    (FOLDER / "secrets.toml").write_text(text)
+    provider = SecretsTomlProvider(settings_dir=str(FOLDER))
+    found: dict[str, Any] = {}
+
+    @dlt.source(name="salesforce", section="salesforce")
+    def salesforce_source(
+        user_name: str = dlt.secrets.value,
+        password: str = dlt.secrets.value,
+        security_token: str = dlt.secrets.value,
+    ) -> Any:
+        found.update(user_name=user_name, password=password, security_token=security_token)
+        return []
+
+    Container()[PluggableRunContext].providers = ConfigProvidersContainer([provider])
+    salesforce_source()
+    return flat(found)
+
+
+def django_settings(text: str) -> Iterable[str]:
+    """The settings as Django has them for the database, with the engine of django-salesforce."""
+    return flat(_django_database(text))
+
+
+def django_login(text: str) -> Iterable[str]:
+    """django-salesforce logs in."""
+    from salesforce.auth import SalesforcePasswordAuth
+
+    settings = _django_database(text)
+    auth = SalesforcePasswordAuth("salesforce", settings_dict=settings)
+    auth._session.verify = os.environ["REQUESTS_CA_BUNDLE"]
+    return [auth.authenticate()["instance_url"]]
+
+
+def _django_database(text: str) -> dict[str, Any]:
+    import django
+    from django.conf import settings
+    from django.db.utils import ConnectionHandler
+
+    if not settings.configured:
+        settings.configure(USE_TZ=True)
+        django.setup()
+    module: dict[str, Any] = {}
+    exec(text, module)
+    handler = ConnectionHandler({"default": {}, "salesforce": module["SALESFORCE"]})
+    return dict(handler["salesforce"].settings_dict)
+
+
+COMMANDS: dict[str, Callable[..., Iterable[str]]] = {
+    "airflow-environment": airflow_environment,
+    "airflow-file": airflow_file,
+    "airflow-login": airflow_login,
+    "dlt": dlt_source,
+    "django": django_settings,
+    "django-login": django_login,
+}
+
+
+def main() -> None:
+    """Answer until there is nothing left to read."""
+    for line in sys.stdin:
+        command, *words = [base64.b64decode(word).decode() for word in line.rstrip("\n").split(" ")]
+        try:
+            answer = ["ok", *COMMANDS[command](*words)]
+        except Exception as exc:
+            answer = ["error", f"{type(exc).__name__}: {exc}"]
+        print(" ".join(base64.b64encode(word.encode()).decode() for word in answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
