@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend impor
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain import Explanation, explained
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import NOT_SENT, SPEC, skipped, told
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import REPLACED, SPEC, skipped, told
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
@@ -32,6 +33,9 @@ try:
     import jwt
 except ImportError:  # told to the user by require_libraries(), as it comes with simple-salesforce
     pass
+
+# Without the comments between them, which may hold anything.
+PEM = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 class ActionModule(ControllerAction):
@@ -84,10 +88,10 @@ class ActionModule(ControllerAction):
     def _on_host(self, connection: Connection, run: Run) -> dict[str, Any]:
         """What the module found on the host."""
         self._require_stdin()
-        arguments = {name: getattr(connection, name) for name in LOGIN if name not in NOT_SENT}
+        arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
         arguments["allowed_hosts"] = list(connection.allowed_hosts)
-        arguments["_authorities"] = _authorities(connection)
-        arguments["_assertion"] = _assertion(connection)
+        arguments["ca_path"] = _authorities(connection)
+        arguments["private_key"] = _assertion(connection)
         found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._task_vars)
         if "verification" in found:
             return found
@@ -126,9 +130,12 @@ def _authorities(connection: Connection) -> str | None:
     if connection.ca_path is None:
         return None
     try:
-        return Path(connection.ca_path).read_text()
-    except (OSError, ValueError):
+        certificates = PEM.findall(Path(connection.ca_path).expanduser().read_text(errors="replace"))
+    except OSError:
         raise OptionError("ca_path", f"{connection.ca_path} is not a readable file") from None
+    if not certificates:
+        raise OptionError("ca_path", f"{connection.ca_path} holds no certificates in PEM form")
+    return "\n".join(certificates)
 
 
 def _assertion(connection: Connection) -> str | None:

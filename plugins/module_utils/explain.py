@@ -24,9 +24,6 @@ from .network_access_info import always_activates_devices
 from .org import Org
 from .range_lists import LoginRanges, TrustedRanges
 from .ranges import parse_address
-from .record import Verification
-from .store import open_store
-from .tries import Tries
 
 T = TypeVar("T")
 
@@ -78,33 +75,12 @@ def explained(
         hint = "; with an administrator's credential, diagnose_with may tell which"
         return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
     try:
-        found, address = _asked(asker, refusal, connection, options, run, worked)
+        found, address = ask(open_org({**options, "credential": asker}, run), refusal, connection, worked=worked)
     except GatehouseError as exc:
         problem = mask(str(exc), run.secrets)
         return Explanation(refusal.cause, f"{refusal.detail}; {asker} could not learn more: {problem}")
     detail = refusal.detail if found.advice == refusal.detail else _sentence(connection, found)
     return Explanation(found.cause, detail, address)
-
-
-def _asked(
-    name: str,
-    refusal: Explanation,
-    connection: Connection,
-    options: Mapping[str, Any],
-    run: Run,
-    worked: str | None,
-) -> tuple[Finding, str | None]:
-    """What the stored credential of that name learns, whose own login is tried but once in a run."""
-    asker = open_store(options["store"], options.get("store_key_file")).read(name).connection
-    tries = Tries(run.folder)
-    known = tries.outcome(asker)
-    if known is not None and known.result == "failed":
-        raise LoginError(known.detail)
-    try:
-        return ask(open_org({**options, "credential": name}, run), refusal, connection, worked=worked)
-    except LoginError as exc:
-        tries.noted(asker, Verification(result="failed", cause=exc.cause, detail=str(exc)))
-        raise
 
 
 def ask(org: Org, refusal: Explanation, connection: Connection, *, worked: str | None) -> tuple[Finding, str | None]:

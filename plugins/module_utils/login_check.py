@@ -13,10 +13,9 @@ from .login_probe import check
 from .options import CONNECTION, LOGIN, Spec, connection_from
 
 SPEC: Spec = {"diagnose_with": {"type": "str"}, **CONNECTION}
-# What the action makes on the controller for the module on the host.
-ON_HOST: Spec = {"_assertion": {"type": "str", "no_log": True}, "_authorities": {"type": "str"}}
-# What stays on the controller.
-NOT_SENT = ("private_key", "ca_path")
+# Files and keys of the controller stay there. In their place the host gets what they are for: the certificates in
+# ca_path, and an assertion that was signed with private_key.
+REPLACED = ("ca_path", "private_key")
 
 
 def run(options: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -26,8 +25,8 @@ def run(options: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     try:
         if options.get("credential"):
             raise OptionError("credential", "is read by the action on the controller, which did not run")
-        connection = connection_from({name: options[name] for name in LOGIN if name not in NOT_SENT})
-        found = check(connection, assertion=options.get("_assertion"), authorities=options.get("_authorities"))
+        connection = connection_from({name: options[name] for name in LOGIN if name not in REPLACED})
+        found = check(connection, assertion=options["private_key"], authorities=options["ca_path"])
     except GatehouseError as exc:
         return {"failed": True, "msg": str(exc)}
     outcome = told(found.cause, found.detail)

@@ -116,8 +116,8 @@ class _Wire:
                 wire.local_address = self.sock.getsockname()[0]
 
         class Https(urllib.request.HTTPSHandler):
-            def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-                return self.do_open(Socket, request, context=context, source_address=source)
+            def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(Socket, req, context=context, source_address=source)
 
         # Not build_opener(): that would add handlers for http and file, and for redirects.
         self._opener = urllib.request.OpenerDirector()

@@ -119,12 +119,12 @@ local_address:
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import ON_HOST, SPEC, run  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import SPEC, run  # noqa: E402
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**SPEC, **ON_HOST}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     result = run(module.params, check_mode=module.check_mode)
     if result.pop("failed", False):
         module.fail_json(**result)

@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
     """A store of three credentials."""
     store = FileStore(tmp_path / "store", MultiFernet([Fernet(Fernet.generate_key())]))
     for name, auth in (("app", "jwt_bearer"), ("billing", "security_token"), ("old", "username_password")):
-        secrets = {"password": "CANARY-1", "security_token": "CANARY-t", "consumer_secret": "CANARY-s"}
+        secrets: dict[str, Any] = {"password": "CANARY-1", "security_token": "CANARY-t", "consumer_secret": "CANARY-s"}
         connection = Connection(
             auth=auth, username=f"{name}@acme.example", consumer_key="key", private_key="CANARY-k", **secrets
         )
