@@ -150,15 +150,14 @@ def app_config(
     """The text of the file; raises AnsibleFilterError."""
     if not isinstance(credential, Mapping):
         raise AnsibleFilterError("app_config: the input must be a dictionary, as the lookup credential returns it")
+    options = {
+        "name": name,
+        "encryption_key": encryption_key,
+        "encryption_key_file": encryption_key_file,
+        "refresh_token": refresh_token,
+    }
     try:
-        return render(
-            connection_of(credential),
-            format,
-            name=name,
-            encryption_key=encryption_key,
-            encryption_key_file=encryption_key_file,
-            refresh_token=refresh_token,
-        )
+        return render(connection_of(credential), format, options)
     except GatehouseError as exc:
         raise AnsibleFilterError(f"app_config: {exc}") from exc
 

@@ -70,7 +70,7 @@ def rendered(connection: Connection, name: str) -> str:
     """The text in a format, with values for the options that it needs."""
     options = {"encryption_key": base64.b64encode(KEY).decode(), "refresh_token": "5Aep861.refresh"}
     wanted = formats.FORMATS[name].options
-    return formats.render(connection, name, **{key: value for key, value in options.items() if key in wanted})
+    return formats.render(connection, name, {key: value for key, value in options.items() if key in wanted})
 
 
 @dataclasses.dataclass(frozen=True)

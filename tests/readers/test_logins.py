@@ -56,7 +56,7 @@ def test_airflows_hook_reads_from_the_org(
     own = auth == "client_credentials"
     place = "acme.my" if own else "login"
     wanted = dataclasses.replace(connection, auth=auth, login_url=f"https://{place}.salesforce.com")
-    text = formats.render(wanted, name, name="billing")
+    text = formats.render(wanted, name, {"name": "billing"})
     ((variable, value),) = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False).items()
     (organization,) = reader("python").ask("airflow-login", variable, str(value), simulated_org.listeners[own].url)
     assert organization == simulated_org.control.org()["name"]

@@ -68,8 +68,8 @@ def test_the_options_of_the_table_are_those_of_the_function(name: str) -> None:
 
 def test_an_option_that_a_format_does_not_have_is_refused() -> None:
     with pytest.raises(OptionError, match="^name: format json has no use for it"):
-        subject.render(BASIC, "json", name="x")
-    assert subject.render(BASIC, "json", name=None)
+        subject.render(BASIC, "json", {"name": "x"})
+    assert subject.render(BASIC, "json", {"name": None})
 
 
 def test_an_unknown_format_and_an_unusable_credential_are_refused() -> None:
@@ -220,7 +220,7 @@ def test_where_and_how_to_log_in_is_said_in_the_readers_way(name: str, auth: str
 )
 def test_an_option_that_is_missing_or_unusable_is_named(name: str, option: dict[str, str], problem: str) -> None:
     with pytest.raises(OptionError, match=f"^{problem}"):
-        subject.render(credential(), name, **option)
+        subject.render(credential(), name, option)
 
 
 @pytest.mark.parametrize("name", ["singer", "airbyte", "sfdx_url"])
@@ -249,7 +249,7 @@ def test_an_sfdx_url_holds_only_what_the_command_line_parses() -> None:
 )
 def test_a_name_is_the_readers_name_for_it(name: str, option: str, expected: str) -> None:
     auth = subject.FORMATS[name].flows[0]
-    assert expected in subject.render(credential(auth), name, name=option)
+    assert expected in subject.render(credential(auth), name, {"name": option})
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ A new one is a function and a row of the table at the end of its family's file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ..connection import Connection
 from ..errors import OptionError
 from . import airflow, dataloader, drivers, env, java, pipelines, platforms, simple_salesforce
 from .common import Format, Unfit
 
 OPTIONS = ("name", "encryption_key", "encryption_key_file", "refresh_token")
+NO_OPTIONS: Mapping[str, str | None] = MappingProxyType({})
 
 FORMATS: dict[str, Format] = {
     known.name: known
@@ -22,7 +26,7 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def render(connection: Connection, name: str, /, **options: str | None) -> str:
+def render(connection: Connection, name: str, options: Mapping[str, str | None] = NO_OPTIONS) -> str:
     """A connection as an application reads it.
 
     Raises OptionError for an unknown format, for an option that it does not have, and for what it cannot hold.
