@@ -43,6 +43,22 @@ class OrgError(GatehouseError):
         self.cause = cause
 
 
+class Interrupted(OrgError):
+    """No usable answer came, so what was asked may have been done or not. A read may be tried again.
+
+    Attributes:
+        retry_after: seconds that the org asks to wait.
+        sent: false when it is certain that nothing got as far as the org.
+    """
+
+    def __init__(
+        self, problem: str, *, cause: str = "unreachable", retry_after: float = 0.0, sent: bool = True
+    ) -> None:
+        super().__init__(problem, cause=cause)
+        self.retry_after = retry_after
+        self.sent = sent
+
+
 class LoginError(OrgError):
     """A login was refused. It is never repeated: wrong tries lock the user out."""
 

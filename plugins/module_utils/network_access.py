@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 from . import audit
 from .audit import RangeChange
-from .errors import OrgError
+from .errors import Interrupted, OrgError
 from .ranges import IpRange, RangePlan, check_limits, plan
 
 MAX_WRITES = 3
@@ -120,10 +120,9 @@ def _apply(
     make_plan: Planner,
 ) -> RangesOutcome:
     """Write, read again, merge what others did, until the org shows what is wanted."""
-    before, since, warnings = step.before, first.read_at, list[str]()
+    before, since, warnings, lost = step.before, first.read_at, list[str](), None
     for _write in range(MAX_WRITES):
-        target.write(step.after)
-        seen = target.read()
+        lost, seen = _written(target, step.after)
         others, told = _others(org, target, since, step)
         merged, more = _merged(others, step, seen.ranges, desired, state)
         warnings += [*told, *more]
@@ -134,8 +133,28 @@ def _apply(
     raise OrgError(
         f"{target.title} were written {MAX_WRITES} times and the org still shows others; "
         f"they lack {_listing(step.added)} and have {_listing(step.removed)} in excess. "
-        "Another program may be writing them too"
+        f"{_lost(lost) or 'Another program may be writing them too'}"
     )
+
+
+def _written(target: RangeList, ranges: tuple[IpRange, ...]) -> tuple[Interrupted | None, RangesRead]:
+    """Write a list and read what the org then shows, which decides where the answer to the write was lost."""
+    lost = None
+    try:
+        target.write(ranges)
+    except Interrupted as exc:
+        lost = exc
+    try:
+        return lost, target.read()
+    except OrgError as exc:
+        done = _lost(lost) or "They were written"
+        problem = OrgError(f"{target.title} cannot be read to see what became of them: {exc}. {done}", cause=exc.cause)
+        problem.result = {"changed": lost is None}
+        raise problem from exc
+
+
+def _lost(answer: Interrupted | None) -> str:
+    return f"Whether the last write was made is not known: {answer}" if answer else ""
 
 
 def _others(

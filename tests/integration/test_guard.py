@@ -128,7 +128,9 @@ class TestModes:
         assert failed["msg"] == f"guard_days: must be from 1 to 3650, not {days}"
 
     def test_where_the_history_cannot_be_read_nothing_is_changed(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        sim.control.inject("status", operation="query", status=503, content_type="application/json", body="[]")
+        sim.control.inject(
+            "status", operation="query", times=None, status=503, content_type="application/json", body="[]"
+        )
         failed = playbook([trust(FARM, state="absent")], ok=False).last
         assert failed["msg"].startswith("guard: whom this change would strand cannot be told")
         assert trusted(sim) == 2

@@ -13,6 +13,7 @@ from ..errors import LoginError, OrgError, SessionExpired
 from .libraries import require_libraries
 from .login import Session, login
 from .metadata import MetadataApi
+from .patience import Patience
 from .rest import check, query
 from .sessions import SessionCache
 from .transport import open_transport
@@ -29,11 +30,12 @@ class Org:
         self._sessions = sessions
         self._session: Session | None = None
         self._transport = open_transport(connection)
+        self._patience = Patience(2 * connection.timeout)
 
     def metadata(self, call: Callable[[MetadataApi], T]) -> T:
         """The result of a call of the Metadata API."""
         version = self._connection.api_version
-        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version)))
+        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version, self._patience)))
 
     @overload
     def query(self, soql: str) -> list[dict[str, Any]]: ...
@@ -44,7 +46,9 @@ class Org:
     def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], Any] = list) -> Any:
         """The records that a SOQL query finds, or what C(into) makes of them while they come in."""
         version = self._connection.api_version
-        return self._with_session(lambda session: query(self._transport, session, version, soql, into))
+        return self._with_session(
+            lambda session: self._patience(lambda: query(self._transport, session, version, soql, into))
+        )
 
     @property
     def user_id(self) -> str | None:
@@ -56,7 +60,9 @@ class Org:
         session = self._session or self._obtain(failed=None)
         if not self._sessions.is_fresh(self._connection):
             version = self._connection.api_version
-            session = self._with_session(lambda session: check(self._transport, session, version))
+            session = self._with_session(
+                lambda session: self._patience(lambda: check(self._transport, session, version))
+            )
             self._sessions.refresh(self._connection)
         return session
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
 from ..diagnosis import Finding, finding, from_code, from_oauth, is_code
-from ..errors import LoginError, OptionError, OrgError
+from ..errors import Interrupted, LoginError, OptionError, OrgError
 from ..private_key import signing_key
 from .transport import open_transport, unexpected, wire_errors
 
@@ -66,7 +66,13 @@ def login(connection: Connection) -> Session:
         OptionError: the connection cannot be used; nothing was sent.
     """
     connection.checked()
-    return FLOWS[connection.auth](connection)
+    try:
+        return FLOWS[connection.auth](connection)
+    except Interrupted as exc:
+        if exc.sent:
+            problem = f"{exc}. Whether the login was counted is not known, so it is not repeated"
+            raise OrgError(problem, cause=exc.cause) from None
+        raise OrgError(str(exc), cause=exc.cause) from None
 
 
 def _session(connection: Connection) -> Session:

@@ -16,9 +16,11 @@ from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from ..errors import OrgError, SessionExpired
+from ..diagnosis import from_code
+from ..errors import Interrupted, OrgError, SessionExpired
 from ..ranges import IpRange, from_bounds
 from .login import Session
+from .patience import Patience
 from .transport import unexpected, wire_errors
 
 try:
@@ -48,8 +50,9 @@ class ReadRanges:
 class MetadataApi:
     """The calls of one session."""
 
-    def __init__(self, transport: requests.Session, session: Session, version: str) -> None:
+    def __init__(self, transport: requests.Session, session: Session, version: str, patience: Patience) -> None:
         self._transport = transport
+        self._patience = patience
         self._session = session
         self._url = f"{session.instance_url.rstrip('/')}/services/Soap/m/{version}"
 
@@ -62,7 +65,7 @@ class MetadataApi:
 
     def read_session_settings(self) -> dict[str, str]:
         """Read the settings of Setup > Session Settings, by their names in the Metadata API."""
-        answer, _date = self._call("readMetadata", "<type>SecuritySettings</type><fullNames>Security</fullNames>")
+        answer, _date = self._retrieve("SecuritySettings", ("Security",))
         found = answer.iterfind(f"{_M}result/{_M}records/{_M}sessionSettings/*")
         return {element.tag[len(_M) :]: element.text or "" for element in found}
 
@@ -83,14 +86,17 @@ class MetadataApi:
         self._update("Profile", f"<fullName>{escape(full_name)}</fullName>{body}")
 
     def _read(self, kind: str, full_names: Sequence[str], path: str, start: str, end: str) -> list[ReadRanges]:
-        names = "".join(f"<fullNames>{escape(name)}</fullNames>" for name in full_names)
-        answer, date = self._call("readMetadata", f"<type>{kind}</type>{names}")
+        answer, date = self._retrieve(kind, full_names)
         return [
             ReadRanges(name, tuple(sorted(_parse_range(item, start, end) for item in record.iterfind(path))), date)
             for record in answer.iterfind(f"{_M}result/{_M}records")
             # What does not exist comes as an empty record, or as its name alone.
             if len(record) > 1 and (name := record.findtext(f"{_M}fullName") or "")
         ]
+
+    def _retrieve(self, kind: str, full_names: Sequence[str]) -> tuple[ElementTree.Element, datetime.datetime]:
+        names = "".join(f"<fullNames>{escape(name)}</fullNames>" for name in full_names)
+        return self._patience(lambda: self._call("readMetadata", f"<type>{kind}</type>{names}"))
 
     def _update(self, kind: str, content: str) -> None:
         answer, _date = self._call("updateMetadata", f'<metadata xsi:type="{kind}">{content}</metadata>')
@@ -129,8 +135,12 @@ def _fault(root: ElementTree.Element, response: requests.Response, operation: st
     code = (told.get("exceptionCode") or told["faultcode"]).rpartition(":")[2]
     if code == "INVALID_SESSION_ID":
         return SessionExpired("the session has expired or was ended")
+    if code == "SERVER_UNAVAILABLE":
+        return Interrupted(f"the org cannot serve {operation} now ({code})")
     message = told.get("exceptionMessage") or told.get("faultstring") or "no message"
-    return OrgError(f"the org refused {operation}: {message[:300]} ({code})")
+    found = from_code(code, message)
+    cause = found.cause if found else "unreachable"
+    return OrgError(f"the org refused {operation}: {message[:300]} ({code})", cause=cause)
 
 
 def _date(response: requests.Response) -> datetime.datetime:

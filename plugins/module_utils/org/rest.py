@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ..errors import OrgError, SessionExpired
+from ..errors import Interrupted, OrgError, SessionExpired
 from .login import Session
 from .transport import unexpected, wire_errors
 
@@ -48,6 +48,8 @@ def query(
         except SalesforceExpiredSession:
             raise SessionExpired("the session has expired or was ended") from None
         except SalesforceError as exc:
+            if exc.status >= 500:
+                raise Interrupted(f"the org cannot serve the query now: {_code(exc)}") from None
             raise OrgError(f"the org refused the query: {_code(exc)}") from None
 
 

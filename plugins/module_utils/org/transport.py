@@ -13,18 +13,19 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..connection import Connection, is_allowed
-from ..errors import OptionError, OrgError
+from ..errors import Interrupted, OptionError, OrgError
 
 try:
     import requests
     from requests.adapters import HTTPAdapter
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, NewConnectionError
 except ImportError:  # told to the user by require_libraries()
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
@@ -32,6 +33,8 @@ MAX_ANSWER = 32 * 1024 * 1024  # bytes; 10,000 ranges are about 2 MiB
 CHUNK = 64 * 1024
 PATIENCE = 4  # a whole answer may take this many times the timeout
 CONNECT_TIMEOUT = 10.0
+NOT_NOW = (429, 502, 503, 504)  # from whatever stands before the org, or the org itself; never with more to know
+LONGEST_PAUSE = 3600.0
 
 
 class OrgAdapter(HTTPAdapter):
@@ -65,7 +68,9 @@ class OrgAdapter(HTTPAdapter):
         try:
             body = _read(response, parts.hostname or "", deadline=time.monotonic() + PATIENCE * timeout)
         except HTTPError:
-            raise OrgError(f"{parts.hostname} did not finish its answer") from None
+            raise Interrupted(f"{parts.hostname} did not finish its answer") from None
+        if response.status_code in NOT_NOW:
+            raise unexpected(response)
         _refuse_harmful(response, body, parts.hostname or "")
         response.raw = io.BytesIO(body)
         return response
@@ -80,7 +85,7 @@ def _read(response: requests.Response, host: str, *, deadline: float) -> bytes:
             raise OrgError(f"{host} answered with more than {MAX_ANSWER >> 20} MiB")
         if time.monotonic() > deadline:
             response.close()
-            raise OrgError(f"{host} took too long to finish its answer")
+            raise Interrupted(f"{host} took too long to finish its answer")
     response.raw.release_conn()
     return bytes(body)
 
@@ -118,11 +123,15 @@ def wire_errors(url: str) -> Iterator[None]:
         raise OrgError(
             f"TLS with {host} failed: {told}. If it uses its own authority, name it in ca_path", cause="tls_untrusted"
         ) from None
-    except requests.exceptions.Timeout:
-        raise OrgError(f"{host} did not answer in time") from None
+    except requests.exceptions.Timeout as exc:
+        sent = not isinstance(exc, requests.exceptions.ConnectTimeout)
+        raise Interrupted(f"{host} did not answer in time", sent=sent) from None
     except (requests.exceptions.RequestException, OSError) as exc:
-        system = next((arg for arg in _causes(exc) if isinstance(arg, OSError) and arg.strerror), None)
-        raise OrgError(f"{host} cannot be reached: {system.strerror if system else type(exc).__name__}") from None
+        causes = list(_causes(exc))
+        system = next((arg for arg in causes if isinstance(arg, OSError) and arg.strerror), None)
+        told = system.strerror if system else type(exc).__name__
+        sent = not any(isinstance(arg, NewConnectionError) for arg in causes)
+        raise Interrupted(f"{host} cannot be reached: {told}", sent=sent) from None
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:
@@ -143,4 +152,17 @@ def unexpected(response: requests.Response) -> OrgError:
     except ValueError:
         phrase = "no standard meaning"
     kind = response.headers.get("Content-Type", "no content type").split(";")[0][:60]
-    return OrgError(f"{host} did not answer as Salesforce does: HTTP {response.status_code} ({phrase}), {kind}")
+    problem = f"{host} did not answer as Salesforce does: HTTP {response.status_code} ({phrase}), {kind}"
+    if response.status_code >= 500 or response.status_code in NOT_NOW:
+        return Interrupted(problem, retry_after=_retry_after(response))
+    return OrgError(problem)
+
+
+def _retry_after(response: requests.Response) -> float:
+    """Seconds that the answer asks to wait, given as such or as a date; 0 when it does not."""
+    told = response.headers.get("Retry-After", "")
+    try:
+        seconds = float(told) if told.strip().isdecimal() else parsedate_to_datetime(told).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_PAUSE)
