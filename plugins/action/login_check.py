@@ -25,7 +25,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import ASSERTION_SECONDS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.private_key import signing_key
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
@@ -107,7 +107,7 @@ class ActionModule(ControllerAction):
             self._connection.set_option("pipelining", True)
         except (KeyError, AnsibleError):
             pass  # a connection that always does, or never
-        if not self._connection.is_pipelining_enabled():
+        if not self._is_pipelining_enabled("new"):
             raise GatehouseError(
                 "the secret would be written into a file on the host, as this connection cannot pipeline, or "
                 "ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
@@ -119,7 +119,7 @@ def _connection(options: Mapping[str, Any], run: Run) -> tuple[Connection, str |
     worked = None
     connection = connection_from(options)
     if options.get("credential"):
-        stored = open_store(options["store"], options.get("store_key_file")).read(options["credential"])
+        stored = store_from(options).read(options["credential"])
         connection, worked = of_this_run(stored.connection, options), stored.verified
     run.secrets.extend([*connection.secrets.values(), connection.login_password])
     return connection.checked(), worked

@@ -110,7 +110,7 @@ class TestOneHost:
 
     def test_secrets_reach_the_host_by_standard_input_only(self, playbook: Playbooks) -> None:
         results = playbook([check(credential="billing")], "-vvvv")
-        assert "Pipelining is enabled" in results.output and "PUT " not in results.output
+        assert "EXEC" in results.output and "PUT " not in results.output and ".ansible/tmp" not in results.output
         assert PASSWORD not in results.output and TOKEN not in results.output
         assert PASSWORD not in json.dumps(results)
 
