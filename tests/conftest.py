@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / "build" / "collections"
@@ -25,3 +32,21 @@ def pytest_configure() -> None:
     sys.path.insert(0, str(COLLECTIONS))
     sys.path.insert(0, str(ROOT))
     acf_inject(paths=[str(COLLECTIONS)])
+
+
+@pytest.fixture(scope="session")
+def openbao_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """A real OpenBao, started when the first test needs it."""
+    from tests.openbao import openbao
+
+    with openbao(tmp_path_factory.mktemp("openbao")) as server:
+        yield server
+
+
+@pytest.fixture
+def bao(openbao_server: OpenBao, request: pytest.FixtureRequest) -> OpenBao:
+    """The server with a path that is this test's alone."""
+    import dataclasses
+    import secrets
+
+    return dataclasses.replace(openbao_server, path=f"test-{secrets.token_hex(4)}")

@@ -9,26 +9,54 @@ from __future__ import annotations
 class ModuleDocFragment:
     """Where credentials are kept."""
 
-    DOCUMENTATION = r"""
+    # Without the keys, for what opens no credential.
+    PLACE = r"""
+requirements:
+  - cryptography, to open credentials
+  - hvac, for a store on a server
 options:
   store:
     description:
-      - The folder that holds the credentials, one file each. It is made at the first write, open to its owner only.
-      - What may be read in a file is the name, addresses, user name and dates; secrets are encrypted, and a change made
-        by hand is detected.
+      - Where the credentials are. Either a folder, which holds one file for each and is made at the first write, open
+        to its owner only; or C(https://HOST:PORT/v1/MOUNT/PATH) for a key-value engine of version 2 of OpenBao or
+        HashiCorp Vault.
+      - What may be read there is the name, addresses, user name and dates; secrets are encrypted before they leave the
+        controller, and a change made by hand is detected.
     type: str
     default: ~/.local/share/gatehouse/salesforce
+  store_token:
+    description:
+      - For a store on a server, the token that may use it.
+      - When neither this nor O(store_role_id) is given, the environment variable E(VAULT_TOKEN) or E(BAO_TOKEN) is
+        used.
+    type: str
+  store_role_id:
+    description: For a store on a server, the role of an AppRole login, with O(store_secret_id).
+    type: str
+  store_secret_id:
+    description: For a store on a server, the secret of an AppRole login. It must be good for several logins.
+    type: str
+  store_namespace:
+    description: For a store on a server, the namespace of the engine and of the login.
+    type: str
+  store_ca_path:
+    description: For a store on a server, a file of PEM certificates to trust instead of the system's.
+    type: path
+"""
+
+    DOCUMENTATION = (
+        PLACE
+        + r"""
   store_key_file:
     description:
       - The keys that encrypt the store. Either a file of Fernet keys, one a line and the newest first, that only its
         owner can read; or an executable file that prints such lines.
-      - Every key in it opens a credential; the first one seals what is written. So a key is replaced by putting the new
-        one before it.
+      - Every key in it opens a credential; the first one seals what is written. See
+        M(gatehouse.salesforce.store_key) for replacing a key.
       - Without this option the file is C(~/.config/gatehouse/salesforce.key).
     type: path
-requirements:
-  - cryptography
 """
+    )
 
     PLUGIN = r"""
 options:
@@ -48,4 +76,38 @@ options:
         key: store_key_file
     vars:
       - name: gatehouse_salesforce_store_key_file
+  store_token:
+    env:
+      - name: GATEHOUSE_STORE_TOKEN
+    vars:
+      - name: gatehouse_salesforce_store_token
+  store_role_id:
+    env:
+      - name: GATEHOUSE_STORE_ROLE_ID
+    ini:
+      - section: gatehouse_salesforce
+        key: store_role_id
+    vars:
+      - name: gatehouse_salesforce_store_role_id
+  store_secret_id:
+    env:
+      - name: GATEHOUSE_STORE_SECRET_ID
+    vars:
+      - name: gatehouse_salesforce_store_secret_id
+  store_namespace:
+    env:
+      - name: GATEHOUSE_STORE_NAMESPACE
+    ini:
+      - section: gatehouse_salesforce
+        key: store_namespace
+    vars:
+      - name: gatehouse_salesforce_store_namespace
+  store_ca_path:
+    env:
+      - name: GATEHOUSE_STORE_CA_PATH
+    ini:
+      - section: gatehouse_salesforce
+        key: store_ca_path
+    vars:
+      - name: gatehouse_salesforce_store_ca_path
 """

@@ -111,7 +111,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend impor
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
 
 display = Display()
@@ -126,7 +126,7 @@ class LookupModule(LookupBase):
         run = Run(check_mode=False, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
         found, secrets = [], list[str]()
         try:
-            store = open_store(self.get_option("store"), self.get_option("store_key_file"))
+            store = store_from(self.get_options())
             for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
                 connection = of_this_run(credential.connection, self.get_options())
                 secrets += [*connection.secrets.values(), connection.login_password]

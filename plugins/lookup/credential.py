@@ -166,7 +166,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import to_dict
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
 
 display = Display()
@@ -180,7 +180,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         found = []
         try:
-            store = open_store(self.get_option("store"), self.get_option("store_key_file"))
+            store = store_from(self.get_options())
             for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
                 hide_from_output(credential.connection)
                 found.append(to_dict(credential))

@@ -113,7 +113,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import PASSWORD_FLOWS, Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
 
 display = Display()
@@ -127,7 +127,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         found = []
         try:
-            store = open_store(self.get_option("store"), self.get_option("store_key_file"))
+            store = store_from(self.get_options())
             for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
                 connection = _with_password(credential).connection
                 hide_from_output(connection)

@@ -16,7 +16,7 @@ from .masking import mask
 from .options import connection_from, secrets_of
 from .org import Org
 from .org.sessions import Cipher, SessionCache, new_run_cipher
-from .store import Store, open_store
+from .store import Store, store_from
 
 try:
     # Made when the first plugin is imported, so that the forks of a run share it and nothing of it outlives the run.
@@ -64,7 +64,7 @@ def open_org(options: Mapping[str, Any], run: Run) -> Org:
                 "the Python package cryptography is needed on the controller: pip install cryptography"
             )
         return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER, run.folder))
-    store = open_store(options["store"], options.get("store_key_file"))
+    store = store_from(options)
     connection = store.read(options["credential"]).connection
     run.secrets.extend([*connection.secrets.values(), connection.login_password])
     return Org(of_this_run(connection, options), kept_sessions(store, run))

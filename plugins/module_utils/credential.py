@@ -17,7 +17,7 @@ from .explain import explaining
 from .options import LOGIN, STORE, Spec, connection_from
 from .org.login import login
 from .record import Verification
-from .store import open_store
+from .store import store_from
 
 SPEC: Spec = {
     "name": {"type": "str", "required": True},
@@ -31,7 +31,7 @@ SPEC: Spec = {
 
 def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
-    store = open_store(options["store"], options.get("store_key_file"))
+    store = store_from(options)
     if options["state"] == "absent":
         outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
     else:

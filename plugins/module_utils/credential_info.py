@@ -20,7 +20,7 @@ from .store.clear import open_clear
 SPEC: Spec = {
     "names": {"type": "list", "elements": "str"},
     "warn_days": {"type": "int", "default": 90},
-    "store": STORE["store"],
+    **{name: option for name, option in STORE.items() if name != "store_key_file"},
 }
 SHOWN = 5  # names in a warning
 DATES = ("created", "updated", "verified")
@@ -28,7 +28,7 @@ DATES = ("created", "updated", "verified")
 
 def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
-    store = open_clear(options["store"])
+    store = open_clear(options)
     now = datetime.datetime.now(datetime.UTC)
     names = store.names() if options["names"] is None else dict.fromkeys(options["names"])
     found: list[dict[str, Any]] = []

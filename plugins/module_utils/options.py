@@ -47,6 +47,11 @@ def _login_options() -> Spec:
 STORE: Spec = {
     "store": _option("GATEHOUSE_STORE", default=DEFAULT_STORE),
     "store_key_file": _option("GATEHOUSE_STORE_KEY_FILE", type="path", no_log=False),
+    "store_token": _option("GATEHOUSE_STORE_TOKEN", no_log=True),
+    "store_role_id": _option("GATEHOUSE_STORE_ROLE_ID"),
+    "store_secret_id": _option("GATEHOUSE_STORE_SECRET_ID", no_log=True),
+    "store_namespace": _option("GATEHOUSE_STORE_NAMESPACE"),
+    "store_ca_path": _option("GATEHOUSE_STORE_CA_PATH", type="path"),
 }
 LOGIN: Spec = _login_options()
 CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}

@@ -22,6 +22,7 @@ description:
 notes:
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
+  - gatehouse.salesforce.store.place
   - gatehouse.salesforce.attributes
 attributes:
   diff_mode:
@@ -38,10 +39,6 @@ options:
     description: Warn of credentials that will stop working within so many days.
     type: int
     default: 90
-  store:
-    description: The folder that holds the credentials.
-    type: str
-    default: ~/.local/share/gatehouse/salesforce
 seealso:
   - module: gatehouse.salesforce.credential
   - module: gatehouse.salesforce.login_check

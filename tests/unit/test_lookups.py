@@ -95,7 +95,7 @@ def test_a_missing_name_is_an_error_a_warning_or_nothing(
     [
         (["../key"], {}, "name: '../key' is not a name"),
         ([["production-integration"]], {}, "name: "),
-        (["production-integration"], {"store": "https://vault:8200/v1/kv"}, "a key-value server is not supported"),
+        (["production-integration"], {"store": "https://vault:8200/v1/kv"}, "store: a server is named as https://HOST"),
         (["production-integration"], {"store_key_file": "/no/such"}, "store_key_file: /no/such does not exist"),
     ],
 )

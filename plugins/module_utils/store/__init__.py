@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, UnknownCredential
 from ..record import Credential
@@ -15,21 +16,38 @@ from .base import Store
 from .file import FileStore
 from .keys import DEFAULT_KEY_FILE, generate_key, load_keys
 
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
 ON_MISSING = ("error", "warn", "skip")
 
 
-def open_store(store: str, store_key_file: str | None = None) -> Store:
-    """The store that the two options name; raises OptionError when either cannot be used.
+def open_store(store: str, store_key_file: str | None = None, **server: str | None) -> Store:
+    """The store that the options name; raises OptionError when it cannot be used.
 
     Args:
-        store: a folder, which need not exist before the first write.
+        store: a folder, which need not exist before the first write, or the https address of a key-value server.
         store_key_file: a file of keys or a program that prints them; DEFAULT_KEY_FILE when None or empty.
+        server: the other options of the store, which only a server needs.
     """
+    return store_from({"store": store, "store_key_file": store_key_file, **server})
+
+
+def store_from(options: Mapping[str, Any]) -> Store:
+    """The store that the options of a task or lookup name; raises OptionError when it cannot be used."""
+    return build_store(options, load_keys(options.get("store_key_file") or DEFAULT_KEY_FILE))
+
+
+def build_store(options: Mapping[str, Any], keys: MultiFernet | None) -> Store:
+    """The store that the options name, with these keys or none."""
+    store = options["store"]
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", store):
-        raise OptionError("store", "a key-value server is not supported by this version; name a folder")
+        from .kv import KvStore, Server  # what talks to a server takes long to import
+
+        return KvStore(Server.of(options), keys)
     if not store.strip():
         raise OptionError("store", "must not be empty")
-    return FileStore(Path(store).expanduser(), load_keys(store_key_file or DEFAULT_KEY_FILE))
+    return FileStore(Path(store).expanduser(), keys)
 
 
 def read_each(
@@ -46,4 +64,4 @@ def read_each(
                 warn(str(exc))
 
 
-__all__ = ["ON_MISSING", "FileStore", "Store", "generate_key", "open_store", "read_each"]
+__all__ = ["ON_MISSING", "FileStore", "Store", "build_store", "generate_key", "open_store", "read_each", "store_from"]

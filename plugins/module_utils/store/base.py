@@ -9,13 +9,26 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..record import Credential
+from ..record import Clear, Credential
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
+HISTORY = 10  # how many writes of a credential are kept, which is what a key-value server does by itself
+LOCK_SECONDS = 300.0  # longer than a rotation that waits for its mail
 
-class Store(Protocol):
+
+class ClearStore(Protocol):
+    """What may be read without the keys, and so without checking it against what was sealed."""
+
+    def names(self) -> list[str]:
+        """The names of all credentials, sorted."""
+
+    def clear(self, name: str) -> Clear:
+        """What may be read of one credential; raises UnknownCredential, or StoreError when that is no credential."""
+
+
+class Store(ClearStore, Protocol):
     """Named credentials, each write of which names the version that it replaces."""
 
     @property
@@ -29,14 +42,21 @@ class Store(Protocol):
     def read(self, name: str) -> Credential:
         """One credential; raises UnknownCredential, or StoreError when it cannot be trusted."""
 
+    def history(self, name: str) -> list[Credential]:
+        """What the last HISTORY writes of a credential wrote, in their order: the last one is what read() gives."""
+
     def write(self, credential: Credential, *, replaces: int | None) -> None:
         """Store a credential in place of that version of it (None: of nothing); raises LostRace if it is not there."""
 
+    def reseal(self, name: str) -> None:
+        """Seal one credential with the newest key; afterwards no older key opens anything of it."""
+
     def delete(self, name: str, *, replaces: int) -> None:
-        """Remove a credential of that version; raises LostRace if it has another."""
+        """Remove a credential of that version, and its history; raises LostRace if it has another."""
 
-    def names(self) -> list[str]:
-        """The names of all credentials, sorted."""
+    def lock(self, name: str, *, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Hold one credential for oneself, across processes; raises StoreError when another holds it for so long.
 
-    def lock(self, name: str) -> AbstractContextManager[None]:
-        """Hold one credential for oneself, across processes; it may be written and deleted meanwhile."""
+        A thread may lock again what it holds, and write and delete it. A holder that dies holds nothing: the lock ends
+        with the process, or on a server with its lease.
+        """

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Credentials in a folder, one file each. Private to gatehouse.salesforce.
 
-A file NAME.json holds what may be read by its owner, and a sealed part with the secrets and a copy of the former, so
-that a hand that changes the one without the other is noticed. It is replaced whole or not at all.
+A file NAME.json is replaced whole or not at all, and stays for a while as .history/NAME/NUMBER.json.
 """
 
 from __future__ import annotations
@@ -21,16 +20,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import LostRace, OptionError, StoreError, UnknownCredential
-from ..record import Credential, checked_name, dump, parse
-from .keys import seal, unseal
+from ..errors import OptionError, StoreError, UnknownCredential
+from ..record import Clear, Credential, checked_name
+from .base import HISTORY, LOCK_SECONDS
+from .sealed import Content, clear_part, opened, require_version, required, sealed_content
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 SUFFIX = ".json"
 LOCKS = ".locks"
-LOCK_SECONDS = 300.0  # longer than a rotation that waits for its mail
+EARLIER = ".history"
 _POLL_SECONDS = 0.02
 _BESIDE_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -40,56 +40,63 @@ class FileStore:
 
     Attributes:
         folder: where they are; made at the first write.
-        fernet: the keys that seal their secrets.
     """
 
-    def __init__(self, folder: Path, keys: MultiFernet) -> None:
+    def __init__(self, folder: Path, keys: MultiFernet | None) -> None:
         self.folder = folder
-        self.fernet = keys
+        self._keys = keys
         self._mine = threading.local()  # the names that this thread has locked
+
+    @property
+    def fernet(self) -> MultiFernet:
+        """The keys that seal the secrets."""
+        return required(self._keys)
 
     def read(self, name: str) -> Credential:
         """One credential; raises UnknownCredential, or StoreError when it cannot be trusted."""
-        file = self._file(name)
-        if not self._folder_is_there():
-            raise UnknownCredential(f"no credential {name!r}: the store {self.folder} does not exist yet")
-        try:
-            content = json.loads(_bytes_of(file))
-            clear, sealed = content["credential"], content["sealed"]
-            secret = json.loads(unseal(self.fernet, sealed))
-            if secret["credential"] != clear:
-                raise StoreError("it was tampered with: what may be read is not what was sealed")
-            if clear["name"] != name:
-                raise StoreError(f"it was tampered with: it is the credential {clear['name']!r} under another name")
-            return parse(clear, secret)
-        except FileNotFoundError:
-            raise UnknownCredential(f"no credential {name!r} in the store {self.folder}") from None
-        except StoreError as exc:
-            raise StoreError(f"{file}: {exc}") from None
-        except OSError as exc:
-            raise StoreError(f"{file}: cannot be read: {exc.strerror}") from None
-        except (ValueError, LookupError, TypeError, AttributeError):
-            # Said without the cause: a decoder's message may quote what it read.
-            raise StoreError(f"{file}: is damaged, or no credential") from None
+        with self._found(name) as file:
+            return self._opened(name, file)
+
+    def clear(self, name: str) -> Clear:
+        """What may be read of one credential; raises UnknownCredential, or StoreError when that is no credential."""
+        with self._found(name) as file, _naming(file):
+            return clear_part(name, lambda: _content_of(file))
+
+    def history(self, name: str) -> list[Credential]:
+        """What the last HISTORY writes of a credential wrote, in their order: the last one is what read() gives."""
+        current = self.read(name)
+        earlier = [file for file in self._earlier(name) if not file.samefile(self._file(name))]
+        with self._found(name):
+            return [*(self._opened(name, file) for file in earlier), current][-HISTORY:]
 
     def write(self, credential: Credential, *, replaces: int | None) -> None:
         """Store a credential in place of that version of it (None: of nothing); raises LostRace if it is not there."""
-        file = self._file(credential.name)
-        clear, secret = dump(credential)
-        sealed = seal(self.fernet, json.dumps({"credential": clear, **secret}).encode())
-        text = json.dumps({"credential": clear, "sealed": sealed}, indent=2) + "\n"
-        with self.lock(credential.name):
-            self._require_version(credential.name, replaces)
+        name, file = credential.name, self._file(credential.name)
+        content = self._sealed(credential)
+        with self.lock(name):
+            require_version(name, self._read_or_none(name), replaces)
             with self._told("written", file):
-                _replace(file, text.encode())
+                if replaces is not None:
+                    self._keep(name)
+                _replace(file, content)
+
+    def reseal(self, name: str) -> None:
+        """Seal one credential with the newest key; afterwards no older key opens anything of it."""
+        with self.lock(name), self._found(name) as current:
+            for file in (*self._earlier(name), current):
+                content = self._sealed(self._opened(name, file))
+                with self._told("written", file):
+                    _replace(file, content)
 
     def delete(self, name: str, *, replaces: int) -> None:
-        """Remove a credential of that version; raises LostRace if it has another."""
+        """Remove a credential of that version, and its history; raises LostRace if it has another."""
         file = self._file(name)
         with self.lock(name):
-            self._require_version(name, replaces)
+            require_version(name, self._read_or_none(name), replaces)
             with self._told("removed", file):
                 file.unlink()
+                for earlier in self._earlier(name):
+                    earlier.unlink()
                 _sync(self.folder)
 
     def names(self) -> list[str]:
@@ -135,16 +142,46 @@ class FileStore:
     def _file(self, name: str) -> Path:
         return self.folder / f"{checked_name(name)}{SUFFIX}"
 
-    def _require_version(self, name: str, expected: int | None) -> None:
+    def _read_or_none(self, name: str) -> Credential | None:
         try:
-            found: int | None = self.read(name).version
+            return self.read(name)
         except UnknownCredential:
-            found = None
-        if found != expected:
-            raise LostRace(
-                f"credential {name!r} was changed by someone else meanwhile: "
-                f"the store has {_version(found)}, not {_version(expected)}; nothing was written"
-            )
+            return None
+
+    def _opened(self, name: str, file: Path) -> Credential:
+        with _naming(file):
+            return opened(self.fernet, name, lambda: _content_of(file))
+
+    def _sealed(self, credential: Credential) -> bytes:
+        return (json.dumps(sealed_content(self.fernet, credential), indent=2) + "\n").encode()
+
+    @contextlib.contextmanager
+    def _found(self, name: str) -> Iterator[Path]:
+        """The file of a record; what cannot be read of it is told."""
+        file = self._file(name)
+        if not self._folder_is_there():
+            raise UnknownCredential(f"no credential {name!r}: the store {self.folder} does not exist yet")
+        try:
+            yield file
+        except FileNotFoundError:
+            raise UnknownCredential(f"no credential {name!r} in the store {self.folder}") from None
+        except OSError as exc:
+            raise StoreError(f"{file}: cannot be read: {exc.strerror}") from None
+
+    def _earlier(self, name: str) -> list[Path]:
+        """The files of earlier writes, oldest first."""
+        return sorted((self.folder / EARLIER / name).glob(f"*{SUFFIX}"))
+
+    def _keep(self, name: str) -> None:
+        """Keep the record that is about to be replaced as one of the earlier ones."""
+        earlier = self._earlier(name)
+        folder = self.folder / EARLIER / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not earlier or not earlier[-1].samefile(self._file(name)):  # as a write that was killed leaves it
+            number = int(earlier[-1].stem) + 1 if earlier else 1
+            os.link(self._file(name), folder / f"{number:010}{SUFFIX}", follow_symlinks=False)
+        for file in earlier[: -(HISTORY - 2)]:
+            file.unlink()
 
     def _folder_is_there(self) -> bool:
         """Whether there is a folder, which must be one that nobody else can change; raises OptionError otherwise."""
@@ -178,12 +215,22 @@ class FileStore:
             raise StoreError(f"{file}: cannot be {doing}: {_refusal(exc)}") from None
 
 
-def _version(version: int | None) -> str:
-    return "none" if version is None else f"version {version}"
-
-
 def _refusal(exc: OSError) -> str:
     return "it is a symbolic link" if exc.errno == errno.ELOOP else exc.strerror or "refused by the system"
+
+
+@contextlib.contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Have errors say which file they are about."""
+    try:
+        yield
+    except StoreError as exc:
+        raise StoreError(f"{file}: {exc}") from None
+
+
+def _content_of(file: Path) -> Content:
+    content: Content = json.loads(_bytes_of(file))
+    return content
 
 
 def _bytes_of(file: Path) -> bytes:
@@ -245,3 +292,5 @@ def _wait_for(descriptor: int, name: str, seconds: float) -> None:
                     f"credential {name!r} is being changed by another process; gave up after {seconds:g} seconds"
                 ) from None
             time.sleep(_POLL_SECONDS)
+        except OSError as exc:
+            raise StoreError(f"credential {name!r} cannot be locked: {exc.strerror}; use a folder that can") from None

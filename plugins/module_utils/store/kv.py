@@ -1,0 +1,242 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Credentials in a key-value engine, version 2, of OpenBao or HashiCorp Vault. Private to gatehouse.salesforce.
+
+What the server gets is what a file would hold: secrets are sealed before they leave this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import StoreError, UnknownCredential
+from ..record import Clear, Credential, checked_name
+from .base import HISTORY, LOCK_SECONDS
+from .lease import Lease, leased
+from .sealed import Content, clear_part, lost_race, opened, require_version, required, sealed_content
+from .server import Link, Server
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+LOCKS = ".locks"
+
+
+class KvStore:
+    """The credentials under one path of a server."""
+
+    def __init__(self, server: Server, keys: MultiFernet | None) -> None:
+        self._server = server
+        self._link = Link(server)
+        self._keys = keys
+        self._mine = threading.local()  # the leases that this thread holds
+
+    @property
+    def fernet(self) -> MultiFernet:
+        """The keys that seal the secrets."""
+        return required(self._keys)
+
+    @property
+    def folder(self) -> Path:
+        """Where this machine keeps the sessions of this store: for itself, as an org may bind them to its address."""
+        place = hashlib.sha256(f"{self._server.namespace} {self._server.url}".encode()).hexdigest()[:32]
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gatehouse" / "salesforce" / place
+
+    def read(self, name: str) -> Credential:
+        """One credential; raises UnknownCredential, or StoreError when it cannot be trusted."""
+        return self._opened(name, self._existing(name).content)
+
+    def clear(self, name: str) -> Clear:
+        """What may be read of one credential; raises UnknownCredential, or StoreError when that is no credential."""
+        content = self._existing(name).content
+        with self._naming(name):
+            return clear_part(name, lambda: content or {})
+
+    def history(self, name: str) -> list[Credential]:
+        """What the last HISTORY writes of a credential wrote, in their order: the last one is what read() gives."""
+        secret = self._secret(name)
+        self._existing(name)
+        contents = [secret.read(number).content for number in secret.numbers()[-HISTORY:]]
+        return [self._opened(name, content) for content in contents if content is not None]
+
+    def names(self) -> list[str]:
+        """The names of all credentials, sorted. None of them is opened."""
+        mount, path = self._server.mount, self._server.path
+        status, body = self._link.ask(lambda kv: kv.list_secrets(path, mount_point=mount))
+        if status == 404:
+            return []
+        found = _data(self._link, status, body)["keys"]
+        return sorted(name for name in found if not name.endswith("/") and not name.startswith("."))
+
+    def write(self, credential: Credential, *, replaces: int | None) -> None:
+        """Store a credential in place of that version of it (None: of nothing); raises LostRace if it is not there."""
+        name = credential.name
+        with self._locked(name) as lease:
+            secret = self._secret(name)
+            before = secret.read()
+            found = None if before.content is None else self._opened(name, before.content)
+            require_version(name, found, replaces)
+            self._put(name, credential, before.number, lease)
+
+    def reseal(self, name: str) -> None:
+        """Seal one credential with the newest key; afterwards no older key opens anything of it.
+
+        What was written earlier cannot be changed on a server, so that it is destroyed.
+        """
+        with self._locked(name) as lease:
+            before = self._existing(name)
+            number = self._put(name, self._opened(name, before.content), before.number, lease)
+            secret = self._secret(name)
+            secret.destroy([each for each in secret.numbers() if each < number])
+
+    def delete(self, name: str, *, replaces: int) -> None:
+        """Remove a credential of that version, and its history; raises LostRace if it has another."""
+        with self._locked(name) as lease:
+            before = self._secret(name).read()
+            found = None if before.content is None else self._opened(name, before.content)
+            require_version(name, found, replaces)
+            lease.require()
+            self._secret(name).remove()
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Hold one credential for oneself, across machines; raises StoreError when another holds it for too long.
+
+        A thread may lock again what it holds. A holder that dies holds it for no longer than a lease.
+        """
+        with self._locked(name, seconds=seconds):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[Lease]:
+        leases: dict[str, Lease] = self._mine.__dict__.setdefault("leases", {})
+        if name in leases:
+            yield leases[name]
+            return
+        path = f"{LOCKS}/{checked_name(name)}"
+        with leased(lambda: Secret(Link(self._server), path), name, wait=seconds) as leases[name]:
+            try:
+                yield leases[name]
+            finally:
+                del leases[name]
+
+    def _put(self, name: str, credential: Credential, number: int, lease: Lease) -> int:
+        content = sealed_content(self.fernet, credential)
+        lease.require()
+        written = self._secret(name).put(content, number)
+        if written is None:
+            raise lost_race(name, "the server has another version than a moment ago")
+        return written
+
+    def _existing(self, name: str) -> Write:
+        found = self._secret(name).read()
+        if found.content is None:
+            raise UnknownCredential(f"no credential {name!r} in the store {self._server.url}")
+        return found
+
+    def _secret(self, name: str) -> Secret:
+        return Secret(self._link, checked_name(name))
+
+    def _opened(self, name: str, content: Content | None) -> Credential:
+        with self._naming(name):
+            return opened(self.fernet, name, lambda: content or {})
+
+    @contextlib.contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as exc:
+            raise StoreError(f"{self._server.url}/{name}: {exc}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Write:
+    """What one write of a secret wrote: nothing any more when that has been deleted. The first one is number 1."""
+
+    number: int
+    content: Content | None
+
+
+class Secret:
+    """One secret of the engine."""
+
+    def __init__(self, link: Link, name: str) -> None:
+        self._link = link
+        self._where = {"path": f"{link.server.path}/{name}", "mount_point": link.server.mount}
+
+    def read(self, number: int | None = None) -> Write:
+        """The last write, or another one."""
+        status, body = self._link.ask(
+            lambda kv: kv.read_secret_version(**self._where, version=number, raise_on_deleted_version=False)
+        )
+        if status == 404 and not body.get("errors"):
+            metadata = (body.get("data") or {}).get("metadata") or {}
+            return Write(metadata.get("version", 0), None)
+        data = _data(self._link, status, body)
+        return Write(data["metadata"]["version"], data["data"])
+
+    def numbers(self) -> list[int]:
+        """The numbers of the writes that are still kept, in their order."""
+        status, body = self._link.ask(lambda kv: kv.read_secret_metadata(**self._where))
+        found = _data(self._link, status, body)["versions"].items()
+        return sorted(int(number) for number, it in found if not it["destroyed"] and not it["deletion_time"])
+
+    def put(self, content: Content, cas: int) -> int | None:
+        """Write in place of that write; gives the number of this one, or None when somebody else was faster."""
+        status, body = self._link.ask(
+            lambda kv: kv.create_or_update_secret(**self._where, secret=content, cas=cas),
+        )
+        if status == 400 and "check-and-set" in str(body.get("errors")):
+            # It may have been done by an earlier try, to which the answer was lost: no two writes are the same.
+            found = self.read()
+            return found.number if found.content == content else None
+        return int(_data(self._link, status, body)["version"])
+
+    def get(self) -> tuple[int, Content | None]:
+        """The number of the last write, and what it wrote unless that has been deleted."""
+        found = self.read()
+        return found.number, found.content
+
+    def expire(self, seconds: float) -> None:
+        """Have what is written from now on deleted after so long."""
+        settings: dict[str, Any] = {"delete_version_after": f"{seconds:g}s", "max_versions": 1}
+        self._done(*self._link.ask(lambda kv: kv.update_metadata(**self._where, **settings)))
+
+    def forget(self, number: int) -> None:
+        """Delete what that write wrote."""
+        self._done(*self._link.ask(lambda kv: kv.delete_secret_versions(**self._where, versions=[number])))
+
+    def destroy(self, numbers: list[int]) -> None:
+        """Delete what those writes wrote, beyond recovery."""
+        if numbers:
+            self._done(*self._link.ask(lambda kv: kv.destroy_secret_versions(**self._where, versions=numbers)))
+
+    def remove(self) -> None:
+        """Delete the secret with all that was ever written."""
+        self._done(*self._link.ask(lambda kv: kv.delete_metadata_and_all_versions(**self._where)))
+
+    def _done(self, status: int, _body: dict[str, Any]) -> None:
+        if status not in (200, 204):
+            _refused(self._link, status)
+
+
+def _data(link: Link, status: int, body: dict[str, Any]) -> dict[str, Any]:
+    if status != 200 or not isinstance(body.get("data"), dict):
+        _refused(link, status)
+    data: dict[str, Any] = body["data"]
+    return data
+
+
+def _refused(link: Link, status: int) -> NoReturn:
+    link.refuse(f"refused (status {status}); is this a key-value engine of version 2?")
+
+
+__all__ = ["KvStore", "Server"]

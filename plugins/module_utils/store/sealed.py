@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one form in which every store keeps a credential. Private to gatehouse.salesforce.
+
+It has a part that may be read, and a sealed part with the secrets and a copy of the former, so that a hand that changes
+the one without the other is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LostRace, StoreError
+from ..record import Clear, Credential, dump, parse
+from .keys import seal, unseal
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+Content = dict[str, Any]
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError)
+
+
+def sealed_content(fernet: MultiFernet, credential: Credential) -> Content:
+    """What is kept of a credential."""
+    clear, secret = dump(credential)
+    return {"credential": clear, "sealed": seal(fernet, json.dumps({"credential": clear, **secret}).encode())}
+
+
+def opened(fernet: MultiFernet, name: str, content: Callable[[], Content]) -> Credential:
+    """The credential in what is kept under that name; raises StoreError when it cannot be trusted.
+
+    Args:
+        content: gives what is kept, or raises one of NONSENSE when that is no such thing.
+    """
+    try:
+        found = content()
+        clear = found["credential"]
+        secret = json.loads(unseal(fernet, found["sealed"]))
+        if secret["credential"] != clear:
+            raise StoreError("it was tampered with: what may be read is not what was sealed")
+        if clear["name"] != name:
+            raise StoreError(f"it was tampered with: it is the credential {clear['name']!r} under another name")
+        return parse(clear, secret)
+    except NONSENSE:
+        # Said without the cause: a decoder's message may quote what it read.
+        raise StoreError("is damaged, or no credential") from None
+
+
+def clear_part(name: str, content: Callable[[], Content]) -> Clear:
+    """What may be read of a credential without its keys, and so unchecked; raises StoreError when it is none."""
+    try:
+        found: Clear = content()["credential"]
+        if found["name"] != name:
+            raise StoreError(f"is the credential {found['name']!r} under another name")
+        return found
+    except NONSENSE:
+        raise StoreError("is damaged, or no credential") from None
+
+
+def required(keys: MultiFernet | None) -> MultiFernet:
+    """The keys; raises StoreError in a store that was opened without."""
+    if keys is None:
+        raise StoreError("the store was opened without its keys")
+    return keys
+
+
+def require_version(name: str, found: Credential | None, expected: int | None) -> None:
+    """Raise LostRace unless that version is what is there; None stands for nothing at all."""
+    version = None if found is None else found.version
+    if version != expected:
+        raise lost_race(name, f"the store has {_version(version)}, not {_version(expected)}")
+
+
+def lost_race(name: str, why: str) -> LostRace:
+    """The error of whoever comes too late."""
+    return LostRace(f"credential {name!r} was changed by someone else meanwhile: {why}; nothing was written")
+
+
+def _version(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How to reach a key-value server, and to keep asking while it changes its leader. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
+
+from ..errors import GatehouseError, OptionError, StoreError
+
+try:
+    import hvac
+    import requests
+except ImportError:  # told to the user by Link
+    HAS_HVAC = False
+else:
+    HAS_HVAC = True
+
+TOKEN_VARIABLES = ("VAULT_TOKEN", "BAO_TOKEN")
+RETRY_SECONDS = 30.0  # more than a cluster takes to elect a leader
+TIMEOUT = 10
+# What a node answers that is sealed, or has lost its leader, or has not heard yet of what the leader told us. A
+# redirect to the leader is one of these too: it is not followed, as it would carry the token to another address.
+TRANSIENT = (307, 412, 429, 472, 473, 500, 502, 503, 504)
+Answer = tuple[int, dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where a key-value engine is, and how to log in there. Secrets never show in its repr."""
+
+    address: str
+    mount: str
+    path: str
+    token: str | None = dataclasses.field(default=None, repr=False)
+    role_id: str | None = None
+    secret_id: str | None = dataclasses.field(default=None, repr=False)
+    namespace: str | None = None
+    ca_path: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Server:
+        """The server that the options of a store name; raises OptionError when they cannot be used."""
+        address, mount, path = _parts(options["store"])
+        given = {
+            name: options.get(f"store_{name}") or None
+            for name in ("token", "role_id", "secret_id", "namespace", "ca_path")
+        }
+        if bool(given["role_id"]) != bool(given["secret_id"]):
+            missing = "store_secret_id" if given["role_id"] else "store_role_id"
+            raise OptionError(missing, "must be given too: an AppRole login takes both")
+        if not given["token"] and not given["role_id"]:
+            given["token"] = next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), None)
+            if not given["token"]:
+                raise OptionError("store_token", "a server needs it, or store_role_id and store_secret_id")
+        if given["ca_path"] and not Path(given["ca_path"]).expanduser().is_file():
+            raise OptionError("store_ca_path", f"{given['ca_path']} is not a file")
+        return cls(address=address, mount=mount, path=path, **given)
+
+    @property
+    def url(self) -> str:
+        """The option C(store)."""
+        return f"{self.address}/v1/{self.mount}/{self.path}"
+
+
+def _parts(store: str) -> tuple[str, str, str]:
+    try:
+        parts = urlsplit(store)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise OptionError("store", "is not a valid URL") from None
+    if parts.scheme != "https" or not host:
+        raise OptionError("store", "must start with https:// so that no secret travels in the clear, or be a folder")
+    segments = [unquote(segment) for segment in parts.path.split("/") if segment]
+    plain = not (parts.query or parts.fragment or parts.username is not None)
+    if not plain or len(segments) < 3 or segments[0] != "v1" or ".." in segments:
+        raise OptionError("store", "a server is named as https://HOST:PORT/v1/MOUNT/PATH")
+    host = f"[{host}]" if ":" in host else host
+    return f"https://{host}:{port or 443}", segments[1], "/".join(segments[2:])
+
+
+class Link:
+    """A way to ask one server, logged in when first needed."""
+
+    def __init__(self, server: Server) -> None:
+        if not HAS_HVAC:
+            raise GatehouseError("the Python package hvac is needed for a store on a server: pip install hvac")
+        self.server = server
+        ca_path = server.ca_path and str(Path(server.ca_path).expanduser())
+        self._client = hvac.Client(
+            server.address,
+            token=server.token or "",  # with None, hvac would look for one by itself
+            namespace=server.namespace,
+            verify=ca_path or True,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            strict_http=True,
+        )
+        self._client.adapter.ignore_exceptions = True  # a status says more than an exception of hvac's
+        self._client.session.hooks["response"].append(self._remember_index)
+
+    def ask(self, call: Callable[[Any], Any]) -> Answer:
+        """Status and body of an answer to a request of C(kv.v2); raises StoreError when it cannot be had.
+
+        A call may be carried out more than once.
+        """
+        if not self._client.token:
+            self._log_in()
+        status, body = self._ask(lambda: call(self._client.secrets.kv.v2))
+        if status == 403 and self.server.role_id:  # the token that AppRole gave has run out, perhaps
+            self._log_in()
+            status, body = self._ask(lambda: call(self._client.secrets.kv.v2))
+        if status == 403:
+            self.refuse("permission denied: the token is not valid, or its policy does not allow this")
+        return status, body
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Raise StoreError."""
+        raise StoreError(f"{self.server.url}: {problem}")
+
+    def _log_in(self) -> None:
+        role_id, secret_id = self.server.role_id, self.server.secret_id
+        self._client.token = ""
+        status, body = self._ask(lambda: self._client.auth.approle.login(role_id, secret_id, use_token=False))
+        if status != 200:
+            self.refuse(f"the AppRole login was refused (status {status}); see store_role_id and store_secret_id")
+        self._client.token = body["auth"]["client_token"]
+
+    def _ask(self, call: Callable[[], Any]) -> Answer:
+        deadline = time.monotonic() + RETRY_SECONDS
+        pause = 0.05
+        while True:
+            try:
+                status, body = _read(call())
+                if status not in TRANSIENT:
+                    return status, body
+                problem = f"does not work at the moment (status {status})"
+            except requests.exceptions.SSLError:
+                self.refuse("its certificate is not trusted; see store_ca_path")
+            except requests.exceptions.RequestException:
+                problem = "cannot be reached"
+            if time.monotonic() >= deadline:
+                self.refuse(f"{problem}; gave up after {RETRY_SECONDS:g} seconds")
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _remember_index(self, response: Any, **_options: Any) -> None:
+        """Have whichever node answers next know at least what this one did: standby nodes answer reads themselves."""
+        index = response.headers.get("X-Vault-Index")
+        if index:
+            self._client.session.headers["X-Vault-Index"] = index
+
+
+def _read(answer: Any) -> Answer:
+    """hvac gives a dictionary for status 200, and the response for all others."""
+    if isinstance(answer, dict):
+        return 200, answer
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    return answer.status_code, body if isinstance(body, dict) else {}

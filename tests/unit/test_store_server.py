@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a key-value server is reached: its options, its logins, and what is told when it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, server, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.server import Server
+from tests.openbao import MOUNT, OpenBao, free_port
+from tests.unit.test_stores import credential
+
+URL = "https://vault.example:8200/v1/secret/salesforce"
+
+
+@pytest.fixture(autouse=True)
+def no_token_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a token of their own."""
+    for name in ("VAULT_TOKEN", "BAO_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> str:
+    """A file with one key."""
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_bytes(Fernet.generate_key())
+    return str(file)
+
+
+def opened(options: dict[str, Any], key_file: str) -> Store:
+    """The store of these options."""
+    return store_from({**options, "store_key_file": key_file})
+
+
+def test_the_address_names_the_engine_and_the_path_below() -> None:
+    found = Server.of({"store": "https://vault.example/v1/secret/teams/salesforce/", "store_token": "t"})
+    assert (found.address, found.mount, found.path) == ("https://vault.example:443", "secret", "teams/salesforce")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"store": "http://vault.example/v1/secret/salesforce"}, "store: must start with https://"),
+        ({"store": "s3://bucket"}, "store: must start with https://"),
+        ({"store": "https://"}, "store: must start with https://"),
+        ({"store": "https://vault.example"}, "store: a server is named as https://HOST:PORT/v1/MOUNT/PATH"),
+        ({"store": "https://vault.example/v1/secret"}, "store: a server is named as"),
+        ({"store": "https://vault.example/v1/secret/.."}, "store: a server is named as"),
+        ({"store": "https://vault.example/v1/secret/%2e%2e/x"}, "store: a server is named as"),
+        ({"store": "https://u:CANARY@vault.example/v1/secret/x"}, "store: a server is named as"),
+        ({"store": "https://vault.example/v1/secret/x?token=CANARY"}, "store: a server is named as"),
+        ({"store": "https://vault.example:CANARY/v1/secret/x"}, "store: is not a valid URL"),
+        ({"store_token": None}, "store_token: a server needs it, or store_role_id and store_secret_id"),
+        ({"store_token": None, "store_role_id": "r"}, "store_secret_id: must be given too"),
+        ({"store_secret_id": "CANARY"}, "store_role_id: must be given too"),
+        ({"store_ca_path": "/nonexistent"}, "store_ca_path: /nonexistent is not a file"),
+    ],
+)
+def test_options_that_cannot_work_are_told_before_anything_is_sent(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        Server.of({"store": URL, "store_token": "CANARY", **changes})
+    assert str(caught.value).startswith(problem)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_secrets_do_not_show_in_a_repr() -> None:
+    options = {"store": URL, "store_token": "CANARY", "store_role_id": "r", "store_secret_id": "CANARY"}
+    assert "CANARY" not in repr(Server.of(options))
+
+
+@pytest.mark.parametrize("variable", ["VAULT_TOKEN", "BAO_TOKEN"])
+def test_the_token_of_the_environment_comes_last(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "around")
+    assert Server.of({"store": URL}).token == "around"
+    assert Server.of({"store": URL, "store_token": "given"}).token == "given"
+    assert Server.of({"store": URL, "store_role_id": "r", "store_secret_id": "s"}).token is None
+
+
+def test_an_approle_logs_in_once_for_many_requests(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins: list[server.Link] = []
+    log_in = server.Link._log_in
+
+    def count(link: server.Link) -> None:
+        logins.append(link)
+        log_in(link)
+
+    monkeypatch.setattr(server.Link, "_log_in", count)
+    store = opened(bao.by_role, key_file)
+    for _number in range(3):
+        assert store.names() == []
+    assert len(logins) == 1
+
+
+def test_a_token_of_an_approle_that_has_run_out_is_replaced(bao: OpenBao, key_file: str) -> None:
+    store = opened(bao.by_role, key_file)
+    store.write(credential(), replaces=None)
+    bao.admin().auth.token.revoke(store._link._client.token)  # type: ignore[attr-defined]
+    assert store.read("prod") == credential()
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"store_token": "s.CANARY"}, "permission denied"),
+        ({"store_namespace": "other"}, "refused .status 404."),
+        ({"store_ca_path": None}, "its certificate is not trusted; see store_ca_path"),
+        ({"store_token": None, "store_role_id": "r", "store_secret_id": "CANARY"}, "AppRole login was refused"),
+    ],
+)
+def test_a_refusal_is_told_at_once_and_without_a_secret(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], problem: str
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setattr(server, "RETRY_SECONDS", 600)
+    with pytest.raises(StoreError, match=problem) as caught:
+        opened({**bao.options, **changes}, key_file).read("prod")
+    assert bao.url in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_a_path_that_the_policy_does_not_allow_is_told(bao: OpenBao, key_file: str) -> None:
+    with pytest.raises(StoreError, match="permission denied"):
+        opened({**bao.options, "store": f"{bao.node.url}/v1/sys/policies"}, key_file).read("prod")
+
+
+def test_an_engine_of_another_kind_is_told(bao: OpenBao, key_file: str) -> None:
+    root = {**bao.options, "store_token": bao.root_token, "store_namespace": None}
+    with pytest.raises(StoreError, match="is this a key-value engine of version 2"):
+        opened({**root, "store": f"{bao.node.url}/v1/nothing/there"}, key_file).read("prod")
+
+
+def test_a_server_that_is_not_there_is_given_up_in_time(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "RETRY_SECONDS", 0.3)
+    options = {**bao.options, "store": f"https://127.0.0.1:{free_port()}/v1/secret/salesforce"}
+    with pytest.raises(StoreError, match="cannot be reached; gave up after 0.3 seconds"):
+        opened(options, key_file).names()
+
+
+def test_a_sealed_server_is_waited_for(bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(bao.options, key_file)
+    asked: list[int] = []
+    real = server._read
+
+    def sealed_at_first(answer: Any) -> Any:
+        asked.append(1)
+        return (503, {"errors": ["Vault is sealed"]}) if len(asked) < 3 else real(answer)
+
+    monkeypatch.setattr(server, "_read", sealed_at_first)
+    assert store.names() == []
+    assert len(asked) == 3
+
+
+def test_a_write_whose_answer_was_lost_is_recognised(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(bao.options, key_file)
+    lost: list[int] = []
+    real = server._read
+
+    def lose_the_first_write(answer: Any) -> Any:
+        status, body = real(answer)
+        if "created_time" in (body.get("data") or {}) and not lost:
+            lost.append(1)
+            return 503, {}
+        return status, body
+
+    with store.lock("prod"):
+        monkeypatch.setattr(server, "_read", lose_the_first_write)
+        store.write(credential(), replaces=None)
+    assert lost == [1]
+    assert store.history("prod") == [credential()]
+
+
+def test_sessions_stay_on_this_machine_apart_for_each_store(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    one = opened(bao.options, key_file).folder
+    other = opened({**bao.options, "store_namespace": "other"}, key_file).folder
+    assert one.parent == other.parent == Path("/cache/gatehouse/salesforce")
+    assert one != other
+
+
+def test_the_policy_of_the_guide_allows_nothing_else(bao: OpenBao) -> None:
+    capabilities = bao.node.client(bao.token, "team").sys.get_capabilities(
+        [f"{MOUNT}/config", f"{MOUNT}/delete/{bao.path}/prod", f"{MOUNT}/metadata/", "sys/mounts"]
+    )["data"]
+    assert {value for found in capabilities.values() for value in map(tuple, [found])} == {("deny",)}
