@@ -23,7 +23,7 @@ from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
 from ..diagnosis import Finding, finding, from_code, from_oauth, is_code
 from ..errors import Interrupted, LoginError, OptionError, OrgError
 from ..private_key import signing_key
-from .transport import open_transport, unexpected, wire_errors
+from .transport import MAX_LOGIN_ANSWER, open_transport, unexpected, wire_errors
 
 try:
     import jwt
@@ -166,7 +166,7 @@ def _asking(connection: Connection, refusal: Refusal) -> Iterator[tuple[requests
     Its exceptions quote the answer, or stem from parsing before checking: so the answer is looked at again.
     """
     answers: list[requests.Response] = []
-    transport = open_transport(connection)
+    transport = open_transport(connection, MAX_LOGIN_ANSWER)
     transport.hooks["response"].append(lambda answer, *_args, **_kwargs: answers.append(answer))
     with transport, wire_errors(connection.login_url), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -123,7 +123,7 @@ class MetadataApi:
 def _parse(response: requests.Response) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(response.content)  # noqa: S314 - the transport refuses document types
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # the latter two for an encoding that nobody knows
         raise unexpected(response) from None
 
 
@@ -145,8 +145,9 @@ def _fault(root: ElementTree.Element, response: requests.Response, operation: st
 
 def _date(response: requests.Response) -> datetime.datetime:
     try:
-        return parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
+        date = parsedate_to_datetime(response.headers["Date"])
+        return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
+    except (KeyError, ValueError, OverflowError):
         return datetime.datetime.now(datetime.UTC)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ except ImportError:  # told to the user by require_libraries()
     pass
 
 T = TypeVar("T")
+
+LONGEST_QUERY = 600.0  # seconds; a hundred thousand rows are fifty pages
 
 
 def query(
@@ -44,13 +47,41 @@ def query(
             object_pairs_hook=dict,
         )
         try:
-            return into(client.query_all_iter(soql))
+            return into(_records(client, soql))
         except SalesforceExpiredSession:
             raise SessionExpired("the session has expired or was ended") from None
         except SalesforceError as exc:
             if exc.status >= 500:
                 raise Interrupted(f"the org cannot serve the query now: {_code(exc)}") from None
             raise OrgError(f"the org refused the query: {_code(exc)}") from None
+
+
+def _records(client: Salesforce, soql: str) -> Iterator[dict[str, Any]]:
+    """The records, page after page, as long as the pages are what Salesforce sends."""
+    deadline = time.monotonic() + LONGEST_QUERY
+    page, following = _page(lambda: client.query(soql))
+    while True:
+        yield from page
+        if not following:
+            return
+        if not page or time.monotonic() > deadline:
+            raise OrgError("the org does not come to the end of the query's records")
+        page, following = _page(lambda url=following: client.query_more(url, identifier_is_url=True))  # type: ignore[misc]
+
+
+def _page(ask: Callable[[], Any]) -> tuple[list[dict[str, Any]], str | None]:
+    """The records of a page, and where the next one is; None at the end."""
+    try:
+        answer = ask()
+        records, following = answer["records"], None if answer["done"] else str(answer["nextRecordsUrl"])
+        if isinstance(records, list) and all(isinstance(record, dict) for record in records):
+            return records, following
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+        if isinstance(exc, requests.exceptions.RequestException) and not isinstance(
+            exc, requests.exceptions.JSONDecodeError
+        ):
+            raise
+    raise OrgError("the org answered the query with something that is no list of records")
 
 
 def check(transport: requests.Session, session: Session, version: str) -> Session:
@@ -60,9 +91,12 @@ def check(transport: requests.Session, session: Session, version: str) -> Sessio
         response = transport.get(url, headers={"Authorization": f"Bearer {session.access_token}"})
     if response.status_code == 401:
         raise SessionExpired("the session has expired or was ended")
-    if response.status_code != 200:
-        raise unexpected(response)
-    return session
+    try:
+        if response.status_code == 200 and isinstance(response.json(), dict):
+            return session
+    except (ValueError, RecursionError):
+        pass
+    raise unexpected(response)
 
 
 def _code(error: SalesforceError) -> str:

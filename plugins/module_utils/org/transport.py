@@ -9,14 +9,16 @@ Verified TLS, allowed hosts only, no redirects, bounded time and size, and no XM
 from __future__ import annotations
 
 import io
+import queue
 import ssl
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from ..connection import Connection, is_allowed
@@ -29,8 +31,11 @@ try:
 except ImportError:  # told to the user by require_libraries()
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
-MAX_ANSWER = 32 * 1024 * 1024  # bytes; 10,000 ranges are about 2 MiB
-CHUNK = 64 * 1024
+T = TypeVar("T")
+
+MAX_ANSWER = 8 * 1024 * 1024  # bytes, of which a parser makes twenty times as many; 10,000 ranges are about 2 MiB
+MAX_LOGIN_ANSWER = 128 * 1024  # 3 KiB in earnest; its parser needs a thousand times as much
+CHUNK = 16 * 1024  # as it comes; what is compressed may grow by a thousand
 PATIENCE = 4  # a whole answer may take this many times the timeout
 CONNECT_TIMEOUT = 10.0
 NOT_NOW = (429, 502, 503, 504)  # from whatever stands before the org, or the org itself; never with more to know
@@ -40,8 +45,9 @@ LONGEST_PAUSE = 3600.0
 class OrgAdapter(HTTPAdapter):
     """Carries requests for one connection and refuses whatever would break the promises above."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, limit: int) -> None:
         self._connection = connection
+        self._limit = limit
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -55,37 +61,67 @@ class OrgAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send one request. The caller's own timeout and verify are ignored: they are the connection's to say."""
         parts = urlsplit(request.url or "")
-        if parts.scheme != "https" or not is_allowed(parts.hostname or "", self._connection.allowed_hosts):
-            raise OrgError(f"refused to send anything to {parts.hostname!r}: it is not an allowed host")
+        host = parts.hostname or ""
+        if parts.scheme != "https" or not is_allowed(host, self._connection.allowed_hosts):
+            raise OrgError(f"refused to send anything to {host!r}: it is not an allowed host")
         timeout = self._connection.timeout
-        response = super().send(
-            request,
-            stream=True,
-            timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
-            verify=self._connection.ca_path or True,
-            proxies=proxies,
-        )
-        try:
-            body = _read(response, parts.hostname or "", deadline=time.monotonic() + PATIENCE * timeout)
-        except HTTPError:
-            raise Interrupted(f"{parts.hostname} did not finish its answer") from None
+
+        def exchange() -> tuple[requests.Response, bytes]:
+            response = HTTPAdapter.send(
+                self,
+                request,
+                stream=True,
+                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
+                verify=self._connection.ca_path or True,
+                proxies=proxies,
+            )
+            return response, _read(response, host, self._limit)
+
+        response, body = _within(PATIENCE * timeout, exchange, host)
         if response.status_code in NOT_NOW:
             raise unexpected(response)
-        _refuse_harmful(response, body, parts.hostname or "")
+        _refuse_harmful(response, body, host)
         response.raw = io.BytesIO(body)
+        response.encoding = "utf-8"  # rather than guessed, which takes minutes for some megabytes
         return response
 
 
-def _read(response: requests.Response, host: str, *, deadline: float) -> bytes:
+def _within(seconds: float, exchange: Callable[[], T], host: str) -> T:
+    """The result of an exchange, or Interrupted when it takes longer.
+
+    The timeout of a socket starts anew with each byte, so that who sends one now and then could hold us for days. The
+    exchange is in a thread of its own, which is then left behind.
+    """
+    done: queue.SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((exchange(), None))
+        except BaseException as exc:
+            done.put((None, exc))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, problem = done.get(timeout=seconds)
+    except queue.Empty:
+        raise Interrupted(f"{host} took too long to finish its answer") from None
+    if problem is not None:
+        raise problem
+    return cast(T, result)
+
+
+def _read(response: requests.Response, host: str, limit: int) -> bytes:
     body = bytearray()
-    for chunk in response.raw.stream(CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            response.close()
-            raise OrgError(f"{host} answered with more than {MAX_ANSWER >> 20} MiB")
-        if time.monotonic() > deadline:
-            response.close()
-            raise Interrupted(f"{host} took too long to finish its answer")
+    if "," in response.headers.get("Content-Encoding", ""):
+        raise OrgError(f"{host} answered with something compressed more than once, which Salesforce does not")
+    try:
+        for chunk in response.raw.stream(CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > limit:
+                response.close()
+                raise OrgError(f"{host} answered with more than {limit >> 10} KiB")
+    except HTTPError:
+        raise Interrupted(f"{host} did not finish its answer") from None
     response.raw.release_conn()
     return bytes(body)
 
@@ -94,11 +130,13 @@ def _refuse_harmful(response: requests.Response, body: bytes, host: str) -> None
     """Salesforce sends UTF-8 without document types; anything else is not from Salesforce, or is an attack."""
     if response.is_redirect:
         raise OrgError(f"{host} answered with a redirect, which is not followed: it could lead secrets elsewhere")
-    if "xml" in response.headers.get("Content-Type", "") and (b"<!DOCTYPE" in body.upper() or b"\0" in body):
-        raise OrgError(f"{host} answered with XML that Salesforce does not send (a document type, or another encoding)")
+    if "html" in response.headers.get("Content-Type", "").lower():
+        raise unexpected(response)
+    if b"<!DOCTYPE" in body.upper() or b"\0" in body:
+        raise OrgError(f"{host} answered with what Salesforce does not send (a document type, or another encoding)")
 
 
-def open_transport(connection: Connection) -> requests.Session:
+def open_transport(connection: Connection, limit: int = MAX_ANSWER) -> requests.Session:
     """A requests session that keeps the promises of this module; simple-salesforce is given it for all its calls."""
     if connection.ca_path is not None and not Path(connection.ca_path).is_file():
         raise OptionError("ca_path", f"{connection.ca_path} is not a readable file")
@@ -106,8 +144,8 @@ def open_transport(connection: Connection) -> requests.Session:
     # The environment's CA bundle and .netrc would otherwise override what the user declared here.
     session.trust_env = False
     session.proxies = requests.utils.get_environ_proxies(connection.login_url)
-    session.mount("https://", OrgAdapter(connection))
-    session.mount("http://", OrgAdapter(connection))
+    session.mount("https://", OrgAdapter(connection, limit))
+    session.mount("http://", OrgAdapter(connection, limit))
     return session
 
 
