@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import ctypes
 import io
 import json
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given, settings
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import env
 from tests.readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, Parse, credential, rendered, secrets
 
@@ -225,3 +227,10 @@ def test_the_decryption_here_understands_data_loader_67(plain: str, sealed: str)
 def test_a_cipher_tells_only_whether_two_credentials_are_the_same() -> None:
     first, second = (rendered(credential(token=token), "dataloader_properties") for token in ("one", "two"))
     assert first.partition("sfdc.password=")[2][:32] != second.partition("sfdc.password=")[2][:32]
+
+
+def test_data_loader_reads_no_more_than_16_bytes_of_its_key_file() -> None:
+    longer = {"encryption_key": base64.b64encode(KEY + b" and more\n").decode()}
+    assert formats.render(credential(), "dataloader_properties", longer) == rendered(
+        credential(), "dataloader_properties"
+    )

@@ -21,15 +21,14 @@ def render_airflow_uri(connection: Connection, *, name: str = _DEFAULT) -> str:
     """An environment variable that holds the connection as a URI."""
     login, password, extra = _parts(connection)
     user = ":".join(quote(part, safe="") for part in (login, password))
-    query = urlencode(extra, quote_via=quote, safe="")
-    return lines({_variable(name): f"salesforce://{user}@/?{query}"})
+    return lines({_variable(name): f"salesforce://{user}@/?{urlencode(extra)}"})
 
 
 def render_airflow_json(connection: Connection, *, name: str = _DEFAULT) -> str:
     """An environment variable that holds the connection as JSON."""
     text = json.dumps(_entry(connection), separators=(",", ":"))
     # Written as escapes, these leave a text that can be quoted for every reader of an environment file.
-    for char in "$`'":
+    for char in "$`":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return lines({_variable(name): text})
 
