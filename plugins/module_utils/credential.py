@@ -14,8 +14,9 @@ from .connection import Connection
 from .credentials import VERIFY, ensure_absent, ensure_present, when_it_worked
 from .errors import OrgError
 from .explain import explaining
+from .headroom import require_headroom
 from .options import LOGIN, STORE, Spec, connection_from
-from .org.login import login
+from .org.login import Session, login
 from .record import Verification
 from .store import store_from
 
@@ -38,7 +39,11 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
         def log_in(connection: Connection) -> object:
             # The session is kept, so that the tasks that follow need no login of their own.
-            return kept_sessions(store, run).renew(connection, explaining(login, options, run, worked=worked))
+            return kept_sessions(store, run).renew(connection, attempt)
+
+        def attempt(connection: Connection) -> Session:
+            require_headroom(connection, options, run)
+            return explaining(login, options, run, worked=worked)(connection)
 
         def worked(connection: Connection) -> str | None:
             return when_it_worked(store, options["name"], connection)

@@ -49,8 +49,10 @@ options:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
         Login History.
-      - When the login is refused, this one logs in and reads from the login history and the ranges of the org why, as
-        Salesforce itself often says no more than V(invalid_credentials). The refused login is not repeated.
+      - Before the login, this one asks the login history and the password policies whether another wrong try would lock
+        the user out, or the logins of the hour are used up; if so, none is made.
+      - When the login is refused, it reads from the login history and the ranges of the org why, as Salesforce itself
+        often says no more than V(invalid_credentials). The refused login is not repeated.
     type: str
 seealso:
   - module: gatehouse.salesforce.credential_info

@@ -85,7 +85,9 @@ def test_a_locked_user_is_told_from_a_wrong_password(sim: SimulatedOrg, playbook
     for wrong in range(3):
         playbook([declare(password=f"Wrong-{wrong}", diagnose_with=None)], ok=False)
     sim.control.clear_requests()
-    assert refused(sim, playbook)["cause"] == "user_locked"
+    # The tries are known to be used up, so this one is not even made.
+    assert playbook([declare()], ok=False).last["verification"]["cause"] == "user_locked"
+    assert sim.control.counts().get("login", 0) == 0
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,8 @@ def test_an_administrator_that_is_not_stored_changes_nothing_about_the_refusal(
     assert told["cause"] == "invalid_credentials" and "nobody" in told["detail"]
 
 
-def test_no_administrator_logs_in_when_the_login_is_accepted(sim: SimulatedOrg, playbook: Playbooks) -> None:
+def test_before_a_login_it_is_asked_how_many_tries_are_left_by_the_session_that_there_is(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
     playbook([declare()])
-    assert sim.control.counts() == {"login": 1}
+    assert sim.control.counts() == {"login": 1, "query": 2, "readMetadata": 1}

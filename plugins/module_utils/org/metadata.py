@@ -65,9 +65,11 @@ class MetadataApi:
 
     def read_session_settings(self) -> dict[str, str]:
         """Read the settings of Setup > Session Settings, by their names in the Metadata API."""
-        answer, _date = self._retrieve("SecuritySettings", ("Security",))
-        found = answer.iterfind(f"{_M}result/{_M}records/{_M}sessionSettings/*")
-        return {element.tag[len(_M) :]: element.text or "" for element in found}
+        return self._read_settings("sessionSettings")
+
+    def read_password_policies(self) -> dict[str, str]:
+        """Read the settings of Setup > Password Policies, by their names in the Metadata API."""
+        return self._read_settings("passwordPolicies")
 
     def write_trusted_ranges(self, ranges: Iterable[IpRange]) -> None:
         """Replace the whole list of ranges; nothing else of the security settings is sent."""
@@ -93,6 +95,11 @@ class MetadataApi:
             # What does not exist comes as an empty record, or as its name alone.
             if len(record) > 1 and (name := record.findtext(f"{_M}fullName") or "")
         ]
+
+    def _read_settings(self, group: str) -> dict[str, str]:
+        answer, _date = self._retrieve("SecuritySettings", ("Security",))
+        found = answer.iterfind(f"{_M}result/{_M}records/{_M}{group}/*")
+        return {element.tag[len(_M) :]: element.text or "" for element in found}
 
     def _retrieve(self, kind: str, full_names: Sequence[str]) -> tuple[ElementTree.Element, datetime.datetime]:
         names = "".join(f"<fullNames>{escape(name)}</fullNames>" for name in full_names)

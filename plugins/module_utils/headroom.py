@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a user has logins left before Salesforce locks it out or blocks it. Private to gatehouse.salesforce.
+
+Sources: the limits of the login() call, and the password policies of the Metadata API.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .backend import Run, open_org
+from .connection import Connection
+from .errors import GatehouseError, LoginError
+from .login_history import USERS_SOQL
+from .org import Org
+from .record import PASSWORD_FLOWS
+
+LOGINS_AN_HOUR = 3600
+TRIES = {"ThreeAttempts": 3, "FiveAttempts": 5, "TenAttempts": 10}
+LOCKED_FOR = {
+    "FifteenMinutes": datetime.timedelta(minutes=15),
+    "ThirtyMinutes": datetime.timedelta(minutes=30),
+    "SixtyMinutes": datetime.timedelta(hours=1),
+}
+LOOK_BACK = datetime.timedelta(days=1)
+
+
+def require_headroom(connection: Connection, options: Mapping[str, Any], run: Run) -> None:
+    """Raise LoginError, without a login, where one more wrong try would lock the user out, or the rate is used up.
+
+    It is asked with the credential that O(diagnose_with) names; where it names none or may not know, nothing is raised.
+    """
+    asker = options.get("diagnose_with")
+    if not asker or not connection.username:
+        return
+    try:
+        problem = _problem(open_org({**options, "credential": asker}, run), connection)
+    except GatehouseError:
+        return
+    if problem:
+        raise problem
+
+
+def _problem(org: Org, connection: Connection) -> LoginError | None:
+    quoted = (connection.username or "").replace("\\", "\\\\").replace("'", "\\'")
+    users = org.query(f"{USERS_SOQL} WHERE Username = '{quoted}'")
+    if not users:
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    rows = org.query(
+        f"SELECT Status, LoginTime FROM LoginHistory WHERE UserId = '{users[0]['Id']}' "  # noqa: S608 - an id and a time
+        f"AND LoginTime >= {now - LOOK_BACK:%Y-%m-%dT%H:%M:%SZ} ORDER BY LoginTime DESC LIMIT {LOGINS_AN_HOUR}"
+    )
+    if logins_since(rows, now - datetime.timedelta(hours=1)) >= LOGINS_AN_HOUR:
+        return LoginError(
+            f"{connection.username} has used up its {LOGINS_AN_HOUR} logins of this hour, so none was tried; wait",
+            cause="rate_limited",
+        )
+    if connection.auth not in PASSWORD_FLOWS:
+        return None
+    policies = org.metadata(lambda api: api.read_password_policies())
+    allowed, wrong = TRIES.get(policies.get("maxLoginAttempts", "")), wrong_tries(rows)
+    if allowed is None or wrong < allowed - 1:
+        return None
+    pause = LOCKED_FOR.get(policies.get("lockoutInterval", ""))
+    if pause and logins_since(rows, now - pause) == 0:
+        return None
+    return LoginError(
+        f"{connection.username} has {wrong} wrong tries of {allowed} behind it and would be locked out by another, so "
+        "none was made; log in by hand once, or unlock it in Setup, and try again",
+        cause="user_locked",
+    )
+
+
+def wrong_tries(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How often in a row the password was wrong, the latest row first."""
+    count = 0
+    for row in rows:
+        status = str(row.get("Status")).lower()
+        if status == "success":
+            break
+        count += status == "invalid password"
+    return count
+
+
+def logins_since(rows: Iterable[Mapping[str, Any]], since: datetime.datetime) -> int:
+    """How many rows are not older."""
+    return sum(datetime.datetime.fromisoformat(row["LoginTime"]) >= since for row in rows)

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an administrator can be asked, no verification locks a user out or runs into the limit of logins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Playbooks
+from tests.simulated_org import SimulatedOrg
+
+USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Pass-1", "BillingToken00000000000001"
+NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+
+
+@pytest.fixture(autouse=True)
+def administrator(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    """An administrator's credential is stored, and there is a user beside."""
+    admin = sim.admin
+    sim.control.add_user(USER, PASSWORD, security_token=TOKEN, profile="Standard User")
+    given = {"username": admin.username, "password": admin.password, "security_token": admin.security_token}
+    playbook([{"gatehouse.salesforce.credential": {"name": "admin", **given}}], **NOBODY)
+    sim.control.clear_requests()
+
+
+def verify(**changes: Any) -> dict[str, Any]:
+    given = {"name": "billing", "username": USER, "password": PASSWORD, "security_token": TOKEN}
+    return {"name": "verify", "gatehouse.salesforce.credential": {**given, "diagnose_with": "admin", **changes}}
+
+
+def logins(sim: SimulatedOrg) -> int:
+    return sum(entry["username"] == USER for entry in sim.control.requests("login"))
+
+
+def fail(sim: SimulatedOrg, count: int = 1, **columns: Any) -> None:
+    row = {"username": USER, "source_ip": "192.0.2.1", "status": "Invalid Password", "count": count, **columns}
+    sim.control.add_logins([row])
+
+
+@pytest.mark.parametrize(("policy", "tries"), [("ThreeAttempts", 3), ("FiveAttempts", 5), ("TenAttempts", 10)])
+def test_the_last_try_before_lock_out_is_left_to_a_person(
+    sim: SimulatedOrg, playbook: Playbooks, policy: str, tries: int
+) -> None:
+    sim.control.set_org(password_policies={"maxLoginAttempts": policy})
+    fail(sim, tries - 1)
+    result = playbook([verify()], ok=False, **NOBODY).last
+    assert f"{tries - 1} wrong tries of {tries}" in result["msg"]
+    assert result["verification"]["cause"] == "user_locked"
+    assert logins(sim) == 0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"count": 8}],
+        [{"count": 9}, {"status": "Success"}],
+        [{"count": 20, "status": "Restricted IP"}],
+        [{"count": 20, "login_time": "2026-01-01T00:00:00Z"}],
+    ],
+    ids=["two left", "a success since", "for another reason", "long ago"],
+)
+def test_otherwise_it_is_tried(sim: SimulatedOrg, playbook: Playbooks, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        fail(sim, **row)
+    assert playbook([verify()], **NOBODY).last["verification"]["cause"] == "ok"
+    assert logins(sim) == 1
+
+
+def test_where_tries_are_not_limited_it_is_tried(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    fail(sim, 20)
+    sim.control.set_org(password_policies={"maxLoginAttempts": "NoLimit"})
+    assert playbook([verify()], **NOBODY).last["verification"]["cause"] == "ok"
+
+
+def test_the_logins_of_the_hour_are_counted(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.add_logins([{"username": USER, "source_ip": "192.0.2.1", "count": 3600}])
+    result = playbook([verify()], ok=False, **NOBODY).last
+    assert result["verification"]["cause"] == "rate_limited"
+    assert logins(sim) == 0
+
+
+def test_where_nobody_can_be_asked_it_is_tried(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    fail(sim, 9)
+    sim.control.set_profile("Admin", permissions=[])
+    assert playbook([verify()], **NOBODY).last["verification"]["cause"] == "ok"
+    playbook([verify(security_token="Wrong", diagnose_with=None)], ok=False, **NOBODY)
+    assert logins(sim) == 2
