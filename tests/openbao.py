@@ -159,6 +159,19 @@ class OpenBao:
         """A client that may do everything."""
         return self.node.client(self.root_token, namespace)
 
+    def wait_for_voters(self) -> None:
+        """Wait until each node has a vote, without which the others cannot elect a leader."""
+        raft = "sys/storage/raft"
+        self.admin("").write_data(f"{raft}/autopilot/configuration", data={"server_stabilization_time": "1s"})
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            found = self.admin("").read(f"{raft}/configuration")["data"]["config"]["servers"]
+            if sum(each["voter"] for each in found) == len(self.nodes):
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no cluster: {found}")
+            time.sleep(0.1)
+
     def prepare(self) -> None:
         """Make the namespace, the engine, the policy and the two ways to log in."""
         self.admin("").write_data(f"sys/namespaces/{NAMESPACE}", data={})
@@ -218,6 +231,7 @@ def _started(nodes: list[Node]) -> Iterator[OpenBao]:
             node.start()
             node.wait_for("/v1/sys/seal-status", initialized=True)
             node.unseal(server.unseal_key)
+        server.wait_for_voters()
         server.prepare()
         yield server
     finally:

@@ -33,7 +33,7 @@ def test_a_credential_is_declared_used_listed_and_forgotten(
     sim: SimulatedOrg, playbook: Playbooks, bao: OpenBao
 ) -> None:
     ranges = {"gatehouse.salesforce.trusted_ip_ranges": {"credential": "billing", "ranges": ["192.0.2.1"]}}
-    listed = {"gatehouse.salesforce.credential_info": {}}
+    listed: dict[str, Any] = {"gatehouse.salesforce.credential_info": {}}
     there = variables(bao.by_role)
     first = playbook([store(sim), use(PASSWORD), ranges, listed], **there)
     assert first.of("store")["changed"] is True

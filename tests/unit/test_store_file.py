@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
+import random
+import resource
+import shutil
+import signal
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -481,3 +488,100 @@ def test_unknown_names_are_an_error_a_warning_or_nothing(store: FileStore) -> No
     assert read("warn") == ["a"]
     assert len(warnings) == 1
     assert "'x'" in warnings[0]
+
+
+def in_a_child(act: Callable[[], object]) -> str:
+    """What a forked process said of the error that it met."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            act()
+        except StoreError as exc:
+            os.write(writing, str(exc).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        text = said.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def test_no_kill_during_five_hundred_writes_leaves_an_unreadable_record(store: FileStore) -> None:
+    store.write(credential(), replaces=None)
+    version, kills = 1, 0
+    while version < 500:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            for number in range(version, 501):
+                store.write(credential(version=number + 1, password=f"CANARY-{number + 1}"), replaces=number)
+                os.write(writing, b".")
+            os._exit(0)
+        os.close(writing)
+        time.sleep(random.uniform(0.005, 0.06))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(reading) as said:
+            acknowledged = version + len(said.read())
+        kills += 1
+        found = store.history("prod")
+        assert found[-1].version in (acknowledged, acknowledged + 1)
+        assert [each.version for each in found] == list(
+            range(found[-1].version - len(found) + 1, found[-1].version + 1)
+        )
+        version = found[-1].version
+    assert kills > 3
+
+
+def test_a_disk_that_takes_no_more_is_told_and_loses_nothing(store: FileStore) -> None:
+    store.write(credential(), replaces=None)
+
+    def write_beyond_the_limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        store.write(credential(version=2), replaces=1)
+
+    assert "prod.json: cannot be written: File too large" in in_a_child(write_beyond_the_limit)
+    assert store.read("prod") == credential()
+    store.write(credential(version=2), replaces=1)
+    assert store.history("prod") == [credential(), credential(version=2)]
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_still_read(request: pytest.FixtureRequest) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))  # pytest's own folder is closed to other users
+    request.addfinalizer(lambda: shutil.rmtree(folder))
+    store = FileStore(folder, MultiFernet([KEY]))
+
+    def write_as_its_owner() -> None:
+        if os.geteuid() == 0:  # for whom there is no such thing as a folder that cannot be written
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, 65534, 65534)
+            os.setuid(65534)
+        folder.chmod(0o500)
+        assert store.read("prod") == credential()
+        store.write(credential(version=2), replaces=1)
+
+    store.write(credential(), replaces=None)
+    assert "prod.json: cannot be written: Permission denied" in in_a_child(write_as_its_owner)
+
+
+def test_a_folder_without_locks_is_told(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_args: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(StoreError, match="'prod' cannot be locked: No locks available; use a folder that can"):
+        store.write(credential(), replaces=None)
+
+
+def test_an_earlier_record_changed_by_hand_is_detected_too(store: FileStore) -> None:
+    store.write(credential(), replaces=None)
+    store.write(credential(version=2), replaces=1)
+    (earlier,) = (store.folder / ".history" / "prod").iterdir()
+    record = json.loads(earlier.read_text())
+    _edit_the_address(record)
+    earlier.write_text(json.dumps(record))
+    with pytest.raises(StoreError, match=r"0000000001\.json: it was tampered with"):
+        store.history("prod")
+    assert store.read("prod") == credential(version=2)

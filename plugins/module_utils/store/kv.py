@@ -122,7 +122,8 @@ class KvStore:
             yield leases[name]
             return
         path = f"{LOCKS}/{checked_name(name)}"
-        with leased(lambda: Secret(Link(self._server), path), name, wait=seconds) as leases[name]:
+        slot, spare = Secret(self._link, path), Secret(self._link.another(), path)
+        with leased(name, slot, spare, wait=seconds) as leases[name]:
             try:
                 yield leases[name]
             finally:

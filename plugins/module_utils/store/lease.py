@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from ..errors import GatehouseError, StoreError
@@ -67,23 +67,24 @@ class Lease:
         """Stop renewing it."""
         self._ended.set()
 
-    def release(self) -> None:
+    def release(self, slot: Slot) -> None:
         """Let others have it."""
         with contextlib.suppress(GatehouseError):  # then it ends by itself
             if self._number is not None:
-                self._slot.forget(self._number)
+                slot.forget(self._number)
 
 
 @contextlib.contextmanager
-def leased(slot: Callable[[], Slot], name: str, *, wait: float) -> Iterator[Lease]:
+def leased(name: str, slot: Slot, spare: Slot, *, wait: float) -> Iterator[Lease]:
     """Hold the lock of a credential; raises StoreError when another holds it for too long.
 
     Args:
-        slot: makes a way to the secret; called once for each of two threads.
+        slot: the secret.
+        spare: the same, for use by a second thread.
     """
-    mine, seconds = slot(), LEASE_SECONDS
-    started, number = _taken(mine, name, wait, seconds)
-    lease = Lease(slot(), number, seconds - (time.monotonic() - started))
+    seconds = LEASE_SECONDS
+    started, number = _taken(slot, name, wait, seconds)
+    lease = Lease(spare, number, seconds - (time.monotonic() - started))
     keeper = threading.Thread(target=lease.keep, daemon=True)
     keeper.start()
     try:
@@ -91,7 +92,7 @@ def leased(slot: Callable[[], Slot], name: str, *, wait: float) -> Iterator[Leas
     finally:
         lease.end()
         keeper.join()
-        lease.release()
+        lease.release(slot)
 
 
 def _taken(slot: Slot, name: str, wait: float, seconds: float) -> tuple[float, int]:

@@ -106,6 +106,15 @@ class Link:
         self._client.adapter.ignore_exceptions = True  # a status says more than an exception of hvac's
         self._client.session.hooks["response"].append(self._remember_index)
 
+    def another(self) -> Link:
+        """Another way to the same server, for use by another thread; it shares the login."""
+        if not self._client.token:
+            self._log_in()
+        other = Link(self.server)
+        other._client.token = self._client.token
+        other._client.session.headers.update(self._client.session.headers)
+        return other
+
     def ask(self, call: Callable[[Any], Any]) -> Answer:
         """Status and body of an answer to a request of C(kv.v2); raises StoreError when it cannot be had.
 
