@@ -79,6 +79,11 @@ def integration_tests() -> None:
     run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/integration")
 
 
+def readers() -> None:
+    """Every format of an application's configuration, read back by the program that reads it."""
+    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/readers")
+
+
 def sanity() -> None:
     """ansible-test sanity, without ignore entries."""
     cache = Path.home() / ".ansible" / "test" / "cache"
@@ -140,6 +145,7 @@ STAGES: tuple[Callable[[], None], ...] = (
     python_style,
     unit_tests,
     integration_tests,
+    readers,
     lint,
     sanity,
     other_ansible,

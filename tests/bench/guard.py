@@ -26,6 +26,8 @@ ADMIN = {
 }
 TRUSTED = {"start": "20.0.0.0", "end": "20.0.255.255"}
 
+AIMS = {"guard_50000_rows_peak_mib": "under 200"}
+
 
 def measure() -> dict[str, float]:
     """Run the guard in a process of its own, with all that a task needs: its whole peak counts, imports included."""

@@ -18,6 +18,7 @@ from tests.demo.__main__ import SECRETS, org_seed, prepare, write_private
 from tests.processes import ROOT, ansible_environment, simulated_org
 
 FOLDER = ROOT / "build" / "bench"
+AIMS = {"org_task_to_ping": "at most 0.3", "ranges_1000_to_10": "at most 2", "lookup_to_unvault": "at most 0.5"}
 TASKS = 25
 LOOKUPS = 1000
 DISTINCT = 200  # ansible keeps a decrypted file, so that reading the same one again costs it nothing
