@@ -294,7 +294,7 @@ def grant_refresh_token(app: App, username: str) -> str:
 
 def _basic(value: str) -> tuple[str, str]:
     try:
-        key, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        key, _colon, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return "", ""
     return key, secret

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
@@ -156,7 +156,7 @@ def _by_app(connection: Connection, form: Mapping[str, Any], headers: Mapping[st
     return _opened(connection, access_token, host, user_id[1] if user_id else None)
 
 
-Refusal = Callable[["requests.Response", Connection], Finding | None]
+Refusal: TypeAlias = "Callable[[requests.Response, Connection], Finding | None]"
 
 
 @contextmanager
