@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import datetime
+import re
 import stat
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.integration.conftest import Playbooks
+from tests.processes import ROOT
 from tests.simulated_org import SimulatedOrg
 from tests.unit.simulated_org.apps import key_pair
 
@@ -90,6 +93,18 @@ def test_what_cannot_be_done_is_told_and_changes_no_file(
 def test_a_certificate_that_ends_soon_is_warned_of(playbook: Playbooks) -> None:
     result = playbook([make(playbook, valid_days=5)]).last
     assert "expires at" in result["warnings"][0]
+
+
+def test_the_tasks_of_the_guide_run(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    guide = (ROOT / "docs" / "log-in.md").read_text()
+    make_key, store_it = map(yaml.safe_load, re.findall(r"```yaml\n# tasks\n(.*?)```", guide, re.DOTALL))
+    user = "billing@acme.example"
+    sim.control.add_user(user, "Billing-Pass-1")
+    extra: dict[str, Any] = {"example_folder": str(playbook.folder), "billing_consumer_key": "key"}
+    extra |= {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+    made = playbook(make_key, **extra).last
+    sim.control.add_app("key", certificate=made["certificate_text"], approved_users=[user])
+    assert playbook(store_it, **extra).last["verification"]["cause"] == "ok"
 
 
 def test_its_key_logs_in_once_the_certificate_is_uploaded(sim: SimulatedOrg, playbook: Playbooks) -> None:
