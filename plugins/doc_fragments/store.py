@@ -44,9 +44,7 @@ options:
     type: path
 """
 
-    DOCUMENTATION = (
-        PLACE
-        + r"""
+    DOCUMENTATION = PLACE + r"""
   store_key_file:
     description:
       - The keys that encrypt the store. Either a file of Fernet keys, one a line and the newest first, that only its
@@ -56,7 +54,6 @@ options:
       - Without this option the file is C(~/.config/gatehouse/salesforce.key).
     type: path
 """
-    )
 
     PLUGIN = r"""
 options:

@@ -14,7 +14,7 @@ from ..errors import OptionError, UnknownCredential
 from ..record import Credential
 from .base import Store
 from .file import FileStore
-from .keys import DEFAULT_KEY_FILE, generate_key, load_keys
+from .keys import generate_key, key_path, load_keys
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -27,7 +27,7 @@ def open_store(store: str, store_key_file: str | None = None, **server: str | No
 
     Args:
         store: a folder, which need not exist before the first write, or the https address of a key-value server.
-        store_key_file: a file of keys or a program that prints them; DEFAULT_KEY_FILE when None or empty.
+        store_key_file: a file of keys or a program that prints them; the usual one when None or empty.
         server: the other options of the store, which only a server needs.
     """
     return store_from({"store": store, "store_key_file": store_key_file, **server})
@@ -35,7 +35,7 @@ def open_store(store: str, store_key_file: str | None = None, **server: str | No
 
 def store_from(options: Mapping[str, Any]) -> Store:
     """The store that the options of a task or lookup name; raises OptionError when it cannot be used."""
-    return build_store(options, load_keys(options.get("store_key_file") or DEFAULT_KEY_FILE))
+    return build_store(options, load_keys(key_path(options.get("store_key_file"))))
 
 
 def build_store(options: Mapping[str, Any], keys: MultiFernet | None) -> Store:

@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import GatehouseError, OptionError, StoreError
@@ -26,6 +27,7 @@ else:
 OPTION = "store_key_file"
 DEFAULT_KEY_FILE = "~/.config/gatehouse/salesforce.key"
 PROGRAM_SECONDS = 60.0
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
 _KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")  # Python's base64 would skip over what does not belong there
 
 
@@ -34,8 +36,18 @@ def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
 
     A program is run once for each process, until its file changes.
     """
+    return fernet_of(key_texts(path))
+
+
+def fernet_of(keys: list[bytes]) -> MultiFernet:
+    """What seals with the first key and opens with each."""
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
+    """The keys themselves."""
     _require_cryptography()
-    file = Path(path).expanduser().absolute()
+    file = key_path(path)
     try:
         found = file.stat()
     except FileNotFoundError:
@@ -44,29 +56,64 @@ def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
         raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
     if not stat.S_ISREG(found.st_mode):
         raise OptionError(OPTION, f"{file} is not a file")
-    return _loaded(file, found.st_mode, found.st_uid, found.st_ino, found.st_size, found.st_mtime_ns)
+    return list(_loaded(file, found.st_mode, found.st_uid, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+def key_path(path: str | os.PathLike[str] | None) -> Path:
+    """The file of keys that the option names."""
+    return Path(path or DEFAULT_KEY_FILE).expanduser().absolute()
+
+
+def new_key() -> bytes:
+    """A new key."""
+    _require_cryptography()
+    return Fernet.generate_key()
 
 
 def generate_key(path: str | os.PathLike[str]) -> Path:
     """Create a file with one new key, readable by its owner only; raises OptionError when there is a file already."""
-    _require_cryptography()
-    file = Path(path).expanduser().absolute()
+    key, file = new_key(), key_path(path)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _whole(file, key + b"\n") as whole:
+        try:
+            os.link(whole, file)  # unlike a rename, this never replaces a key
+        except FileExistsError:
+            raise OptionError(OPTION, f"{file} exists already; a key is never overwritten") from None
+    return file
+
+
+def rewrite_keys(file: Path, text: bytes) -> None:
+    """Put the text in place of a file of keys, whole or not at all; raises OptionError."""
+    with _whole(file, text) as whole:
+        whole.replace(file)
+
+
+def plain_text(file: Path) -> bytes | None:
+    """The text of a file of keys that can be rewritten; None for a program, and for one encrypted by Ansible Vault."""
+    text = _text_of(file)
+    return None if file.stat().st_mode & stat.S_IXUSR or text.startswith(VAULT_HEADER) else text
+
+
+@contextlib.contextmanager
+def _whole(file: Path, text: bytes) -> Iterator[Path]:
+    """A file beside that one which holds the text, until the end of the block."""
     whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as new:
-            new.write(Fernet.generate_key() + b"\n")
+            new.write(text)
             new.flush()
             os.fsync(new.fileno())
-        os.link(whole, file)  # unlike a rename, this never replaces a key
-    except FileExistsError:
-        raise OptionError(OPTION, f"{file} exists already; a key is never overwritten") from None
+        yield whole
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as exc:
         raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
     finally:
         with contextlib.suppress(OSError):
             whole.unlink()
-    return file
 
 
 def seal(fernet: MultiFernet, data: bytes) -> str:
@@ -84,24 +131,39 @@ def unseal(fernet: MultiFernet, sealed: str) -> bytes:
 
 # The rest of the file's state is there to notice a change of it.
 @functools.lru_cache(maxsize=16)
-def _loaded(file: Path, mode: int, owner: int, *_state: int) -> MultiFernet:
+def _loaded(file: Path, mode: int, owner: int, *_state: int) -> tuple[bytes, ...]:
     program = bool(mode & stat.S_IXUSR)
-    _require_private(file, mode, owner, program=program)
+    _require_owner(file, mode, owner)
     text = _printed_by(file) if program else _text_of(file)
+    if text.startswith(VAULT_HEADER):
+        text = _unvaulted(file, text)
+    elif not program and mode & 0o077:
+        raise OptionError(OPTION, f"{file} is open to others (mode {mode & 0o777:04o}); chmod 600 it")
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     keys = [_key(file, number, line) for number, line in lines if line and not line.startswith(b"#")]
     if not keys:
         raise OptionError(OPTION, f"{file} holds no key" if not program else f"{file} printed no key")
-    return MultiFernet(keys)
+    return tuple(keys)
 
 
-def _require_private(file: Path, mode: int, owner: int, *, program: bool) -> None:
+def _require_owner(file: Path, mode: int, owner: int) -> None:
     if owner not in (os.geteuid(), 0):
         raise OptionError(OPTION, f"{file} belongs to another user")
-    if program and mode & 0o022:
+    if mode & stat.S_IXUSR and mode & 0o022:
         raise OptionError(OPTION, f"{file} is a program that others may change; chmod go-w it")
-    if not program and mode & 0o077:
-        raise OptionError(OPTION, f"{file} is open to others (mode {mode & 0o777:04o}); chmod 600 it")
+
+
+def _unvaulted(file: Path, text: bytes) -> bytes:
+    """What Ansible Vault has encrypted, opened with the vault passwords of this run."""
+    try:
+        from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecretsContext
+    except ImportError:
+        raise OptionError(OPTION, f"{file} is encrypted by Ansible Vault, which opens it on the controller") from None
+    context = VaultSecretsContext.current(optional=True)
+    try:
+        return bytes(VaultLib(context.secrets if context else []).decrypt(text))
+    except AnsibleVaultError:
+        raise OptionError(OPTION, f"{file} is encrypted by Ansible Vault; none of its passwords opens it") from None
 
 
 def _text_of(file: Path) -> bytes:
@@ -126,10 +188,10 @@ def _printed_by(file: Path) -> bytes:
     return ran.stdout
 
 
-def _key(file: Path, number: int, line: bytes) -> Fernet:
+def _key(file: Path, number: int, line: bytes) -> bytes:
     if not _KEY.fullmatch(line):
         raise OptionError(OPTION, f"{file}, line {number}: not a Fernet key (32 bytes in URL-safe base64)")
-    return Fernet(line)
+    return line
 
 
 def _require_cryptography() -> None:

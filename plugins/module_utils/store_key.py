@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make, add and retire the keys of a store. Private to gatehouse.salesforce.
+
+A key is taken out of its file only after nothing in the store needs it, so a run may end anywhere and the next one goes
+on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .backend import Run
+from .errors import OptionError, StoreError
+from .options import STORE, Spec
+from .store import Store, build_store, generate_key, store_from
+from .store.keys import OPTION, fernet_of, key_path, key_texts, new_key, plain_text, rewrite_keys
+
+STATES = ("present", "added", "retired", "rotated")
+SPEC: Spec = {"state": {"type": "str", "choices": list(STATES), "default": "present"}, **STORE}
+
+
+def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """Bring the keys into the state that the options name."""
+    file, state = key_path(options.get("store_key_file")), options["state"]
+    made = not file.exists()
+    if made and state == "retired":
+        raise OptionError(OPTION, f"{file} does not exist")
+    if made and run.check_mode:
+        return _result(file, [], changed=True)
+    if made:
+        generate_key(file)
+    added = not made and state in ("added", "rotated") and _add(file, run)
+    resealed: list[str] = []
+    retired = False
+    if state in ("retired", "rotated") and not made:
+        # In check mode no key was added, but each credential would have to be sealed again for it.
+        outdated = _outdated(options, file) if not (added and run.check_mode) else store_from(options).names()
+        resealed = outdated if run.check_mode else _reseal(store_from(options), outdated)
+        retired = _retire(file, run) or (added and run.check_mode)
+    return _result(file, key_texts(file), changed=made or added or bool(resealed) or retired, resealed=resealed)
+
+
+def _add(file: Path, run: Run) -> bool:
+    """Put a new key before the others, unless an earlier one has not been retired yet: then that is to be finished."""
+    if len(key_texts(file)) > 1:
+        return False
+    text = plain_text(file)
+    if text is None:
+        raise OptionError(OPTION, f"{file} cannot be rewritten: it is a program or encrypted by Ansible Vault")
+    if not run.check_mode:
+        rewrite_keys(file, new_key() + b"\n" + text)
+    return True
+
+
+def _outdated(options: Mapping[str, Any], file: Path) -> list[str]:
+    """The credentials of which something was sealed with another key than the newest."""
+    newest, *older = key_texts(file)
+    store = build_store(options, fernet_of([newest]))
+    return [name for name in store.names() if not _opens(store, name)] if older else []
+
+
+def _opens(store: Store, name: str) -> bool:
+    try:
+        store.history(name)
+    except StoreError:
+        return False
+    return True
+
+
+def _reseal(store: Store, names: list[str]) -> list[str]:
+    done: list[str] = []
+    try:
+        for name in names:
+            store.reseal(name)
+            done.append(name)
+    except StoreError as exc:
+        exc.result = {"resealed": done, "changed": bool(done)}
+        raise
+    return done
+
+
+def _retire(file: Path, run: Run) -> bool:
+    """Move all keys but the newest out of the file, to one beside it: a task that runs just now may have used them."""
+    newest, *older = key_texts(file)
+    text = plain_text(file)
+    if not older or text is None:
+        return False
+    if not run.check_mode:
+        aside = retired_file(file)
+        before = aside.read_bytes() if aside.exists() else b""
+        rewrite_keys(aside, b"\n".join(older) + b"\n" + before)
+        kept = [line for line in text.splitlines(keepends=True) if line.strip() not in older]
+        rewrite_keys(file, b"".join(kept))
+    return True
+
+
+def retired_file(file: Path) -> Path:
+    """Where keys are that have been retired."""
+    return file.with_name(f"{file.name}.retired")
+
+
+def _result(file: Path, keys: list[bytes], *, changed: bool, resealed: list[str] | None = None) -> dict[str, Any]:
+    marks = [hashlib.sha256(key).hexdigest()[:16] for key in keys]
+    return {
+        "changed": changed,
+        "file": str(file),
+        "newest": marks[0] if marks else None,
+        "older": marks[1:],
+        "resealed": resealed or [],
+        "retired_file": str(retired_file(file)) if retired_file(file).exists() else None,
+    }

@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make, add and retire the keys of the store."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: store_key
+short_description: Make, add and retire the keys that encrypt the store of Salesforce credentials
+version_added: 0.2.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Makes the file O(store_key_file), and replaces the key in it.
+  - To replace a key means to put a new one before it, to seal each credential of the store again with the new one, and
+    then to take the old one out. The old one stays until nothing in the store needs it, so the task may be interrupted
+    at any moment, and run again.
+  - A key that was taken out is kept in a file beside, whose name ends in C(.retired), because a task that ran at the
+    same moment may have used it, and old backups do. Delete it when you need neither.
+  - In a store on a server, what was written earlier cannot be sealed again, so it is destroyed; the current version
+    stays.
+  - Runs on the controller, whatever host the task is for.
+extends_documentation_fragment:
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+attributes:
+  diff_mode:
+    description: There is nothing to compare, since keys are never shown.
+    support: none
+  idempotent:
+    description: V(rotated) makes another key each time that it has finished.
+    support: partial
+options:
+  state:
+    description:
+      - V(present) makes the file with one key if there is none.
+      - V(added) also puts a new key before the one in the file. When the file holds several keys already, none is
+        added, as these are still to be retired. Give the file to all controllers of the store before you go on.
+      - V(retired) seals each credential with the newest key and takes all others out of the file. Only the former is
+        done when the file is a program or encrypted by Ansible Vault; then take them out yourself.
+      - V(rotated) does both at once, which suits a store with one controller. After an interruption it finishes what
+        was begun.
+    type: str
+    choices: [present, added, retired, rotated]
+    default: present
+seealso:
+  - module: gatehouse.salesforce.credential
+"""
+
+EXAMPLES = r"""
+- name: Make the key of the store once
+  gatehouse.salesforce.store_key:
+    state: present
+
+- name: Replace the key of a store with one controller
+  gatehouse.salesforce.store_key:
+    state: rotated
+
+- name: Add a key, which the other controllers are to be given next
+  gatehouse.salesforce.store_key:
+    state: added
+
+- name: Retire the old key when all controllers have the new one
+  gatehouse.salesforce.store_key:
+    state: retired
+"""
+
+RETURN = r"""
+file:
+  description: The file of keys.
+  type: str
+  returned: success
+  sample: /home/deploy/.config/gatehouse/salesforce.key
+newest:
+  description: Tells the first key from others; none in check mode when the file would be made.
+  type: str
+  returned: success
+  sample: 5f70bf18a0860070
+older:
+  description: Tells the other keys in the file.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+resealed:
+  description: The credentials that were sealed again.
+  type: list
+  elements: str
+  returned: always
+  sample: [billing]
+retired_file:
+  description: The file with keys that were taken out, if there is one.
+  type: str
+  returned: success
+  sample: /home/deploy/.config/gatehouse/salesforce.key.retired
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store_key import SPEC, run
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

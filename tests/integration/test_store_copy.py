@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Moving from a folder to a server and back, and replacing keys, by playbooks."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from tests.bench.stores import credential
+from tests.integration.conftest import Playbooks
+from tests.integration.test_credential import NOBODY, use
+from tests.openbao import OpenBao
+from tests.processes import ROOT, ansible_environment
+
+COPY = ROOT / "playbooks" / "copy_store.yml"
+
+
+@pytest.fixture
+def source(playbook: Playbooks) -> dict[str, Any]:
+    """The options of a folder with two credentials, one of three versions."""
+    options = {"store": str(playbook.folder / "store"), "store_key_file": str(playbook.key_file)}
+    store = open_store(**options)
+    for version in (1, 2, 3):
+        store.write(credential("billing", version, f"Pass-{version}"), replaces=version - 1 or None)
+    store.write(credential("shipping", 1), replaces=None)
+    return options
+
+
+def key(playbook: Playbooks, name: str) -> str:
+    """A file with another key."""
+    file = playbook.folder / name
+    file.touch(mode=0o600)
+    file.write_bytes(Fernet.generate_key())
+    return str(file)
+
+
+def test_all_versions_move_to_a_server_and_back(playbook: Playbooks, source: dict[str, Any], bao: OpenBao) -> None:
+    server = {**bao.by_role, "store_key_file": key(playbook, "server.key")}
+    back = {"store": str(playbook.folder / "back"), "store_key_file": key(playbook, "back.key")}
+
+    predicted = playbook.run(COPY, "--check", copy_target=server, **NOBODY).of("Copy")
+    assert (predicted["copied"], predicted["equal"]) == (["billing", "shipping"], [])
+    first = playbook.run(COPY, "-vvvvv", copy_target=server, **NOBODY)
+    assert bao.secret_id not in first.output
+    assert first.of("Copy")["equal"] == ["billing", "shipping"]
+    assert first.of("Copy")["changed"] is True
+    assert playbook.run(COPY, copy_target=server, **NOBODY).of("Copy")["changed"] is False
+
+    there = {f"gatehouse_salesforce_{name}": value for name, value in server.items()}
+    playbook.run(COPY, copy_target=back, **{**NOBODY, **there})
+    for name in ("billing", "shipping"):
+        assert open_store(**back).history(name) == open_store(**source).history(name)
+    assert len(open_store(**back).history("billing")) == 3
+
+
+def test_what_was_written_meanwhile_follows_and_another_credential_is_not_overwritten(
+    playbook: Playbooks, source: dict[str, Any]
+) -> None:
+    target = {"store": str(playbook.folder / "other"), "store_key_file": key(playbook, "other.key")}
+    playbook.run(COPY, copy_target=target, **NOBODY)
+    open_store(**source).write(credential("billing", 4), replaces=3)
+    assert playbook.run(COPY, copy_target=target, **NOBODY).of("Copy")["copied"] == ["billing"]
+    assert len(open_store(**target).history("billing")) == 4
+
+    open_store(**target).write(credential("billing", 5, "Other-Password"), replaces=4)
+    result = playbook.run(COPY, ok=False, copy_target=target, **NOBODY)
+    assert "'billing' is another one in the target" in result.last["msg"]
+    assert "Other-Password" not in result.output
+    assert open_store(**target).read("billing").version == 5
+
+
+def test_a_key_encrypted_by_ansible_vault_opens_the_store_and_a_wrong_password_is_told(
+    playbook: Playbooks, source: dict[str, Any]
+) -> None:
+    password = playbook.folder / "vault.password"
+    password.write_text("Vault-Password")
+    env = {"ANSIBLE_VAULT_PASSWORD_FILE": str(password)}
+    subprocess.run(
+        ["ansible-vault", "encrypt", source["store_key_file"]],
+        env=ansible_environment(**env),
+        capture_output=True,
+        check=True,
+    )
+    playbook.key_file.chmod(0o644)
+    expression = "lookup('gatehouse.salesforce.login_password', 'billing', token='omit')"
+    listed: dict[str, Any] = {"name": "keys", "gatehouse.salesforce.store_key": {}}
+    found = playbook([use(expression), listed], env=env, **NOBODY)
+    assert found.of("use")["ansible_facts"]["seen"] == "Pass-3"
+    assert found.last["changed"] is False
+    password.write_text("Wrong-Password")
+    told = "is encrypted by Ansible Vault; none of its passwords opens it"
+    assert told in playbook([listed], ok=False, env=env, **NOBODY).last["msg"]
+    assert told in playbook([listed], ok=False, **NOBODY).last["msg"]
+
+
+def test_a_key_is_replaced_by_a_play(playbook: Playbooks, source: dict[str, Any]) -> None:
+    old = playbook.key_file.read_bytes()
+    result = playbook([{"gatehouse.salesforce.store_key": {"state": "rotated"}}], **NOBODY)
+    assert result.last["resealed"] == ["billing", "shipping"]
+    assert playbook.key_file.read_bytes().strip() != old.strip()
+    assert open_store(**source).read("billing") == credential("billing", 3, "Pass-3")
+    assert old.decode().strip() not in result.output
