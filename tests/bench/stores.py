@@ -6,19 +6,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import shutil
 import socket
+import statistics
+import subprocess
 import sys
 import threading
 import time
 import timeit
+import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from tests.openbao import Node, OpenBao, openbao
-from tests.processes import COLLECTIONS, ROOT
+from tests.openbao import MOUNT, NAMESPACE, Node, OpenBao, openbao
+from tests.processes import COLLECTIONS, ROOT, ansible_environment
 
 if TYPE_CHECKING:
     from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
@@ -28,6 +34,14 @@ FOLDER = ROOT / "build" / "bench-stores"
 CLUSTER, ADDRESSES = "bao.test", ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 WRITERS, WRITES_AFTERWARDS, SECONDS_BEFORE = 4, 5, 1.0
 READS = 200
+LOOKUPS = 15
+
+
+AIMS = {
+    "lookup_10000_to_10": "at most 1.2",
+    "server_lookup_to_vault_kv2_get": "at most 0.7",
+    "writes_lost_in_leader_kills": "0",
+}
 
 
 def measure() -> dict[str, float]:
@@ -36,7 +50,7 @@ def measure() -> dict[str, float]:
     FOLDER.mkdir(parents=True, mode=0o700)
     if str(COLLECTIONS) not in sys.path:
         sys.path.insert(0, str(COLLECTIONS))
-    return {**large_folder(), **leader_kill(FOLDER / "cluster")}
+    return {**large_folder(), **server_lookup(), **leader_kill(FOLDER / "cluster")}
 
 
 def credential(name: str, version: int, password: str = "Bench-Password") -> Credential:
@@ -78,6 +92,71 @@ def large_folder() -> dict[str, float]:
     return {
         "lookup_10_microseconds": seconds[10] / READS * 1e6,
         "lookup_10000_to_10": seconds[10_000] / seconds[10],
+    }
+
+
+def hashi_vault() -> Path:
+    """A folder with the collection community.hashi_vault, out of the package that carries all such collections."""
+    folder = ROOT / "build" / "hashi_vault"
+    if not folder.exists():
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(FOLDER)]
+        subprocess.run([*pip, "ansible>=12,<13"], check=True)
+        (wheel,) = FOLDER.glob("ansible-*.whl")
+        with zipfile.ZipFile(wheel) as packed:
+            wanted = [name for name in packed.namelist() if "/community/hashi_vault/" in name]
+            packed.extractall(folder, wanted)
+    return folder
+
+
+def server_lookup() -> dict[str, float]:
+    """A lookup on the server beside one by the collection for such servers: each in a fork that has loaded neither."""
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
+
+    with openbao(FOLDER / "server") as server:
+        options = {**server.options, "store_key_file": key_file(FOLDER / "server")}
+        store_from(options).write(credential("one", 1), replaces=None)
+        ours = ", ".join(f"{name}='{value}'" for name, value in options.items())
+        theirs = {
+            "url": server.node.url,
+            "token": server.token,
+            "namespace": NAMESPACE,
+            "engine_mount_point": MOUNT,
+            "ca_cert": options["store_ca_path"],
+        }
+        their = ", ".join(f"{name}='{value}'" for name, value in theirs.items())
+        expressions = {
+            "none": "'one'",
+            "login_password": f"lookup('gatehouse.salesforce.login_password', 'one', {ours})",
+            "vault_kv2_get": f"lookup('community.hashi_vault.vault_kv2_get', '{server.path}/one', {their})",
+        }
+        tasks = [
+            {"name": name, "ansible.builtin.debug": {"msg": f"{{{{ {expression} | length }}}}"}}
+            for _number in range(LOOKUPS)
+            for name, expression in expressions.items()
+        ]
+        (FOLDER / "playbook.json").write_text(
+            json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+        )
+        environment = ansible_environment(
+            ANSIBLE_COLLECTIONS_PATH=f"{COLLECTIONS}{os.pathsep}{hashi_vault()}",
+            ANSIBLE_CALLBACK_PLUGINS=str(Path(__file__).parent / "callback"),
+            ANSIBLE_CALLBACKS_ENABLED="task_times",
+            ANSIBLE_LOCALHOST_WARNING="false",
+            ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
+            TASK_TIMES=str(FOLDER / "times.json"),
+        )
+        with (FOLDER / "output.txt").open("w") as output:
+            subprocess.run(
+                ["ansible-playbook", "playbook.json"], cwd=FOLDER, env=environment, stdout=output, check=True
+            )
+    times: dict[str, list[float]] = defaultdict(list)
+    for name, seconds in json.loads((FOLDER / "times.json").read_text()):
+        times[name].append(seconds)
+    bare, our_time, their_time = (statistics.median(times[name]) for name in expressions)
+    return {
+        "server_lookup_seconds": our_time - bare,
+        "vault_kv2_get_seconds": their_time - bare,
+        "server_lookup_to_vault_kv2_get": (our_time - bare) / (their_time - bare),
     }
 
 

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import http.server
+import ssl
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, server, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.server import Server
 from tests.openbao import MOUNT, OpenBao, free_port
@@ -105,7 +110,7 @@ def test_an_approle_logs_in_once_for_many_requests(
 def test_a_token_of_an_approle_that_has_run_out_is_replaced(bao: OpenBao, key_file: str) -> None:
     store = opened(bao.by_role, key_file)
     store.write(credential(), replaces=None)
-    bao.admin().auth.token.revoke(store._link._client.token)  # type: ignore[attr-defined]
+    bao.admin().auth.token.revoke(store._link.token)  # type: ignore[attr-defined]
     assert store.read("prod") == credential()
 
 
@@ -152,13 +157,13 @@ def test_a_server_that_is_not_there_is_given_up_in_time(
 def test_a_sealed_server_is_waited_for(bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(bao.options, key_file)
     asked: list[int] = []
-    real = server._read
+    real = server.Link._call
 
-    def sealed_at_first(answer: Any) -> Any:
+    def sealed_at_first(link: server.Link, call: Any) -> Any:
         asked.append(1)
-        return (503, {"errors": ["Vault is sealed"]}) if len(asked) < 3 else real(answer)
+        return (503, {"errors": ["Vault is sealed"]}) if len(asked) < 3 else real(link, call)
 
-    monkeypatch.setattr(server, "_read", sealed_at_first)
+    monkeypatch.setattr(server.Link, "_call", sealed_at_first)
     assert store.names() == []
     assert len(asked) == 3
 
@@ -168,17 +173,17 @@ def test_a_write_whose_answer_was_lost_is_recognised(
 ) -> None:
     store = opened(bao.options, key_file)
     lost: list[int] = []
-    real = server._read
+    real = server.Link._call
 
-    def lose_the_first_write(answer: Any) -> Any:
-        status, body = real(answer)
+    def lose_the_first_write(link: server.Link, call: Any) -> Any:
+        status, body = real(link, call)
         if "created_time" in (body.get("data") or {}) and not lost:
             lost.append(1)
             return 503, {}
         return status, body
 
     with store.lock("prod"):
-        monkeypatch.setattr(server, "_read", lose_the_first_write)
+        monkeypatch.setattr(server.Link, "_call", lose_the_first_write)
         store.write(credential(), replaces=None)
     assert lost == [1]
     assert store.history("prod") == [credential()]
@@ -199,3 +204,46 @@ def test_the_policy_of_the_guide_allows_nothing_else(bao: OpenBao) -> None:
         [f"{MOUNT}/config", f"{MOUNT}/delete/{bao.path}/prod", f"{MOUNT}/metadata/", "sys/mounts"]
     )["data"]
     assert {value for found in capabilities.values() for value in map(tuple, [found])} == {("deny",)}
+
+
+def test_reading_does_not_need_hvac_and_changing_says_so(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(bao.options, key_file).write(credential(), replaces=None)
+    monkeypatch.setitem(sys.modules, "hvac", None)
+    store = opened(bao.by_role, key_file)
+    assert store.read("prod") == credential()
+    with pytest.raises(GatehouseError, match="pip install hvac"):
+        store.write(credential(version=2), replaces=1)
+
+
+def test_a_redirect_takes_the_token_nowhere(bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "RETRY_SECONDS", 0.1)
+    asked: list[str] = []
+
+    class Redirecting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", f"{bao.node.url}{self.path}")
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    files = bao.node.certificates
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as other:
+        other.socket = context.wrap_socket(other.socket, server_side=True)
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        moved = f"https://127.0.0.1:{other.server_port}/v1/{MOUNT}/{bao.path}"
+        uses: list[Callable[[Store], object]] = [lambda store: store.read("prod"), lambda store: store.names()]
+        for use in uses:
+            with pytest.raises(StoreError, match="does not work at the moment .status 307."):
+                use(opened({**bao.options, "store": moved}, key_file))
+        other.shutdown()
+    assert {path.split("?")[0] for path in asked} == {
+        f"/v1/{MOUNT}/data/{bao.path}/prod",
+        f"/v1/{MOUNT}/metadata/{bao.path}",
+    }

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from ..errors import StoreError, UnknownCredential
 from ..record import Clear, Credential, checked_name
@@ -175,9 +176,8 @@ class Secret:
 
     def read(self, number: int | None = None) -> Write:
         """The last write, or another one."""
-        status, body = self._link.ask(
-            lambda kv: kv.read_secret_version(**self._where, version=number, raise_on_deleted_version=False)
-        )
+        path = quote(f"{self._where['mount_point']}/data/{self._where['path']}")
+        status, body = self._link.get(path if number is None else f"{path}?version={number}")
         if status == 404 and not body.get("errors"):
             metadata = (body.get("data") or {}).get("metadata") or {}
             return Write(metadata.get("version", 0), None)

@@ -6,22 +6,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import http.client
+import json
 import os
+import ssl
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from ..errors import GatehouseError, OptionError, StoreError
-
-try:
-    import hvac
-    import requests
-except ImportError:  # told to the user by Link
-    HAS_HVAC = False
-else:
-    HAS_HVAC = True
 
 TOKEN_VARIABLES = ("VAULT_TOKEN", "BAO_TOKEN")
 RETRY_SECONDS = 30.0  # more than a cluster takes to elect a leader
@@ -87,92 +85,146 @@ def _parts(store: str) -> tuple[str, str, str]:
 
 
 class Link:
-    """A way to ask one server, logged in when first needed."""
+    """A way to ask one server, logged in when first needed.
+
+    To log in and to read takes no more than the standard library, as hvac takes longer to import than a lookup to run.
+    """
 
     def __init__(self, server: Server) -> None:
-        if not HAS_HVAC:
-            raise GatehouseError("the Python package hvac is needed for a store on a server: pip install hvac")
         self.server = server
-        ca_path = server.ca_path and str(Path(server.ca_path).expanduser())
-        self._client = hvac.Client(
-            server.address,
-            token=server.token or "",  # with None, hvac would look for one by itself
-            namespace=server.namespace,
-            verify=ca_path or True,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            strict_http=True,
-        )
-        self._client.adapter.ignore_exceptions = True  # a status says more than an exception of hvac's
-        self._client.session.hooks["response"].append(self._remember_index)
+        self.token = server.token or ""
+        self._index = ""
 
     def another(self) -> Link:
         """Another way to the same server, for use by another thread; it shares the login."""
-        if not self._client.token:
+        if not self.token:
             self._log_in()
         other = Link(self.server)
-        other._client.token = self._client.token
-        other._client.session.headers.update(self._client.session.headers)
+        other.token, other._index = self.token, self._index
         return other
 
+    def get(self, path: str) -> Answer:
+        """Status and body of what is read at a path; raises StoreError when it cannot be had."""
+        return self._allowed(lambda: self._send(path))
+
     def ask(self, call: Callable[[Any], Any]) -> Answer:
-        """Status and body of an answer to a request of C(kv.v2); raises StoreError when it cannot be had.
+        """Status and body of the answer to a call of hvac's C(kv.v2); raises StoreError when it cannot be had.
 
         A call may be carried out more than once.
         """
-        if not self._client.token:
-            self._log_in()
-        status, body = self._ask(lambda: call(self._client.secrets.kv.v2))
-        if status == 403 and self.server.role_id:  # the token that AppRole gave has run out, perhaps
-            self._log_in()
-            status, body = self._ask(lambda: call(self._client.secrets.kv.v2))
-        if status == 403:
-            self.refuse("permission denied: the token is not valid, or its policy does not allow this")
-        return status, body
+        return self._allowed(lambda: self._call(call))
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise StoreError."""
         raise StoreError(f"{self.server.url}: {problem}")
 
+    def _allowed(self, send: Callable[[], Answer]) -> Answer:
+        if not self.token:
+            self._log_in()
+        status, body = self._persistently(send)
+        if status == 403 and self.server.role_id:  # the token that AppRole gave has run out, perhaps
+            self._log_in()
+            status, body = self._persistently(send)
+        if status == 403:
+            self.refuse("permission denied: the token is not valid, or its policy does not allow this")
+        return status, body
+
     def _log_in(self) -> None:
-        role_id, secret_id = self.server.role_id, self.server.secret_id
-        self._client.token = ""
-        status, body = self._ask(lambda: self._client.auth.approle.login(role_id, secret_id, use_token=False))
+        self.token = ""
+        login = {"role_id": self.server.role_id, "secret_id": self.server.secret_id}
+        status, body = self._persistently(lambda: self._send("auth/approle/login", login))
         if status != 200:
             self.refuse(f"the AppRole login was refused (status {status}); see store_role_id and store_secret_id")
-        self._client.token = body["auth"]["client_token"]
+        self.token = body["auth"]["client_token"]
 
-    def _ask(self, call: Callable[[], Any]) -> Answer:
+    def _persistently(self, send: Callable[[], Answer]) -> Answer:
         deadline = time.monotonic() + RETRY_SECONDS
         pause = 0.05
         while True:
             try:
-                status, body = _read(call())
+                status, body = send()
                 if status not in TRANSIENT:
                     return status, body
                 problem = f"does not work at the moment (status {status})"
-            except requests.exceptions.SSLError:
-                self.refuse("its certificate is not trusted; see store_ca_path")
-            except requests.exceptions.RequestException:
+            except (OSError, http.client.HTTPException) as exc:  # the errors of requests are such, too
+                if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+                    self.refuse("its certificate is not trusted; see store_ca_path")
                 problem = "cannot be reached"
             if time.monotonic() >= deadline:
                 self.refuse(f"{problem}; gave up after {RETRY_SECONDS:g} seconds")
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    def _remember_index(self, response: Any, **_options: Any) -> None:
+    def _send(self, path: str, content: dict[str, Any] | None = None) -> Answer:
+        data = None if content is None else json.dumps(content).encode()
+        given = {
+            "X-Vault-Request": "true",
+            "X-Vault-Token": self.token,
+            "X-Vault-Namespace": self.server.namespace,
+            "X-Vault-Index": self._index,
+        }
+        headers = {name: value for name, value in given.items() if value}
+        request = urllib.request.Request(f"{self.server.address}/v1/{path}", data, headers)  # noqa: S310 - https only
+        try:
+            answer = self._opener.open(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as exc:
+            answer = exc
+        with answer:
+            self._remember(answer.headers)
+            return answer.status, _parsed(answer.read())
+
+    def _call(self, call: Callable[[Any], Any]) -> Answer:
+        client = self._client
+        client.token = self.token
+        if self._index:
+            client.session.headers["X-Vault-Index"] = self._index
+        answer = call(client.secrets.kv.v2)
+        self._remember(answer.headers)
+        return answer.status_code, _parsed(answer.content)
+
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        context = ssl.create_default_context(cafile=self._ca_path)
+        return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        try:
+            import hvac
+        except ImportError:
+            raise GatehouseError(
+                "the Python package hvac is needed to change a store on a server: pip install hvac"
+            ) from None
+        client = hvac.Client(
+            self.server.address,
+            token=self.token,  # with None, hvac would look for one by itself
+            namespace=self.server.namespace,
+            verify=self._ca_path or True,
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            strict_http=True,
+            adapter=hvac.adapters.RawAdapter,
+        )
+        client.adapter.ignore_exceptions = True  # a status says more than an exception of hvac's
+        return client
+
+    @property
+    def _ca_path(self) -> str | None:
+        return str(Path(self.server.ca_path).expanduser()) if self.server.ca_path else None
+
+    def _remember(self, headers: Mapping[str, str]) -> None:
         """Have whichever node answers next know at least what this one did: standby nodes answer reads themselves."""
-        index = response.headers.get("X-Vault-Index")
-        if index:
-            self._client.session.headers["X-Vault-Index"] = index
+        self._index = headers.get("X-Vault-Index") or self._index
 
 
-def _read(answer: Any) -> Answer:
-    """hvac gives a dictionary for status 200, and the response for all others."""
-    if isinstance(answer, dict):
-        return 200, answer
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
+        """Follow nothing."""
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        body = answer.json()
+        body = json.loads(content)
     except ValueError:
-        body = {}
-    return answer.status_code, body if isinstance(body, dict) else {}
+        return {}
+    return body if isinstance(body, dict) else {}
