@@ -15,10 +15,15 @@ from urllib.parse import urlsplit
 from ansible.errors import AnsibleError
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, of_this_run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.login_check import (
+    REPLACED,
+    SPEC,
+    skipped,
+    told,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain import Explanation, explained
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_check import REPLACED, SPEC, skipped, told
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from .access import Access, Decision, Settings
 from .backend import Run, open_org
+from .backends.network_access_info import always_activates_devices
 from .connection import Connection
 from .diagnosis import BY_ADDRESS, UNSPECIFIC, Evidence, Finding, diagnose, own_row
 from .errors import GatehouseError, LoginError
 from .masking import mask
-from .network_access_info import always_activates_devices
 from .org import Org
 from .range_lists import LoginRanges, TrustedRanges
 from .ranges import parse_address

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .access import Access, Settings
+from .backends.network_access_info import always_activates_devices
 from .errors import GatehouseError
 from .guard import own_address
 from .login_history import USERS_SOQL, users_among
 from .masking import mask
-from .network_access_info import always_activates_devices
 from .org import Org
 from .org.sessions import SessionCache
 from .range_lists import LoginRanges, TrustedRanges

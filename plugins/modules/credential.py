@@ -141,7 +141,7 @@ verification:
       type: str
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.credential import SPEC, run  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential import SPEC, run  # noqa: E402
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
 
 

@@ -201,7 +201,10 @@ retiring:
   sample: [billing]
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.credential_info import SPEC, run  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential_info import (
+    SPEC,
+    run,
+)  # noqa: E402
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
 
 

@@ -197,7 +197,7 @@ proposal:
           ranges: [{range: 192.0.2.6-192.0.2.7, description: billing@acme.example (billing)}]
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import login_history_info  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import login_history_info  # noqa: E402
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
 
 

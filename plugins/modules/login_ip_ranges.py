@@ -119,7 +119,7 @@ lint:
         - {range: 198.51.100.7, start: 198.51.100.7, end: 198.51.100.7, description: null}
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import (  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.ip_ranges import (  # noqa: E402
     LOGIN_SPEC,
     run_login,
 )

@@ -87,7 +87,7 @@ expires:
   sample: "2027-11-24T21:34:05Z"
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_key import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.login_key import SPEC, run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
 
 

@@ -170,7 +170,7 @@ decisions:
       sample: in the trusted IP range 198.51.100.0/24
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import network_access_info  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import network_access_info  # noqa: E402
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
 
 

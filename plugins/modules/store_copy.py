@@ -91,8 +91,8 @@ equal:
   sample: [billing]
 """
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.store_copy import SPEC, run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store_copy import SPEC, run
 
 
 def main() -> None:

@@ -70,7 +70,10 @@ def guard_once(url: str, ca_path: str, folder: str) -> dict[str, float]:
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, run_backend
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.ip_ranges import TRUSTED_SPEC, run_trusted
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.ip_ranges import (
+        TRUSTED_SPEC,
+        run_trusted,
+    )
 
     options: dict[str, Any] = {
         "login_url": url,

@@ -85,7 +85,7 @@ class TestLogin:
     @pytest.mark.parametrize("options", [{}, {"organizationId": "00DSm0000000001"}, {"security_token": ""}])
     def test_from_a_trusted_address_without_a_token(self, simulated_org: SimulatedOrg, options: dict[str, str]) -> None:
         simulated_org.control.set_org(trusted_ranges=["127.7.0.0/16"])
-        session_id, _ = login(simulated_org, source="127.7.3.4", **options)
+        session_id, _unused = login(simulated_org, source="127.7.3.4", **options)
         assert session_id
         with pytest.raises(SalesforceAuthenticationFailed):
             login(simulated_org, source="127.8.3.4", **options)
@@ -110,8 +110,8 @@ class Salesforces(HTTPAdapter):
         super().__init__()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        scheme, _, rest = (request.url or "").partition("://")
-        host, _, path = rest.partition("/")
+        scheme, _unused, rest = (request.url or "").partition("://")
+        host, _unused, path = rest.partition("/")
         request.url = f"{self._hosts[f'{scheme}://{host}']}/{path}"
         return super().send(request, *args, **kwargs)
 

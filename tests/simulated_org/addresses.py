@@ -97,7 +97,7 @@ def parse_range(value: str | dict[str, str | None]) -> IpRange:
     if isinstance(value, dict):
         return make_range(str(value["start"]), str(value["end"]), value.get("description"))
     if "-" in value:
-        start, _, end = value.partition("-")
+        start, _unused, end = value.partition("-")
         return make_range(start.strip(), end.strip())
     network = ipaddress.ip_network(value.strip(), strict=False)
     return make_range(str(network[0]), str(network[-1]))

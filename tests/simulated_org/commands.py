@@ -155,7 +155,7 @@ class Commands:
                 values["login_time"] = clock.parse(values["login_time"])
             count, status = values.pop("count", 1), values.pop("status", "Success")
             source_ip = values.pop("source_ip")
-            for _ in range(count):
+            for _unused in range(count):
                 self._state.record_login(user, source_ip, status, **values)
             added += count
         return added

@@ -74,7 +74,7 @@ def spoil(fault: Fault, response: Response | None) -> Response:
     if fault.kind == "server_url":
         body = real.body
         for name in (b"serverUrl", b"metadataServerUrl"):
-            start, _, rest = body.partition(b"<%s>" % name)
+            start, _unused, rest = body.partition(b"<%s>" % name)
             if rest:
                 path = b"/services/" + rest.partition(b"</")[0].partition(b"/services/")[2]
                 url = fault.url.rstrip("/").encode() + path

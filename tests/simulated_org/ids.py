@@ -62,4 +62,4 @@ def session_id(organization_id: str) -> str:
 
 def token() -> str:
     """A security token: 25 letters and digits (length REPORTED from samples)."""
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(25))
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _unused in range(25))

@@ -51,7 +51,7 @@ def read_metadata(state: State, call: soap.Call, caller: Caller) -> str:
     if kind == "SecuritySettings":
         # The full name is not matched strictly, one is read even as `passwordPolicies` (REPORTED).
         body = security_settings.render(caller.org, caller.version)
-        records = [_record(caller, kind, body) for _ in names]
+        records = [_record(caller, kind, body) for _unused in names]
     elif kind == "Profile":
         records = [_read_profile(caller, name) for name in names]
     else:
@@ -116,7 +116,7 @@ def _plan(state: State, caller: Caller, component: Element) -> Plan | Failure:
 
 
 def _apply(plans: list[tuple[str, Plan | Failure]], *, all_or_none: bool) -> list[_Saved]:
-    failed = any(isinstance(plan, Failure) for _, plan in plans)
+    failed = any(isinstance(plan, Failure) for _unused, plan in plans)
     saved = []
     for name, plan in plans:
         if isinstance(plan, Failure):

@@ -95,7 +95,7 @@ def reset_password(state: State, caller: Caller, user: User) -> str:
     """A temporary password; the old one is dead at once, and a new token comes only with a permanent one (REPORTED)."""
     may_manage(caller, user)
     alphabet = string.ascii_letters + string.digits
-    temporary = "2" + "".join(secrets.choice(alphabet) for _ in range(12)) + "x"
+    temporary = "2" + "".join(secrets.choice(alphabet) for _unused in range(12)) + "x"
     _store(state, user, temporary)
     user.password_expired = True
     user.security_token = None

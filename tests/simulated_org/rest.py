@@ -28,7 +28,7 @@ def error_response(error: ApiError, *, single: bool = False) -> Response:
 
 
 def bearer(request: Request) -> str | None:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    scheme, _unused, value = request.headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() in ("bearer", "oauth") else None
 
 
@@ -108,7 +108,7 @@ def _page(state: State, caller: Caller, records: list[dict[str, Any]], start: in
 
 
 def _query_more(state: State, caller: Caller, name: str) -> Response:
-    locator, _, start = name.rstrip("/").partition("-")
+    locator, _unused, start = name.rstrip("/").partition("-")
     with state.lock:
         records = caller.org.cursors.get(locator)
         if records is None or not start.isdigit():

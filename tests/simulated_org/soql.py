@@ -196,7 +196,7 @@ class _Builder(Transformer[Token, Query]):
         return self._days(clock.parse(str(token)), 1)
 
     def relative(self, token: Token) -> Literal:
-        word, _, count = token.upper().partition(":")
+        word, _unused, count = token.upper().partition(":")
         today = self._now.astimezone(clock.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         day = datetime.timedelta(days=1)
         if word == "TODAY":

@@ -15,8 +15,8 @@ from cryptography.fernet import Fernet, MultiFernet
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential_info import described, run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.credential_info import described, run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.retirement import RETIREMENTS, retirements
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore

@@ -214,7 +214,7 @@ class TestTries:
             made.append(causes[len(made)])
             return Verification(result="ok" if made[-1] == "ok" else "failed", cause=made[-1])
 
-        return [Tries(folder).once(connection, attempt) for _ in causes]
+        return [Tries(folder).once(connection, attempt) for _unused in causes]
 
     @pytest.mark.parametrize(
         ("causes", "seen"),

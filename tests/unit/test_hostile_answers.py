@@ -104,7 +104,7 @@ class Liar:
         data = b""
         while b"\r\n\r\n" not in data:
             data += tls.recv(65536)
-        head, _, body = data.partition(b"\r\n\r\n")
+        head, _unused, body = data.partition(b"\r\n\r\n")
         length = next(
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
         )

@@ -273,7 +273,7 @@ def test_one_byte_after_the_other_does_not_hold_it_up(
 ) -> None:
     def drip(caller: ssl.SSLSocket) -> None:
         caller.sendall(beginning)
-        for _ in range(400):
+        for _unused in range(400):
             caller.sendall(b"x")
             time.sleep(0.05)
 
@@ -294,7 +294,7 @@ class NotThere:
             raise ImportError(name)
 sys.meta_path.insert(0, NotThere())
 sys.path.insert(0, {str(COLLECTIONS)!r})
-import {package}.login_check
+import {package}.backends.login_check
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

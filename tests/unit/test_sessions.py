@@ -60,7 +60,8 @@ def test_the_second_to_ask_gets_the_session_of_the_first(cache: SessionCache, do
 def test_many_processes_that_ask_at_once_cause_one_login(cache: SessionCache, door: Door) -> None:
     context = multiprocessing.get_context("fork")
     workers = [
-        context.Process(target=cache.obtain, args=(CONNECTION, door.log_in), kwargs={"failed": None}) for _ in range(8)
+        context.Process(target=cache.obtain, args=(CONNECTION, door.log_in), kwargs={"failed": None})
+        for _unused in range(8)
     ]
     for worker in workers:
         worker.start()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import store_key
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import store_key
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, keys
 from tests.unit.test_stores import Kind, credential, kind, store

@@ -19,7 +19,7 @@ def test_the_checksum_agrees_with_real_ids(long: str) -> None:
 
 def test_new_ids_are_long_prefixed_and_sorted_by_age() -> None:
     factory = ids.IdFactory()
-    made = [factory.new(ids.LOGIN_HISTORY) for _ in range(100)]
+    made = [factory.new(ids.LOGIN_HISTORY) for _unused in range(100)]
     assert made == sorted(made)
     assert all(one.startswith("0Ya") and ids.long_id(one) == one for one in made)
 

@@ -115,7 +115,7 @@ def test_login_hours(wire: Wire) -> None:
 
 def test_wrong_tokens_lead_to_lockout_which_passes(wire: Wire) -> None:
     wire.commands.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
-    for _ in range(3):
+    for _unused in range(3):
         assert wire.login(wire.admin.password + "wrong").code == "INVALID_LOGIN"
     assert wire.login().code == "INVALID_LOGIN"
     assert wire.statuses()[-1] == "Password lockout"
@@ -127,7 +127,7 @@ def test_wrong_tokens_lead_to_lockout_which_passes(wire: Wire) -> None:
 
 def test_a_lockout_forever_needs_an_administrator(wire: Wire) -> None:
     wire.commands.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts", "lockoutInterval": "Forever"})
-    for _ in range(3):
+    for _unused in range(3):
         wire.login("nonsense")
     wire.commands.advance(365 * 86400)
     assert not wire.login().ok
@@ -145,7 +145,7 @@ def test_a_success_forgives_earlier_failures(wire: Wire) -> None:
 
 def test_no_limit_of_attempts(wire: Wire) -> None:
     wire.commands.set_org(password_policies={"maxLoginAttempts": "NoLimit"})
-    for _ in range(20):
+    for _unused in range(20):
         wire.login("bad")
     assert wire.login().ok
 
@@ -154,7 +154,7 @@ def test_no_limit_of_attempts(wire: Wire) -> None:
 def test_whether_a_missing_token_counts_towards_lockout(wire: Wire, counts: bool) -> None:
     wire.commands.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
     wire.commands.set_switches(missing_token_counts=counts)
-    for _ in range(3):
+    for _unused in range(3):
         wire.login(wire.admin.password)
     assert wire.login().ok is not counts
 
@@ -162,7 +162,7 @@ def test_whether_a_missing_token_counts_towards_lockout(wire: Wire, counts: bool
 def test_a_locked_user_may_be_told_so(wire: Wire) -> None:
     wire.commands.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
     wire.commands.set_switches(lockout_code="PASSWORD_LOCKOUT")
-    for _ in range(3):
+    for _unused in range(3):
         wire.login("bad")
     assert wire.login().code == "PASSWORD_LOCKOUT"
 
@@ -220,7 +220,7 @@ def test_mfa_for_api_logins_refuses_the_token_and_takes_a_code(wire: Wire) -> No
 @pytest.mark.parametrize("code", ["INVALID_LOGIN", "REQUEST_LIMIT_EXCEEDED"])
 def test_the_login_rate_blocks_for_an_hour(wire: Wire, code: str) -> None:
     wire.commands.set_switches(login_rate=5, rate_limit_code=code)
-    assert all(wire.login().ok for _ in range(5))
+    assert all(wire.login().ok for _unused in range(5))
     assert wire.login().code == code
     assert wire.statuses()[-1] == "Login rate exceeded"
     wire.commands.advance(3599)

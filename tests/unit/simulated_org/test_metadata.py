@@ -128,7 +128,7 @@ class TestTrustedRanges:
         assert (answer.text("success"), answer.text("statusCode")) == ("false", "FIELD_INTEGRITY_EXCEPTION")
         wire.commands.set_switches(range_error_code="specific")
         assert wire.update(session, network(*ranges)).text("statusCode") == specific
-        assert [start for start, _, _ in wire.trusted_ranges()] == ["198.51.100.0"]
+        assert [start for start, _end, _description in wire.trusted_ranges()] == ["198.51.100.0"]
 
     def test_a_range_without_an_end_fails(self, wire: Wire, session: str) -> None:
         answer = wire.update(session, "<networkAccess><ipRanges><start>192.0.2.1</start></ipRanges></networkAccess>")
@@ -190,7 +190,7 @@ class TestLoginIpRanges:
         wire.commands.set_switches(profile_ranges_write="merge")
         wire.commands.set_profile("Admin", login_ip_ranges=["192.0.2.1"])
         wire.update(session, "<fullName>Admin</fullName>" + login_ranges("192.0.2.2 192.0.2.2"), kind="Profile")
-        assert [start for start, _ in wire.login_ip_ranges()] == ["192.0.2.1", "192.0.2.2"]
+        assert [start for start, _unused in wire.login_ip_ranges()] == ["192.0.2.1", "192.0.2.2"]
 
     def test_the_last_range_cannot_be_removed_and_the_answer_says_success(self, wire: Wire, session: str) -> None:
         wire.commands.set_profile("Admin", login_ip_ranges=["192.0.2.1"])

@@ -181,7 +181,7 @@ class TestPassword:
         assert endpoint.last_row()["status"] == status
 
     def test_wrong_passwords_lock_the_user_out_as_by_soap(self, endpoint: Endpoint) -> None:
-        for _ in range(5):
+        for _unused in range(5):
             endpoint.password("nonsense")
             endpoint.wire.login("nonsense")
         assert refused(endpoint.password()) == FAILED
@@ -272,7 +272,7 @@ class TestAssertions:
         assert refused(endpoint.jwt(signed)) == ("invalid_grant", "invalid assertion")
 
     def test_a_claim_changed_after_signing(self, endpoint: Endpoint) -> None:
-        head, _, signature = assertion(endpoint.claims(sub="nobody@simulated.example")).split(".")
+        head, _unused, signature = assertion(endpoint.claims(sub="nobody@simulated.example")).split(".")
         payload = url_safe(json.dumps(endpoint.claims()).encode())
         assert refused(endpoint.jwt(f"{head}.{payload}.{signature}")) == ("invalid_grant", "invalid assertion")
 
@@ -401,7 +401,7 @@ class TestUsersAndAddresses:
 
     def test_too_many_logins_in_an_hour(self, endpoint: Endpoint) -> None:
         endpoint.set_switches(login_rate=2)
-        assert [endpoint.jwt().status for _ in range(3)] == [200, 200, 400]
+        assert [endpoint.jwt().status for _unused in range(3)] == [200, 200, 400]
         assert refused(endpoint.password()) == ("rate_limit_exceeded", "number of logins exceeded")
 
     def test_login_history_tells_app_and_flow(self, endpoint: Endpoint) -> None:

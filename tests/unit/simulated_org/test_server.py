@@ -77,7 +77,7 @@ def test_other_loopback_addresses(tmp_path: Path, address: str, monkeypatch: pyt
 
 def test_a_connection_serves_many_requests(simulated_org: SimulatedOrg) -> None:
     with requests.Session() as session:
-        for _ in range(5):
+        for _unused in range(5):
             answer = session.get(f"{simulated_org.url}/services/data", timeout=10)
         assert answer.headers.get("Connection") != "close"
 
@@ -104,7 +104,7 @@ class TestFaults:
 
     def test_a_page_for_the_third_request(self, simulated_org: SimulatedOrg) -> None:
         simulated_org.control.inject("html", operation="login", after=2, status=200)
-        types = [login(simulated_org).headers["Content-Type"] for _ in range(4)]
+        types = [login(simulated_org).headers["Content-Type"] for _unused in range(4)]
         assert [one.partition(";")[0] for one in types] == ["text/xml", "text/xml", "text/html", "text/xml"]
 
     def test_other_operations_and_users_are_left_alone(self, simulated_org: SimulatedOrg) -> None:
@@ -192,7 +192,7 @@ class TestHooks:
     def test_after_every_request_until_cleared(self, simulated_org: SimulatedOrg) -> None:
         control = simulated_org.control
         control.hook("login", [{"command": "end_sessions"}], when="after", times=None)
-        for _ in range(2):
+        for _unused in range(2):
             login(simulated_org)
             assert control.sessions() == []
         control.clear_faults()
@@ -222,7 +222,7 @@ class TestLog:
 
     def test_counting_and_clearing(self, simulated_org: SimulatedOrg) -> None:
         control = simulated_org.control
-        for _ in range(3):
+        for _unused in range(3):
             login(simulated_org)
         requests.get(f"{simulated_org.url}/services/data", timeout=10)
         assert control.counts() == {"login": 3, "versions": 1}

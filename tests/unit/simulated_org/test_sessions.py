@@ -12,7 +12,7 @@ from .wire import Wire
 
 def test_idle_expiry_slides(wire: Wire) -> None:
     session = wire.login().session
-    for _ in range(3):
+    for _unused in range(3):
         wire.commands.advance(7200)
         assert wire.read(session).ok
     wire.commands.advance(7201)

@@ -137,7 +137,7 @@ class Wire:
     ) -> Answer:
         """A SOAP call in the service's default namespace."""
         namespace = NAMESPACES[service]
-        name, _, rest = body.removeprefix("<").partition(">")
+        name, _unused, rest = body.removeprefix("<").partition(">")
         body = f"<{name.removesuffix('/')} xmlns=\"{namespace}\"{'/' if name.endswith('/') else ''}>{rest}"
         session_header = f'<SessionHeader xmlns="{namespace}"><sessionId>{session}</sessionId></SessionHeader>'
         return self.envelope(f"/services/Soap/{service}/{version}", body, session_header + header, peer=peer)

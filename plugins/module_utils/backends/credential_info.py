@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .backend import Run
-from .errors import OptionError, StoreError, UnknownCredential
-from .options import STORE, Spec
-from .record import Clear
-from .retirement import retirements
-from .store.clear import open_clear
+from ..backend import Run
+from ..errors import OptionError, StoreError, UnknownCredential
+from ..options import STORE, Spec
+from ..record import Clear
+from ..retirement import retirements
+from ..store.clear import open_clear
 
 SPEC: Spec = {
     "names": {"type": "list", "elements": "str"},

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .backend import Run
-from .errors import OptionError
-from .options import Spec
-from .private_key import key_text, require_cryptography, signing_key
+from ..backend import Run
+from ..errors import OptionError
+from ..options import Spec
+from ..private_key import key_text, require_cryptography, signing_key
 
 try:
     from cryptography import x509

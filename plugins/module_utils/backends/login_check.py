@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import GatehouseError, OptionError
-from .login_probe import check
-from .options import CONNECTION, LOGIN, Spec, connection_from
+from ..errors import GatehouseError, OptionError
+from ..login_probe import check
+from ..options import CONNECTION, LOGIN, Spec, connection_from
 
 SPEC: Spec = {"diagnose_with": {"type": "str"}, **CONNECTION}
 # Files and keys of the controller stay there. In their place the host gets what they are for: the certificates in

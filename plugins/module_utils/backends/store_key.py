@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .backend import Run
-from .errors import OptionError, StoreError
-from .options import STORE, Spec
-from .store import Store, build_store, generate_key, store_from
-from .store.keys import OPTION, fernet_of, key_path, key_texts, new_key, plain_text, rewrite_keys
+from ..backend import Run
+from ..errors import OptionError, StoreError
+from ..options import STORE, Spec
+from ..store import Store, build_store, generate_key, store_from
+from ..store.keys import OPTION, fernet_of, key_path, key_texts, new_key, plain_text, rewrite_keys
 
 STATES = ("present", "added", "retired", "rotated")
 SPEC: Spec = {"state": {"type": "str", "choices": list(STATES), "default": "present"}, **STORE}

@@ -9,16 +9,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .backend import Run, kept_sessions
-from .connection import Connection
-from .credentials import VERIFY, ensure_absent, ensure_present, when_it_worked
-from .errors import OrgError
-from .explain import explaining
-from .headroom import require_headroom
-from .options import LOGIN, STORE, Spec, connection_from
-from .org.login import Session, login
-from .record import Verification
-from .store import store_from
+from ..backend import Run, kept_sessions
+from ..connection import Connection
+from ..credentials import VERIFY, ensure_absent, ensure_present, when_it_worked
+from ..errors import OrgError
+from ..explain import explaining
+from ..headroom import require_headroom
+from ..options import LOGIN, STORE, Spec, connection_from
+from ..org.login import Session, login
+from ..record import Verification
+from ..store import store_from
 
 SPEC: Spec = {
     "name": {"type": "str", "required": True},

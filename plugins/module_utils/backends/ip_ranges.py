@@ -11,16 +11,16 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, get_args
 
-from . import expiry, guard
-from .backend import Run, open_org
-from .errors import GatehouseError, OptionError
-from .lint import Code, Finding, collapse, lint, split
-from .login_history import Stranded, logins_soql
-from .network_access import Planner, ensure_ranges
-from .options import CONNECTION, Spec
-from .org import Org
-from .range_lists import LoginRanges, TrustedRanges
-from .ranges import STATES, IpRange, RangePlan, check_limits, parse_each, unique
+from .. import expiry, guard
+from ..backend import Run, open_org
+from ..errors import GatehouseError, OptionError
+from ..lint import Code, Finding, collapse, lint, split
+from ..login_history import Stranded, logins_soql
+from ..network_access import Planner, ensure_ranges
+from ..options import CONNECTION, Spec
+from ..org import Org
+from ..range_lists import LoginRanges, TrustedRanges
+from ..ranges import STATES, IpRange, RangePlan, check_limits, parse_each, unique
 
 SHOWN = 5
 REWRITES: Mapping[str, Callable[[Iterable[IpRange]], tuple[IpRange, ...]]] = {"collapse": collapse, "split": split}

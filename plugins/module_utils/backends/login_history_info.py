@@ -10,18 +10,18 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..backend import Run, open_org
+from ..errors import OptionError
+from ..expiry import has_expired
+from ..guard import HIDDEN, hides_others, login_ranges_of, observed_logins, stranded_by, unchanged
+from ..login_history import Login, cover
+from ..network_access import ensure_ranges
+from ..options import CONNECTION, Spec
+from ..org import Org
+from ..range_lists import LoginRanges, TrustedRanges
+from ..ranges import IpRange, RangePlan
 from . import ip_ranges
-from .backend import Run, open_org
-from .errors import OptionError
-from .expiry import has_expired
-from .guard import HIDDEN, hides_others, login_ranges_of, observed_logins, stranded_by, unchanged
 from .ip_ranges import Target
-from .login_history import Login, cover
-from .network_access import ensure_ranges
-from .options import CONNECTION, Spec
-from .org import Org
-from .range_lists import LoginRanges, TrustedRanges
-from .ranges import IpRange, RangePlan
 
 # What says what is declared, of the options of the modules that declare it.
 _DECLARED: Spec = {name: ip_ranges.RANGES[name] for name in ("ranges", "state", "rewrite")}

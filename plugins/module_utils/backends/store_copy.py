@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .backend import Run
-from .credentials import read_or_none
-from .errors import StoreError
-from .options import STORE, Spec
-from .record import Credential
-from .store import Store, store_from
+from ..backend import Run
+from ..credentials import read_or_none
+from ..errors import StoreError
+from ..options import STORE, Spec
+from ..record import Credential
+from ..store import Store, store_from
 
 # What the environment says is about the store that is copied.
 _TARGET: Spec = {name: {key: it for key, it in option.items() if key != "fallback"} for name, option in STORE.items()}

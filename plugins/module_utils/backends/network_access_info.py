@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .access import Access, Settings
-from .backend import Run, open_org
-from .errors import OptionError, OrgError
-from .guard import own_address
-from .options import CONNECTION, Spec
-from .org import Org
-from .range_lists import LoginRanges, TrustedRanges
-from .ranges import IpRange, parse_address
+from ..access import Access, Settings
+from ..backend import Run, open_org
+from ..errors import OptionError, OrgError
+from ..guard import own_address
+from ..options import CONNECTION, Spec
+from ..org import Org
+from ..range_lists import LoginRanges, TrustedRanges
+from ..ranges import IpRange, parse_address
 
 SPEC: Spec = {
     "profiles": {"type": "list", "elements": "str", "default": []},
