@@ -136,7 +136,10 @@ def find_other_python() -> Path | None:
     for name in names:
         for candidate in (folder / name for folder in folders):
             # A pyenv shim exists for versions that are not active, and fails.
-            if candidate.is_file() and not subprocess.run([candidate, "-c", ""], capture_output=True).returncode:
+            if (
+                candidate.is_file()
+                and not subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode
+            ):
                 return candidate
     return None
 

@@ -125,13 +125,14 @@ def times_of_tasks() -> dict[str, list[float]]:
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         TASK_TIMES=str(FOLDER / "times.json"),
     )
-    run = {"cwd": FOLDER, "env": environment, "check": True}
-    subprocess.run(["ansible-vault", "encrypt", *map(str, vaulted.iterdir())], capture_output=True, **run)  # type: ignore[call-overload]
+    encrypt = ["ansible-vault", "encrypt", *map(str, vaulted.iterdir())]
+    subprocess.run(encrypt, cwd=FOLDER, env=environment, capture_output=True, check=True)
     with simulated_org(FOLDER / "org", seed()) as org:
         prepare(FOLDER, org, SECRETS)
         options = ["-e", "@variables.json", "-e", "@ranges.json", "-e", f"vaulted_folder={vaulted}"]
         with (FOLDER / "output.txt").open("w") as output:
-            subprocess.run(["ansible-playbook", "playbook.json", *options], stdout=output, **run)  # type: ignore[call-overload]
+            command = ["ansible-playbook", "playbook.json", *options]
+            subprocess.run(command, cwd=FOLDER, env=environment, stdout=output, check=True)
     times = defaultdict(list)
     for name, seconds in json.loads((FOLDER / "times.json").read_text()):
         times[name].append(seconds)

@@ -103,7 +103,7 @@ def test_other_strategies_share_the_login_too(sim: SimulatedOrg, playbook: Playb
 
 def test_nothing_of_a_session_remains_after_the_run(playbook: Playbooks) -> None:
     playbook([declare({"range": CLICKED})])
-    assert not [path for path in playbook.folder.rglob("*.session")]
+    assert not list(playbook.folder.rglob("*.session"))
 
 
 def test_only_the_ranges_are_sent_and_other_security_settings_stay(sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -57,7 +57,7 @@ class IdFactory:
 
 def session_id(organization_id: str) -> str:
     """`00D…!AQ…`: the part before the exclamation mark names the org."""
-    return f"{organization_id[:15]}!AQ{''.join(secrets.choice(_SESSION) for _ in range(94))}"
+    return f"{organization_id[:15]}!AQ{''.join(secrets.choice(_SESSION) for _unused in range(94))}"
 
 
 def token() -> str:

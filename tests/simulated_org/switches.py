@@ -121,7 +121,7 @@ class Switches:
             if name not in hints:
                 raise ValueError(f"unknown switch {name!r}; there are {', '.join(sorted(hints))}")
             hint = hints[name]
-            valid = value in get_args(hint) if get_origin(hint) is Literal else type(value) is hint
+            valid = value in get_args(hint) if get_origin(hint) is Literal else value.__class__ is hint
             if not valid:
                 raise ValueError(f"switch {name} cannot be {value!r}: {get_args(hint) or hint.__name__}")
         return dataclasses.replace(self, **values)
