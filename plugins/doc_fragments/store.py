@@ -9,8 +9,7 @@ from __future__ import annotations
 class ModuleDocFragment:
     """Where credentials are kept."""
 
-    # Without the keys, for what opens no credential.
-    PLACE = r"""
+    DOCUMENTATION = r"""
 requirements:
   - cryptography, to open credentials
   - hvac, for a store on a server
@@ -42,13 +41,11 @@ options:
   store_ca_path:
     description: For a store on a server, a file of PEM certificates to trust instead of the system's.
     type: path
-"""
-
-    DOCUMENTATION = PLACE + r"""
   store_key_file:
     description:
       - The keys that encrypt the store. Either a file of Fernet keys, one a line and the newest first, that only its
-        owner can read; or an executable file that prints such lines.
+        owner can read; or an executable file that prints such lines; or the former encrypted by Ansible Vault, which
+        is opened with the vault passwords of the run.
       - Every key in it opens a credential; the first one seals what is written. See
         M(gatehouse.salesforce.store_key) for replacing a key.
       - Without this option the file is C(~/.config/gatehouse/salesforce.key).

@@ -16,13 +16,13 @@ description:
   - Tells of each stored credential all but its secrets, of which only the names, and what its last login came to.
   - It also tells when and why Salesforce will no longer take a credential, and what to change; each with how sure that
     is. Ends that are near are warnings, too.
-  - No credential is opened and no key is needed. So a file that was changed by hand is not detected here, but by
-    whatever uses the credential.
+  - No credential is opened, and O(store_key_file) need not exist. So what was changed by hand is not detected here, but
+    by whatever uses the credential.
   - It logs in nowhere.
 notes:
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
-  - gatehouse.salesforce.store.place
+  - gatehouse.salesforce.store
   - gatehouse.salesforce.attributes
 attributes:
   diff_mode:

@@ -250,8 +250,11 @@ def test_a_write_that_is_killed_leaves_the_old_record_and_the_next_write_goes_on
     assert store.names() == ["prod"]
     for left in store.folder.iterdir():
         assert left.is_dir() or (mode(left) == 0o600 and "CANARY" not in left.read_text())
+    assert store.history("prod") == [credential()]
+    store.reseal("prod")
+    assert store.history("prod") == [credential()]
     store.write(credential(version=2), replaces=1)
-    assert store.read("prod") == credential(version=2)
+    assert store.history("prod") == [credential(), credential(version=2)]
     assert sorted(path.name for path in store.folder.iterdir()) == [".history", ".locks", "prod.json"]
 
 

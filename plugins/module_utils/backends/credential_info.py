@@ -20,7 +20,7 @@ from ..store.clear import open_clear
 SPEC: Spec = {
     "names": {"type": "list", "elements": "str"},
     "warn_days": {"type": "int", "default": 90},
-    **{name: option for name, option in STORE.items() if name != "store_key_file"},
+    **STORE,
 }
 SHOWN = 5  # names in a warning
 DATES = ("created", "updated", "verified")

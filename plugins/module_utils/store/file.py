@@ -64,10 +64,13 @@ class FileStore:
 
     def history(self, name: str) -> list[Credential]:
         """What the last HISTORY writes of a credential wrote, in their order: the last one is what read() gives."""
-        current = self.read(name)
-        earlier = [file for file in self._earlier(name) if not file.samefile(self._file(name))]
-        with self._found(name):
-            return [*(self._opened(name, file) for file in earlier), current][-HISTORY:]
+        while True:
+            current = self.read(name)
+            with self._found(name) as file:
+                earlier = [each for each in self._earlier(name) if not each.samefile(file)]
+                found = [*(self._opened(name, each) for each in earlier), current]
+            if self.read(name) == current:  # otherwise somebody has just written
+                return found[-HISTORY:]
 
     def write(self, credential: Credential, *, replaces: int | None) -> None:
         """Store a credential in place of that version of it (None: of nothing); raises LostRace if it is not there."""
@@ -84,6 +87,9 @@ class FileStore:
         """Seal one credential with the newest key; afterwards no older key opens anything of it."""
         with self.lock(name), self._found(name) as current:
             for file in (*self._earlier(name), current):
+                if file != current and file.samefile(current):
+                    file.unlink()
+                    continue
                 content = self._sealed(self._opened(name, file))
                 with self._told("written", file):
                     _replace(file, content)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import re
 import secrets
@@ -156,13 +157,13 @@ def _require_owner(file: Path, mode: int, owner: int) -> None:
 def _unvaulted(file: Path, text: bytes) -> bytes:
     """What Ansible Vault has encrypted, opened with the vault passwords of this run."""
     try:
-        from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecretsContext
+        vault = importlib.import_module("ansible.parsing.vault")  # which is not there where a module runs
     except ImportError:
         raise OptionError(OPTION, f"{file} is encrypted by Ansible Vault, which opens it on the controller") from None
-    context = VaultSecretsContext.current(optional=True)
+    context = vault.VaultSecretsContext.current(optional=True)
     try:
-        return bytes(VaultLib(context.secrets if context else []).decrypt(text))
-    except AnsibleVaultError:
+        return bytes(vault.VaultLib(context.secrets if context else []).decrypt(text))
+    except vault.AnsibleVaultError:
         raise OptionError(OPTION, f"{file} is encrypted by Ansible Vault; none of its passwords opens it") from None
 
 
