@@ -168,6 +168,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import to_dict
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
 
 display = Display()
 
@@ -177,11 +178,11 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """One dictionary for each name that the store knows."""
-        self.set_options(var_options=variables, direct=kwargs)
+        options = LazyOptions(self, variables, kwargs)
         found = []
         try:
-            store = store_from(self.get_options())
-            for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
+            store = store_from(options)
+            for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
                 hide_from_output(credential.connection)
                 found.append(to_dict(credential))
         except GatehouseError as exc:

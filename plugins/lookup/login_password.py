@@ -115,6 +115,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import PASSWORD_FLOWS, Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
 
 display = Display()
 
@@ -124,34 +125,36 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """One login password for each name that the store knows."""
-        self.set_options(var_options=variables, direct=kwargs)
+        options = LazyOptions(self, variables, kwargs)
         found = []
         try:
-            store = store_from(self.get_options())
-            for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
+            store = store_from(options)
+            for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
                 connection = _with_password(credential).connection
                 hide_from_output(connection)
-                appended = self._wants_token(credential, store)
+                appended = _wants_token(credential, store, options)
                 found.append(connection.login_password if appended else connection.password or "")
         except GatehouseError as exc:
             raise AnsibleLookupError(str(exc)) from exc
         return found
 
-    def _wants_token(self, credential: Credential, store: Store) -> bool:
-        token, name = self.get_option("token"), self.get_option("credential")
-        if token != "auto" or not credential.connection.security_token:  # noqa: S105 - a choice
-            return bool(token != "omit")  # noqa: S105 - a choice
-        # What talks to an org takes long to import; lookups that do not ask one are spared it.
-        from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_need import token_need
 
-        folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse" / "token"
-        answer = token_need(credential, store.read(name) if name else credential, store, folder)
-        if not answer.asked:
-            display.warning(
-                f"The security token of {credential.name!r} was appended, as the org could not be asked whether it is "
-                f"needed: {answer.reason}"
-            )
-        return answer.needed
+def _wants_token(credential: Credential, store: Store, options: LazyOptions) -> bool:
+    token = options["token"]
+    if token != "auto" or not credential.connection.security_token:  # noqa: S105 - a choice
+        return bool(token != "omit")  # noqa: S105 - a choice
+    # What talks to an org takes long to import; lookups that do not ask one are spared it.
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_need import token_need
+
+    name = options["credential"]
+    folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse" / "token"
+    answer = token_need(credential, store.read(name) if name else credential, store, folder)
+    if not answer.asked:
+        display.warning(
+            f"The security token of {credential.name!r} was appended, as the org could not be asked whether it is "
+            f"needed: {answer.reason}"
+        )
+    return answer.needed
 
 
 def _with_password(credential: Credential) -> Credential:

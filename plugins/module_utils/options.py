@@ -53,6 +53,7 @@ STORE: Spec = {
     "store_namespace": _option("GATEHOUSE_STORE_NAMESPACE"),
     "store_ca_path": _option("GATEHOUSE_STORE_CA_PATH", type="path"),
 }
+STORE_SECRETS = tuple(name for name, option in STORE.items() if option.get("no_log"))
 LOGIN: Spec = _login_options()
 CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}
 
@@ -68,5 +69,5 @@ def connection_from(options: Mapping[str, Any]) -> Connection:
 
 def secrets_of(options: Mapping[str, Any]) -> list[str]:
     """The secret values among the options, for masking, and what they are composed to."""
-    values = [str(options[name]) for name in SECRET_FIELDS if options.get(name)]
+    values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
     return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]
