@@ -5,19 +5,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, server, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
+    GatehouseError,
+    LostRace,
+    OptionError,
+    StoreError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, kv, lease, server, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.server import Server
 from tests.openbao import MOUNT, OpenBao, free_port
 from tests.unit.test_stores import credential
@@ -247,3 +255,50 @@ def test_a_redirect_takes_the_token_nowhere(bao: OpenBao, key_file: str, monkeyp
         f"/v1/{MOUNT}/data/{bao.path}/prod",
         f"/v1/{MOUNT}/metadata/{bao.path}",
     }
+
+
+def test_a_holder_whose_lease_ran_out_writes_nothing(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(lease.Lease, "keep", lambda _lease: None)  # as when the server cannot be reached meanwhile
+    store, other = opened(bao.options, key_file), opened(bao.options, key_file)
+    with store.lock("prod"):
+        time.sleep(1.1)
+        other.write(credential(), replaces=None)
+        with pytest.raises(StoreError, match="the lock was lost"):
+            store.write(credential(version=2), replaces=1)
+    assert other.history("prod") == [credential()]
+
+
+def test_where_locks_fail_the_server_still_lets_one_writer_win(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(bao.options, key_file).write(credential(), replaces=None)
+
+    class NoLease:
+        def require(self) -> None:
+            pass
+
+    @contextlib.contextmanager
+    def unlocked(*_args: object, **_options: object) -> Iterator[NoLease]:
+        yield NoLease()
+
+    monkeypatch.setattr(kv, "leased", unlocked)
+    start = threading.Barrier(10)
+
+    def change(number: int) -> bool:
+        mine = opened(bao.options, key_file)
+        start.wait()
+        try:
+            mine.write(credential(version=2, username=f"writer{number}"), replaces=1)
+        except LostRace as exc:
+            assert "nothing was written" in str(exc)
+            return False
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        won = list(pool.map(change, range(10)))
+    assert won.count(True) == 1
+    found = opened(bao.options, key_file).history("prod")
+    assert [each.connection.username for each in found[1:]] == [f"writer{won.index(True)}"]
