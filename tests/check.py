@@ -76,7 +76,7 @@ def unit_tests() -> None:
 
 def integration_tests() -> None:
     """Playbooks and foreign clients against the simulated org."""
-    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/integration")
+    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations", "8", "tests/integration")
 
 
 def readers() -> None:
