@@ -85,7 +85,7 @@ def python_style() -> None:
 
 def unit_tests() -> None:
     """Pure parts, stores, and the simulated org by itself."""
-    run(sys.executable, "-m", "pytest", "-q", "-n", "4", "tests/unit")
+    run(sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "worksteal", "tests/unit")
 
 
 def integration_tests() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.processes import ROOT
 
 FOLDER = ROOT / "build" / "readers"
 HERE = Path(__file__).parent
+# As it was before any test made it trust the simulated org alone; package registries have other authorities.
+ENVIRONMENT = dict(os.environ)
 ANT = ("ant",)
 SPRING = ("libspring-core-java", "libspring-beans-java", "libcommons-logging-java")
 
@@ -98,6 +101,7 @@ def _once(folder: Path, *wanted: Path) -> Iterator[bool]:
 
 
 def _run(*command: str | Path, cwd: Path | None = None) -> None:
-    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    parts = [str(part) for part in command]
+    done = subprocess.run(parts, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Absent(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-500:]}")
