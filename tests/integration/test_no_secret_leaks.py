@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,6 +102,13 @@ def assert_clean(folder: Path, sim: SimulatedOrg, *outputs: str) -> None:
     for path in looked_at:
         assert not found_in(path.read_bytes()), path
         assert not found_in(str(path).encode()), path
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short name: Ansible makes a socket below it, whose path must not be over 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="leaks-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
