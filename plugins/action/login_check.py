@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleError
 
@@ -27,17 +25,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain impor
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import ASSERTION_SECONDS
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.private_key import signing_key
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import signed_assertion
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
-
-try:
-    import jwt
-except ImportError:  # told to the user by require_libraries(), as it comes with simple-salesforce
-    pass
 
 # Without the comments between them, which may hold anything.
 PEM = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
@@ -148,10 +140,4 @@ def _assertion(connection: Connection) -> str | None:
     if connection.auth != "jwt_bearer":
         return None
     require_libraries()
-    claims = {
-        "iss": connection.consumer_key,
-        "sub": connection.username,
-        "aud": f"https://{urlsplit(connection.login_url).netloc}",
-        "exp": int(time.time()) + ASSERTION_SECONDS,
-    }
-    return str(jwt.encode(claims, signing_key(connection.private_key or ""), algorithm="RS256"))
+    return signed_assertion(connection)

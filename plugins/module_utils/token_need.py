@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from .access import Access, Settings
 from .backends.network_access_info import always_activates_devices
 from .errors import GatehouseError
 from .guard import own_address
+from .locks import held
 from .login_history import USERS_SOQL, users_among
 from .masking import mask
 from .org import Org
@@ -80,7 +79,7 @@ def _remembered(path: Path, ask: Callable[[], Answer]) -> Answer:
     One that could not be had is not asked for again: a refused login is never repeated.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(path.with_suffix(".lock")):
+    with held(path.with_suffix(".lock")):
         with contextlib.suppress(FileNotFoundError):
             answer = Answer(**json.loads(path.read_text()))
             if not answer.asked or time.time() - path.stat().st_mtime < FRESH:
@@ -88,13 +87,3 @@ def _remembered(path: Path, ask: Callable[[], Answer]) -> Answer:
         answer = ask()
         path.write_text(json.dumps(dataclasses.asdict(answer)))
         return answer
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

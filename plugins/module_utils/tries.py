@@ -9,7 +9,6 @@ Salesforce locks a user out after some wrong tries, and a hundred hosts with one
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .connection import Connection
+from .locks import held
 from .record import Verification
 
 # Another try from elsewhere in the same run would be as wrong.
@@ -67,12 +67,8 @@ class Tries:
     def _locked(self, connection: Connection) -> Iterator[None]:
         file = self._file(connection).with_suffix(".lock")
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with held(file):
             yield
-        finally:
-            os.close(handle)
 
     def _file(self, connection: Connection) -> Path:
         parts = [connection.auth, connection.login_url, connection.username, connection.consumer_key]

@@ -114,14 +114,18 @@ def _username_password(connection: Connection) -> Session:
 
 def _jwt_bearer(connection: Connection) -> Session:
     """An assertion, signed by the key whose certificate the app has."""
+    return _by_app(connection, {"grant_type": JWT_BEARER, "assertion": signed_assertion(connection)})
+
+
+def signed_assertion(connection: Connection) -> str:
+    """What jwt_bearer sends: good for ASSERTION_SECONDS, at the host of the login URL."""
     claims = {
         "iss": connection.consumer_key,
         "sub": connection.username,
         "aud": f"https://{urlsplit(connection.login_url).netloc}",
         "exp": int(time.time()) + ASSERTION_SECONDS,
     }
-    assertion = jwt.encode(claims, signing_key(connection.private_key or ""), algorithm="RS256")
-    return _by_app(connection, {"grant_type": JWT_BEARER, "assertion": assertion})
+    return str(jwt.encode(claims, signing_key(connection.private_key or ""), algorithm="RS256"))
 
 
 def _client_credentials(connection: Connection) -> Session:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 
 from ..connection import Connection
 from ..errors import LoginError
+from ..locks import held
 from ..tries import FINAL
 from .login import Session
 
@@ -119,12 +119,8 @@ class SessionCache:
         """The file of a connection, held against all other processes."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._file(connection)
-        handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with held(path.with_suffix(".lock")):
             yield path
-        finally:
-            os.close(handle)
 
     def _file(self, connection: Connection) -> Path:
         return self._folder / f"{_identity(connection)}.session"
