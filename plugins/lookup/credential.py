@@ -29,6 +29,10 @@ options:
     type: str
     choices: [error, warn, skip]
     default: error
+  standby:
+    description: Of a pair of users, return the one that is not in use now; fails where a credential is no pair.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - gatehouse.salesforce.store
   - gatehouse.salesforce.store.plugin
@@ -121,6 +125,36 @@ _raw:
       description: When this version last passed a login, UTC, or V(none).
       type: str
       sample: "2026-03-31T08:00:00Z"
+    token_since:
+      description: Since when it has its security token, UTC, as far as is known here; or V(none).
+      type: str
+      sample: "2026-03-31T08:00:00Z"
+    standby:
+      description: Of a pair, the user name of the user that is not in use now; or V(none).
+      type: str
+      sample: integration-green@example.com
+    rotation:
+      description: A rotation that has not come to its end, as RV(_raw[].rotation.step) and more; or V(none).
+      type: dict
+      contains:
+        method:
+          description: How the new token was asked for, as V(reset), V(password), or V(found) when somebody else did.
+          type: str
+          sample: reset
+        step:
+          description:
+            - V(asking) before it is known whether a new token was made, V(asked) while its mail is waited for, V(stored)
+              when only the mail is left to be dealt with.
+          type: str
+          sample: asked
+        username:
+          description: Whose token it is.
+          type: str
+          sample: integration@example.com
+        started:
+          description: Since when, UTC.
+          type: str
+          sample: "2026-03-31T08:00:00Z"
     secrets:
       description: The names of the secrets that it holds.
       type: list
@@ -165,7 +199,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import to_dict
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import on_standby, to_dict
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
@@ -182,7 +216,8 @@ class LookupModule(LookupBase):
         found = []
         try:
             store = store_from(options)
-            for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
+            for found_one in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
+                credential = on_standby(found_one) if options["standby"] else found_one
                 hide_from_output(credential.connection)
                 found.append(to_dict(credential))
         except GatehouseError as exc:

@@ -46,11 +46,13 @@ def ensure_present(
     verify: str,
     check_mode: bool,
     login: Callable[[Connection], object],
+    standby: Connection | None = None,
 ) -> Outcome:
-    """Make the store hold the credential as wanted, verified by at most one login.
+    """Make the store hold the credential as wanted, verified by at most one login of each of its users.
 
     Args:
         wanted: secrets that are None are kept as stored.
+        standby: the other user of a pair; None keeps the one that is stored.
         verify: C(require) stores nothing that does not pass a login, C(warn) stores it all the same, C(skip) does not
             try.
         login: logs in with a connection, or raises LoginError, or OrgError when that could not be tried.
@@ -63,10 +65,10 @@ def ensure_present(
         raise OptionError("verify", f"{verify!r} is not one of {', '.join(VERIFY)}")
     with contextlib.nullcontext() if check_mode else store.lock(name):
         before = read_or_none(store, name)
-        after = record.declared(before, wanted, name=name, now=_now())
+        after = record.declared(before, wanted, standby=standby, name=name, now=_now())
         plan = CredentialPlan(before, after)
         skipped = _why_no_login(plan, verify=verify, check_mode=check_mode)
-        verification = skipped or _tried(after, wanted, login, required=verify == "require")
+        verification = skipped or _tried(before, after, wanted, login, required=verify == "require")
         if not skipped:
             after = record.verified(after, verification, now=_now())
         if not check_mode and after != before:
@@ -126,18 +128,30 @@ def _why_no_login(plan: CredentialPlan, *, verify: str, check_mode: bool) -> Ver
 
 
 def _tried(
-    credential: Credential, wanted: Connection, login: Callable[[Connection], object], *, required: bool
+    before: Credential | None,
+    credential: Credential,
+    wanted: Connection,
+    login: Callable[[Connection], object],
+    *,
+    required: bool,
 ) -> Verification:
-    """The result of one login, over the connection of this run."""
+    """The result of one login of each user who may not be let in any more, over the connection of this run."""
     of_this_run = {field: getattr(wanted, field) for field in record.OF_THE_RUN}
-    try:
-        login(dataclasses.replace(credential.connection, **of_this_run))
-    except OrgError as exc:
-        if required:
-            kind = LoginError if isinstance(exc, LoginError) else OrgError
-            raise kind(f"credential {credential.name!r} was not stored: {exc}", cause=exc.cause) from exc
-        return Verification(result="failed", cause=exc.cause, detail=str(exc))
+    for connection in _to_try(before, credential):
+        try:
+            login(dataclasses.replace(connection, **of_this_run))
+        except OrgError as exc:
+            if required:
+                kind = LoginError if isinstance(exc, LoginError) else OrgError
+                raise kind(f"credential {credential.name!r} was not stored: {exc}", cause=exc.cause) from exc
+            return Verification(result="failed", cause=exc.cause, detail=str(exc))
     return Verification(result="ok", cause="ok", detail="logged in")
+
+
+def _to_try(before: Credential | None, credential: Credential) -> list[Connection]:
+    works = [before.connection, before.standby] if before and before.verified else []
+    users = [credential.connection, *([credential.standby] if credential.standby else [])]
+    return [user for user in users if user not in works] or users
 
 
 def _warnings(name: str, verification: Verification) -> list[str]:

@@ -68,6 +68,8 @@ def connection_from(options: Mapping[str, Any]) -> Connection:
 
 
 def secrets_of(options: Mapping[str, Any]) -> list[str]:
-    """The secret values among the options, for masking, and what they are composed to."""
+    """The secret values among the options and in those of options, for masking, and what they are composed to."""
     values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
-    return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]
+    composed = f"{options.get('password') or ''}{options.get('security_token') or ''}"
+    inner = [secret for value in options.values() if isinstance(value, Mapping) for secret in secrets_of(value)]
+    return [*values, composed, *inner]

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import journal
 from .connection import SECRET_FIELDS, Connection
 from .errors import OptionError
+from .journal import Journal
 
 Clear = dict[str, Any]
 
@@ -23,6 +26,9 @@ CLEAR_FIELDS = tuple(
 )
 # The flows in which a login password is what is typed or sent.
 PASSWORD_FLOWS = ("security_token", "username_password")
+# What the two users of a pair do not share.
+OF_THE_USER = ("username", "password", "security_token")
+REMEMBERED = 40  # digests of replaced secrets: those of many years
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +60,10 @@ class Credential:
         verified: when this version last passed a login; None until then.
         verification: what became of the last login that was tried with this version.
         previous: the last connection that may still work, kept until this version is verified.
+        token_since: since when the connection has its security token, as far as known here.
+        standby: of a pair of users, the one that nobody uses now and that the next rotation works on.
+        rotation: a rotation that has not come to its end.
+        replaced: digests of secrets that a rotation has replaced, and that are dead wherever they are declared still.
     """
 
     name: str
@@ -64,6 +74,10 @@ class Credential:
     verified: str | None = None
     verification: Verification = Verification()
     previous: Connection | None = None
+    token_since: str | None = None
+    standby: Connection | None = None
+    rotation: Journal | None = None
+    replaced: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,31 +107,89 @@ def checked_name(name: object) -> str:
     )
 
 
-def declared(current: Credential | None, wanted: Connection, *, name: str, now: str) -> Credential:
+def declared(
+    current: Credential | None, wanted: Connection, *, standby: Connection | None = None, name: str, now: str
+) -> Credential:
     """The credential when it is as wanted: the current one itself if it is; raises OptionError for an unusable one.
 
-    Secrets that are None are kept as they are and an empty one is removed; all else is declared whole.
+    Secrets that are None are kept as they are and an empty one is removed; all else is declared whole. A secret that a
+    rotation has replaced is dead, so that the present one is kept. Which user of a pair is on standby is for rotations
+    to say; a standby that is None is kept, and one without a username is removed.
     """
     name = checked_name(name)
-    connection = stored(merged(current.connection if current else None, wanted).checked())
+    wanted, standby = _in_their_roles(current, wanted, standby)
+    connection = _settled(current, current.connection if current else None, wanted)
+    waiting = None
+    if standby is not None and standby.username:
+        waiting = _settled(current, current.standby if current else None, paired(connection, standby))
+        _require_pair(connection, waiting)
     if current is None:
-        return Credential(name=name, connection=connection, version=1, created=now, updated=now)
-    if current.connection == connection:
+        return Credential(
+            name=name,
+            connection=connection,
+            version=1,
+            created=now,
+            updated=now,
+            standby=waiting,
+            token_since=now if connection.security_token else None,
+        )
+    if (current.connection, current.standby) == (connection, waiting):
         return current
-    return Credential(
-        name=name,
+    same_token = current.connection.security_token == connection.security_token
+    return dataclasses.replace(
+        current,
         connection=connection,
+        standby=waiting,
         version=current.version + 1,
-        created=current.created,
         updated=now,
+        verified=None,
+        verification=Verification(),
         previous=current.connection if current.verified else current.previous or current.connection,
+        token_since=current.token_since if same_token else now if connection.security_token else None,
     )
 
 
+def rotated(credential: Credential, connection: Connection, *, now: str) -> Credential:
+    """The credential with a new connection of one of its users, which has just passed a login, and no journal.
+
+    A pair changes roles when it is the one on standby whose connection is new.
+    """
+    changes_roles = credential.standby is not None and connection.username == credential.standby.username
+    before = credential.standby if changes_roles else credential.connection
+    dead = [
+        _digest(before, field)
+        for field in ("password", "security_token")
+        if before and getattr(before, field) and getattr(before, field) != getattr(connection, field)
+    ]
+    return dataclasses.replace(
+        credential,
+        connection=connection,
+        standby=credential.connection if changes_roles else credential.standby,
+        version=credential.version + 1,
+        updated=now,
+        verified=now,
+        verification=Verification(result="ok", cause="ok", detail="logged in"),
+        previous=None,
+        token_since=now if connection.security_token else None,
+        rotation=None,
+        replaced=(*credential.replaced, *dead)[-REMEMBERED:],
+    )
+
+
+def paired(connection: Connection, standby: Connection) -> Connection:
+    """The user on standby over the same way to the same org."""
+    return dataclasses.replace(connection, **{field: getattr(standby, field) for field in OF_THE_USER})
+
+
 def verified(credential: Credential, verification: Verification, *, now: str) -> Credential:
-    """The credential after a login was tried with it; what it replaced is given up once it has passed."""
+    """The credential after a login was tried with it; once it has passed, what it replaced is given up."""
     if verification.result == "ok":
-        return dataclasses.replace(credential, verification=verification, verified=now, previous=None)
+        under_way = credential.rotation
+        if under_way and under_way.step != journal.STORED and under_way.username == credential.connection.username:
+            under_way = None
+        return dataclasses.replace(
+            credential, verification=verification, verified=now, previous=None, rotation=under_way
+        )
     return dataclasses.replace(credential, verification=verification)
 
 
@@ -129,6 +201,43 @@ def merged(current: Connection | None, wanted: Connection) -> Connection:
         secret: value for secret, value in current.secrets.items() if getattr(wanted, secret) is None
     }
     return dataclasses.replace(wanted, **kept)
+
+
+def _in_their_roles(
+    current: Credential | None, wanted: Connection, standby: Connection | None
+) -> tuple[Connection, Connection | None]:
+    """A wanted pair in the order in which the current one is, which a rotation may have turned round."""
+    if current is None or current.standby is None:
+        return wanted, standby
+    if wanted.username != current.standby.username:
+        return wanted, current.standby if standby is None else standby
+    if standby is None:
+        standby = Connection(username=current.connection.username)
+    if standby.username != current.connection.username:
+        return wanted, standby
+    return paired(wanted, standby), wanted
+
+
+def _settled(current: Credential | None, before: Connection | None, wanted: Connection) -> Connection:
+    """The wanted connection as it is stored, with the secrets that are to be kept."""
+    dead: dict[str, Any] = {
+        field: None
+        for field in ("password", "security_token")
+        if current and getattr(wanted, field) and _digest(wanted, field) in current.replaced
+    }
+    return stored(merged(before, dataclasses.replace(wanted, **dead)).checked())
+
+
+def _require_pair(connection: Connection, standby: Connection) -> None:
+    if connection.auth not in PASSWORD_FLOWS:
+        raise OptionError("standby", f"is for {' and '.join(PASSWORD_FLOWS)}; by {connection.auth} no token expires")
+    if connection.username == standby.username:
+        raise OptionError("standby.username", "must be another user than username")
+
+
+def _digest(connection: Connection, field: str) -> str:
+    parts = "\0".join([connection.username or "", field, getattr(connection, field)])
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def stored(connection: Connection) -> Connection:
@@ -148,8 +257,18 @@ def to_clear(credential: Credential) -> Clear:
         "created": credential.created,
         "updated": credential.updated,
         "verified": credential.verified,
+        "token_since": credential.token_since,
+        "standby": credential.standby.username if credential.standby else None,
+        "rotation": credential.rotation.to_clear() if credential.rotation else None,
         "secrets": sorted(credential.connection.secrets),
     }
+
+
+def on_standby(credential: Credential) -> Credential:
+    """The credential as if its other user were the one in use; raises OptionError when it is no pair."""
+    if credential.standby is None:
+        raise OptionError("standby", f"credential {credential.name!r} has no user on standby")
+    return dataclasses.replace(credential, connection=credential.standby, standby=credential.connection)
 
 
 def to_dict(credential: Credential) -> dict[str, Any]:
@@ -172,25 +291,33 @@ def connection_of(fields: Mapping[str, Any]) -> Connection:
 def dump(credential: Credential) -> tuple[Clear, dict[str, Any]]:
     """A credential as two JSON objects: what anybody may read, and what must be sealed."""
     clear = {**to_clear(credential), "verification": credential.verification.to_dict()}
-    previous = credential.previous
+    previous, standby = credential.previous, credential.standby
     return clear, {
         "secrets": credential.connection.secrets,
         "previous": None if previous is None else {**_clear(previous), **previous.secrets},
+        "standby": None if standby is None else {field: getattr(standby, field) for field in OF_THE_USER},
+        "rotation": journal.dump(credential.rotation),
+        "replaced": list(credential.replaced),
     }
 
 
 def parse(clear: Mapping[str, Any], secret: Mapping[str, Any]) -> Credential:
     """The credential out of what dump() gave; raises KeyError or TypeError for anything else."""
-    previous = secret["previous"]
+    previous, standby = secret["previous"], secret["standby"]
+    connection = connection_of({**clear, **secret["secrets"]})
     return Credential(
         name=clear["name"],
-        connection=connection_of({**clear, **secret["secrets"]}),
+        connection=connection,
         version=clear["version"],
         created=clear["created"],
         updated=clear["updated"],
         verified=clear["verified"],
         verification=Verification(**clear["verification"]),
         previous=None if previous is None else connection_of(previous),
+        token_since=clear["token_since"],
+        standby=None if standby is None else dataclasses.replace(connection, **standby),
+        rotation=journal.parse(secret["rotation"]),
+        replaced=tuple(secret["replaced"]),
     )
 
 
@@ -199,18 +326,26 @@ def _clear(connection: Connection) -> Clear:
     return {**clear, "allowed_hosts": list(connection.allowed_hosts)}
 
 
-def _identity(credential: Credential | None) -> tuple[str, Connection] | None:
+def _identity(credential: Credential | None) -> tuple[str, Connection, Connection | None] | None:
     """What a user declares of a credential, without dates and versions."""
-    return None if credential is None else (credential.name, credential.connection)
+    return None if credential is None else (credential.name, credential.connection, credential.standby)
 
 
 def _shown(credential: Credential | None, *, beside: Credential | None) -> Clear:
     """One side of a diff: a secret that differs from the other side shows only as that of its version."""
     if credential is None:
         return {}
-    others = beside.connection.secrets if beside else {}
-    secrets = {
-        name: "(secret)" if others.get(name) == value else f"(secret, version {credential.version})"
-        for name, value in credential.connection.secrets.items()
+    shown = {"name": credential.name, **_clear(credential.connection)}
+    shown |= _shown_secrets(credential.connection, beside.connection if beside else None, credential.version)
+    if credential.standby:
+        secrets = _shown_secrets(credential.standby, beside.standby if beside else None, credential.version)
+        shown["standby"] = {"username": credential.standby.username, **secrets}
+    return shown
+
+
+def _shown_secrets(connection: Connection, beside: Connection | None, version: int) -> dict[str, str]:
+    others = beside.secrets if beside else {}
+    return {
+        name: "(secret)" if others.get(name) == value else f"(secret, version {version})"
+        for name, value in connection.secrets.items()
     }
-    return {"name": credential.name, **_clear(credential.connection), **secrets}

@@ -19,6 +19,8 @@ description:
     login causes none.
   - A secret that is not given is kept as stored, one that is given empty is removed. All other options are declared
     whole, so that one left out returns to its default.
+  - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Whoever declares it
+    still, as from a file of variables, does not bring it back.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store
@@ -45,6 +47,24 @@ options:
     type: str
     choices: [require, warn, skip]
     default: require
+  standby:
+    description:
+      - A second user of the same org, which makes the credential a pair. Applications use one of the two;
+        M(gatehouse.salesforce.security_token) renews the token of the other and then makes them change roles, so that
+        what applications hold works until they are given the new one.
+      - Which of the two is in use is for rotations to say, so it does not matter which is declared as the first.
+      - The other options hold for both. Left out, a stored one is kept; an empty dictionary removes it.
+    type: dict
+    suboptions:
+      username:
+        description: Its user name.
+        type: str
+      password:
+        description: Its password.
+        type: str
+      security_token:
+        description: Its security token.
+        type: str
   diagnose_with:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
@@ -92,6 +112,17 @@ EXAMPLES = r"""
     security_token: "{{ vault_billing_security_token }}"
     diagnose_with: production-admin
 
+- name: Store a pair of users, so that a rotation never breaks what is in use
+  gatehouse.salesforce.credential:
+    name: billing
+    username: billing-blue@acme.example
+    password: "{{ vault_billing_blue_password }}"
+    security_token: "{{ vault_billing_blue_security_token }}"
+    standby:
+      username: billing-green@acme.example
+      password: "{{ vault_billing_green_password }}"
+      security_token: "{{ vault_billing_green_security_token }}"
+
 - name: Forget a credential
   gatehouse.salesforce.credential:
     name: billing-sandbox
@@ -117,6 +148,9 @@ credential:
     created: "2026-11-24T21:34:05Z"
     updated: "2026-11-25T06:00:12Z"
     verified: "2026-11-25T06:00:12Z"
+    token_since: "2026-11-25T06:00:12Z"
+    standby: null
+    rotation: null
     secrets: [password, security_token]
 verification:
   description: What became of the login.

@@ -23,7 +23,13 @@ README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 PASSWORD, TOKEN = "Example-Password-1", "ExampleToken00000000000001"
-USERS = ("admin@acme.example", "billing@acme.example", "billing@acme.example.dev")
+USERS = (
+    "admin@acme.example",
+    "billing@acme.example",
+    "billing@acme.example.dev",
+    "billing-blue@acme.example",
+    "billing-green@acme.example",
+)
 
 
 def examples_of(module: str) -> list[dict[str, Any]]:
@@ -69,6 +75,10 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks) -> dict[str, Any]:
         "vault_billing_password": PASSWORD,
         "vault_billing_security_token": TOKEN,
         "vault_billing_sandbox_password": PASSWORD,
+        "vault_billing_blue_password": PASSWORD,
+        "vault_billing_blue_security_token": TOKEN,
+        "vault_billing_green_password": PASSWORD,
+        "vault_billing_green_security_token": TOKEN,
         "new_security_token": TOKEN,
         "salesforce_trusted_ip_ranges": ["127.0.0.1", "198.51.100.0/24"],
         "example_folder": str(playbook.folder),

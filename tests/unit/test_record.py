@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import record as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.journal import Journal
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import (
     Credential,
     CredentialPlan,
@@ -62,7 +63,9 @@ def test_a_new_credential_is_version_1_and_not_verified() -> None:
     plan = change(None, BASIC)
     assert plan
     assert plan.before is None
-    assert plan.after == Credential(name="prod", connection=BASIC, version=1, created=TUESDAY, updated=TUESDAY)
+    assert plan.after == Credential(
+        name="prod", connection=BASIC, version=1, created=TUESDAY, updated=TUESDAY, token_since=TUESDAY
+    )
 
 
 def test_the_same_again_changes_nothing() -> None:
@@ -164,6 +167,9 @@ def test_what_may_be_shown_names_the_secrets_and_holds_none() -> None:
         "created": MONDAY,
         "updated": MONDAY,
         "verified": None,
+        "token_since": MONDAY,
+        "standby": None,
+        "rotation": None,
         "secrets": ["password", "security_token"],
     }
 
@@ -244,3 +250,100 @@ def test_what_is_dumped_is_parsed_again_and_its_clear_part_holds_no_secret(
 def test_the_dictionary_of_a_lookup_is_a_connection_again(connection: Connection) -> None:
     credential = Credential(name="a", connection=connection, version=1, created=MONDAY, updated=MONDAY)
     assert subject.connection_of(json.loads(json.dumps(subject.to_dict(credential)))) == connection
+
+
+GREEN = Connection(username="green@example.com", password="canary-green", security_token="canary-green-token")
+
+
+def pair(
+    wanted: Connection = BASIC, standby: Connection | None = GREEN, current: Credential | None = None
+) -> Credential:
+    """The credential of two users after a change to what is wanted."""
+    return subject.declared(current, wanted, standby=standby, name="prod", now=MONDAY)
+
+
+def renewed(connection: Connection, token: str = "canary-new") -> Connection:
+    """The connection after a rotation."""
+    return dataclasses.replace(connection, security_token=token)
+
+
+def test_a_rotation_gives_the_credential_another_token_and_version() -> None:
+    after = subject.rotated(passed(present()), renewed(BASIC), now=TUESDAY)
+    assert (after.connection, after.version, after.token_since, after.verified) == (renewed(BASIC), 2, TUESDAY, TUESDAY)
+    assert after.previous is None
+
+
+def test_a_secret_that_a_rotation_has_replaced_is_not_stored_again_by_those_who_declare_it_still() -> None:
+    after = subject.rotated(present(), dataclasses.replace(renewed(BASIC), password="canary-changed"), now=TUESDAY)
+    assert present(BASIC, after, WEDNESDAY) is after
+    by_hand = present(dataclasses.replace(BASIC, security_token="canary-by-hand"), after, WEDNESDAY)
+    assert (by_hand.connection.security_token, by_hand.connection.password) == ("canary-by-hand", "canary-changed")
+
+
+def test_the_age_of_a_token_is_that_of_the_token_and_not_of_the_version() -> None:
+    moved = present(dataclasses.replace(BASIC, api_version="63.0"), present(), TUESDAY)
+    assert (moved.version, moved.token_since) == (2, MONDAY)
+    assert present(renewed(BASIC), moved, WEDNESDAY).token_since == WEDNESDAY
+    assert present(dataclasses.replace(BASIC, security_token=""), moved, WEDNESDAY).token_since is None
+
+
+def test_a_rotation_of_a_pair_makes_its_users_change_roles() -> None:
+    after = subject.rotated(pair(), renewed(GREEN), now=TUESDAY)
+    assert (after.connection, after.standby) == (renewed(GREEN), BASIC)
+    again = subject.rotated(after, renewed(BASIC), now=WEDNESDAY)
+    assert (again.connection, again.standby) == (renewed(BASIC), renewed(GREEN))
+
+
+def test_a_pair_may_go_on_being_declared_in_its_first_order() -> None:
+    turned = subject.rotated(pair(), renewed(GREEN), now=TUESDAY)
+    assert pair(current=turned) is turned
+    assert pair(standby=None, current=turned) is turned
+    assert pair(GREEN, BASIC, current=turned) is turned
+    changed = pair(dataclasses.replace(BASIC, password="canary-2"), current=turned)
+    assert (changed.connection, changed.standby) == (renewed(GREEN), dataclasses.replace(BASIC, password="canary-2"))
+
+
+def test_the_users_of_a_pair_share_their_way_to_the_org() -> None:
+    both = pair(dataclasses.replace(BASIC, login_url="https://test.salesforce.com"))
+    assert both.standby == dataclasses.replace(GREEN, login_url="https://test.salesforce.com")
+
+
+def test_a_standby_without_a_username_makes_a_pair_a_single_user_again() -> None:
+    assert pair(standby=Connection(), current=pair()).standby is None
+
+
+def test_a_pair_is_of_two_users_who_have_a_token() -> None:
+    with pytest.raises(OptionError, match="^standby.username: "):
+        pair(standby=dataclasses.replace(GREEN, username=USER))
+    with pytest.raises(OptionError, match="^standby: "):
+        pair(Connection(username=USER, auth="jwt_bearer", consumer_key="key", private_key="canary-key"))
+
+
+def test_the_other_user_of_a_pair_can_be_looked_at() -> None:
+    assert subject.on_standby(pair()).connection == GREEN
+    with pytest.raises(OptionError, match="^standby: "):
+        subject.on_standby(present())
+
+
+def test_all_of_a_credential_survives_being_stored() -> None:
+    journal = Journal(
+        method="password",
+        step="asked",
+        username=USER,
+        started=MONDAY,
+        position=(7, 42),
+        password="canary-next",
+        refused=("canary-wrong",),
+    )
+    credential = dataclasses.replace(subject.rotated(pair(), renewed(GREEN), now=TUESDAY), rotation=journal)
+    clear, secret = json.loads(json.dumps(subject.dump(credential)))
+    assert subject.parse(clear, secret) == credential
+    assert "canary" not in json.dumps(clear)
+    assert clear["rotation"] == {"method": "password", "step": "asked", "username": USER, "started": MONDAY}
+
+
+def test_a_login_that_passes_ends_what_was_under_way_for_that_user() -> None:
+    under_way = Journal(method="reset", step="asking", username=USER, started=MONDAY)
+    assert passed(dataclasses.replace(present(), rotation=under_way)).rotation is None
+    of_the_other = dataclasses.replace(under_way, username=GREEN.username or "")
+    assert passed(dataclasses.replace(pair(), rotation=of_the_other)).rotation == of_the_other

@@ -17,7 +17,7 @@ from ..explain import explaining
 from ..headroom import require_headroom
 from ..options import LOGIN, STORE, Spec, connection_from
 from ..org.login import Session, login
-from ..record import Verification
+from ..record import OF_THE_USER, Verification
 from ..store import store_from
 
 SPEC: Spec = {
@@ -25,6 +25,14 @@ SPEC: Spec = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify": {"type": "str", "choices": list(VERIFY), "default": "require"},
     "diagnose_with": {"type": "str"},
+    "standby": {
+        "type": "dict",
+        "options": {
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "security_token": {"type": "str", "no_log": True},
+        },
+    },
     **LOGIN,
     **STORE,
 }
@@ -56,8 +64,14 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
                 verify=options["verify"],
                 check_mode=run.check_mode,
                 login=log_in,
+                standby=_standby(options),
             )
         except OrgError as exc:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
             raise
     return dataclasses.asdict(outcome)
+
+
+def _standby(options: Mapping[str, Any]) -> Connection | None:
+    given = options.get("standby")
+    return None if given is None else Connection(**{field: given.get(field) for field in OF_THE_USER})
