@@ -66,16 +66,36 @@ def java(main: str, *packages: str) -> list[str]:
 
 def debian(package: str) -> list[Path]:
     """The libraries in a package of Debian, which is unpacked and not installed."""
+    folder = unpacked(package)
+    return sorted(file for file in (folder / "usr/share/java").glob("*.jar") if not file.is_symlink()) or sorted(
+        file for file in folder.rglob("*.jar") if not file.is_symlink()
+    )
+
+
+def unpacked(package: str) -> Path:
+    """The folder in which a package of Debian is unpacked, as if it were the root of a machine."""
     require("apt-get", "dpkg-deb")
     folder = FOLDER / "debian" / package
     with _once(folder) as missing:
         if missing:
-            _run("apt-get", "download", package, cwd=folder)
+            try:
+                _run("apt-get", "download", package, cwd=folder)
+            except Absent:  # a list that is old names a file that is no longer there
+                _run("apt-get", "--quiet", "update")
+                _run("apt-get", "download", package, cwd=folder)
             for file in folder.glob("*.deb"):
                 _run("dpkg-deb", "--extract", file, folder)
-    return sorted(file for file in (folder / "usr/share/java").glob("*.jar") if not file.is_symlink()) or sorted(
-        file for file in folder.rglob("*.jar") if not file.is_symlink()
-    )
+    return folder
+
+
+def packages(interpreter: Path, wanted: Path) -> Path:
+    """A folder with the packages of PyPI in a file of requirements, for a Python that needs no pip of its own."""
+    folder = FOLDER / f"packages-{wanted.parent.name}"
+    with _once(folder, wanted) as missing:
+        if missing:
+            pip = (sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-compile")
+            _run(*pip, "--target", folder, "--requirement", wanted)
+    return folder
 
 
 def require(*programs: str) -> None:

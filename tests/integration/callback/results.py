@@ -49,6 +49,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """A task was not run."""
         self._note("skipped", result)
 
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """A host was not reached."""
+        self._note("unreachable", result)
+
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """The run has ended."""
         Path(os.environ["TASK_RESULTS"]).write_text(json.dumps(self._results, default=str))
