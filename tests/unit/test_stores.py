@@ -22,6 +22,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery, fingerprint
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
     LostRace,
     OptionError,
@@ -337,3 +338,127 @@ def test_a_holder_that_lives_keeps_its_lock_beyond_a_lease(
             raise AssertionError("the lock was given twice")
     with other.lock("prod", seconds=0):
         pass
+
+
+def delivery(version: int = 1, content: str = "CANARY-content", **fields: Any) -> Delivery:
+    """What a host holds."""
+    given = {"format": "env", "encrypted": None, "delivered": NOW, **fields}
+    return Delivery(version=version, updated=NOW, fingerprint=fingerprint(content.encode()), **given)
+
+
+class TestDeliveries:
+    """Who holds which version of a credential."""
+
+    def test_what_is_recorded_is_known_to_others(self, kind: Kind, store: Store) -> None:
+        assert store.deliveries("prod") == {} and store.delivered() == []
+        assert store.record_deliveries("prod", {"web1:/etc/app.env": delivery()})
+        assert kind.open().record_deliveries("prod", {"web2:/etc/app.env": delivery(2)})
+        assert store.deliveries("prod") == {"web1:/etc/app.env": delivery(), "web2:/etc/app.env": delivery(2)}
+        assert store.delivered() == ["prod"]
+        assert store.names() == []
+
+    def test_a_consumer_that_holds_it_no_more_is_forgotten(self, store: Store) -> None:
+        store.record_deliveries("prod", {"web1:/a": delivery(), "web2:/a": delivery()})
+        assert store.record_deliveries("prod", {"web1:/a": None})
+        assert list(store.deliveries("prod")) == ["web2:/a"]
+        assert store.record_deliveries("prod", {"web2:/a": None})
+        assert store.deliveries("prod") == {}
+        assert not store.record_deliveries("prod", {"web2:/a": None})
+        assert store.record_deliveries("prod", {"web3:/a": delivery()})
+        assert list(store.deliveries("prod")) == ["web3:/a"]
+
+    def test_the_same_again_writes_nothing_and_keeps_its_time(self, kind: Kind, store: Store) -> None:
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+        raw = kind.raw(".deliveries/prod")
+        assert not store.record_deliveries("prod", {"web1:/a": delivery(delivered="2027-01-01T00:00:00Z")})
+        assert kind.raw(".deliveries/prod") == raw
+        assert store.record_deliveries("prod", {"web1:/a": delivery(2, delivered="2027-01-01T00:00:00Z")})
+        assert store.deliveries("prod")["web1:/a"].delivered == "2027-01-01T00:00:00Z"
+
+    def test_many_of_them_push_no_version_out_of_the_history(self, store: Store) -> None:
+        store.write(credential(), replaces=None)
+        store.write(credential(version=2), replaces=1)
+        for version in range(12):
+            store.record_deliveries("prod", {"web1:/a": delivery(version)})
+        assert store.history("prod") == [credential(), credential(version=2)]
+
+    def test_without_the_keys_all_can_be_read_but_the_fingerprint(self, kind: Kind, store: Store) -> None:
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+        closed = open_clear({name: value for name, value in kind.options.items() if name != "store_key_file"})
+        assert closed.delivered() == ["prod"]
+        assert closed.clear_deliveries("prod") == {"web1:/a": dataclasses.replace(delivery(), fingerprint=None)}
+        assert closed.clear_deliveries("other") == {}
+        assert fingerprint(b"CANARY-content") not in json.dumps(kind.raw(".deliveries/prod"))
+
+    @pytest.mark.parametrize("field", ["version", "format"])
+    def test_a_change_made_by_hand_is_detected(self, kind: Kind, store: Store, field: str) -> None:
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+        raw = kind.raw(".deliveries/prod")
+        raw["deliveries"]["web1:/a"][field] = 7
+        kind.overwrite(".deliveries/prod", raw)
+        for use in (store.deliveries, lambda name: store.record_deliveries(name, {"web2:/a": delivery()})):
+            with pytest.raises(StoreError, match=r"\.deliveries/prod.*tampered"):
+                use("prod")
+
+    @pytest.mark.parametrize("content", [{}, {"deliveries": {"web1:/a": {}}, "name": "prod"}, {"name": "other"}])
+    def test_what_is_no_such_list_is_told(self, kind: Kind, store: Store, content: dict[str, Any]) -> None:
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+        kind.overwrite(".deliveries/prod", content)
+        for use in (store.deliveries, store.clear_deliveries):
+            with pytest.raises(StoreError, match=r"\.deliveries/prod"):
+                use("prod")
+
+    def test_the_list_of_one_credential_is_not_taken_for_that_of_another(self, kind: Kind, store: Store) -> None:
+        store.record_deliveries("test", {"web1:/a": delivery()})
+        store.record_deliveries("prod", {"web1:/a": delivery(2)})
+        kind.overwrite(".deliveries/prod", kind.raw(".deliveries/test"))
+        for use in (store.deliveries, store.clear_deliveries):
+            with pytest.raises(StoreError, match=r"\.deliveries/prod"):
+                use("prod")
+
+    def test_resealing_keeps_fingerprints_and_makes_the_old_key_useless(self, kind: Kind, store: Store) -> None:
+        old, new = Path(kind.options["store_key_file"]).read_bytes(), Fernet.generate_key()
+        store.write(credential(), replaces=None)
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+        store.record_deliveries("prod", {"web1:/a": delivery(2)})
+        kind.keys(new, old)
+        kind.open().reseal("prod")
+        kind.keys(new)
+        assert kind.open().deliveries("prod") == {"web1:/a": delivery(2)}
+        kind.keys(old)
+        with pytest.raises(StoreError, match="none of the keys opens it"):
+            kind.open().deliveries("prod")
+
+    def test_who_holds_a_credential_is_known_after_it_is_gone(self, store: Store) -> None:
+        store.write(credential(), replaces=None)
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+        store.delete("prod", replaces=1)
+        assert store.names() == [] and store.delivered() == ["prod"]
+        assert store.deliveries("prod") == {"web1:/a": delivery()}
+
+    def test_many_hosts_at_once_lose_nothing(self, kind: Kind, store: Store) -> None:
+        def note(number: int) -> bool:
+            return kind.open().record_deliveries("prod", {f"web{number}:/a": delivery()})
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(note, range(24)))
+        assert len(store.deliveries("prod")) == 24
+
+    def test_nobody_waits_for_a_rotation_that_waits_for_its_mail(self, kind: Kind, store: Store) -> None:
+        done = threading.Event()
+
+        def note() -> None:
+            kind.open().record_deliveries("prod", {"web1:/a": delivery()})
+            done.set()
+
+        with store.lock("prod"):
+            other = threading.Thread(target=note)
+            other.start()
+            assert done.wait(10)
+        other.join()
+
+    @pytest.mark.parametrize("name", ["../prod", ".locks", "a/b", ""])
+    def test_a_name_that_leads_elsewhere_is_refused(self, store: Store, name: str) -> None:
+        for use in (store.deliveries, store.clear_deliveries, lambda it: store.record_deliveries(it, {})):
+            with pytest.raises(OptionError, match="^name: "):
+                use(name)

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ..deliveries import Deliveries, Delivery
 from ..record import Clear, Credential
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ class ClearStore(Protocol):
 
     def clear(self, name: str) -> Clear:
         """What may be read of one credential; raises UnknownCredential, or StoreError when that is no credential."""
+
+    def delivered(self) -> list[str]:
+        """The names of all credentials that were delivered, sorted, and among them those that are gone from here."""
+
+    def clear_deliveries(self, name: str) -> Deliveries:
+        """What may be read of who holds one credential; raises StoreError when that is no such list."""
 
 
 class Store(ClearStore, Protocol):
@@ -52,7 +60,19 @@ class Store(ClearStore, Protocol):
         """Seal one credential with the newest key; afterwards no older key opens anything of it."""
 
     def delete(self, name: str, *, replaces: int) -> None:
-        """Remove a credential of that version, and its history; raises LostRace if it has another."""
+        """Remove a credential of that version, and its history; raises LostRace if it has another.
+
+        Who holds it stays known, as it is to be taken away from them.
+        """
+
+    def deliveries(self, name: str) -> Deliveries:
+        """Who holds which version of a credential, by consumer; raises StoreError when that cannot be trusted."""
+
+    def record_deliveries(self, name: str, changes: Mapping[str, Delivery | None]) -> bool:
+        """Have it known who holds a credential now, and with None who does not any more; tells if that was news.
+
+        Nobody has to wait for whoever has locked the credential, which a rotation does until its mail has come.
+        """
 
     def lock(self, name: str, *, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
         """Hold one credential for oneself, across processes; raises StoreError when another holds it for so long.

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Credentials in a folder, one file each. Private to gatehouse.salesforce.
 
-A file NAME.json is replaced whole or not at all, and stays for a while as .history/NAME/NUMBER.json.
+A file NAME.json is replaced whole or not at all, and stays for a while as .history/NAME/NUMBER.json. Who holds the
+credential is in .deliveries/NAME.json.
 """
 
 from __future__ import annotations
@@ -16,14 +17,25 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..deliveries import Deliveries, Delivery, merged
 from ..errors import OptionError, StoreError, UnknownCredential
 from ..record import Clear, Credential, checked_name
 from .base import HISTORY, LOCK_SECONDS
-from .sealed import Content, clear_part, opened, require_version, required, sealed_content
+from .sealed import (
+    Content,
+    clear_deliveries,
+    clear_part,
+    opened,
+    opened_deliveries,
+    require_version,
+    required,
+    sealed_content,
+    sealed_deliveries,
+)
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -31,6 +43,7 @@ if TYPE_CHECKING:
 SUFFIX = ".json"
 LOCKS = ".locks"
 EARLIER = ".history"
+DELIVERIES = ".deliveries"
 _POLL_SECONDS = 0.02
 _BESIDE_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -86,6 +99,7 @@ class FileStore:
     def reseal(self, name: str) -> None:
         """Seal one credential with the newest key; afterwards no older key opens anything of it."""
         with self.lock(name), self._found(name) as current:
+            self._write_deliveries(name, {}, always=True)  # first, as the record shows whether all of it was done
             for file in (*self._earlier(name), current):
                 if file != current and file.samefile(current):
                     file.unlink()
@@ -116,6 +130,59 @@ class FileStore:
                 if entry.name.endswith(SUFFIX) and not entry.name.startswith(".")
             )
 
+    def delivered(self) -> list[str]:
+        """The names of all credentials that were delivered, sorted, and among them those that are gone from here."""
+        if not self._folder_is_there():
+            return []
+        files = (self.folder / DELIVERIES).glob(f"*{SUFFIX}")
+        return sorted(file.name.removesuffix(SUFFIX) for file in files if not file.name.startswith("."))
+
+    def clear_deliveries(self, name: str) -> Deliveries:
+        """What may be read of who holds one credential; raises StoreError when that is no such list."""
+        return self._read_deliveries(name, lambda content: clear_deliveries(name, content))
+
+    def deliveries(self, name: str) -> Deliveries:
+        """Who holds which version of a credential, by consumer; raises StoreError when that cannot be trusted."""
+        return self._read_deliveries(name, lambda content: opened_deliveries(self.fernet, name, content))
+
+    def record_deliveries(self, name: str, changes: Mapping[str, Delivery | None]) -> bool:
+        """Have it known who holds a credential now, and with None who does not any more; tells if that was news."""
+        before = self.deliveries(name)
+        return merged(before, changes) != before and self._write_deliveries(name, changes)
+
+    def _write_deliveries(self, name: str, changes: Mapping[str, Delivery | None], *, always: bool = False) -> bool:
+        file = self._deliveries_file(name)
+        lock = file.parent / LOCKS / name
+        self._make_folder()
+        with self._told("locked", lock):
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked(lock, name, LOCK_SECONDS):
+            before = self.deliveries(name)
+            after = merged(before, changes)
+            if after == before and not (always and before):
+                return False
+            with self._told("written", file):
+                if after:
+                    content = sealed_deliveries(self.fernet, name, after)
+                    _replace(file, (json.dumps(content, indent=2) + "\n").encode())
+                else:
+                    file.unlink()
+                    _sync(file.parent)
+        return True
+
+    def _deliveries_file(self, name: str) -> Path:
+        return self.folder / DELIVERIES / f"{checked_name(name)}{SUFFIX}"
+
+    def _read_deliveries(self, name: str, parse: Callable[[Callable[[], Content]], Deliveries]) -> Deliveries:
+        file = self._deliveries_file(name)
+        try:
+            with _naming(file):
+                return parse(lambda: _content_of(file)) if self._folder_is_there() else {}
+        except FileNotFoundError:
+            return {}
+        except OSError as exc:
+            raise StoreError(f"{file}: cannot be read: {exc.strerror}") from None
+
     @contextlib.contextmanager
     def lock(self, name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         """Hold one credential for oneself, across processes; raises StoreError when another holds it for too long.
@@ -130,14 +197,20 @@ class FileStore:
         file = self.folder / LOCKS / checked_name(name)
         with self._told("locked", file):
             file.parent.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _BESIDE_LINKS, 0o600)
-        try:
-            _wait_for(descriptor, name, seconds)
+        with self._locked(file, name, seconds):
             self._held().add(name)
             try:
                 yield
             finally:
                 self._held().discard(name)
+
+    @contextlib.contextmanager
+    def _locked(self, file: Path, name: str, seconds: float) -> Iterator[None]:
+        with self._told("locked", file):
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _BESIDE_LINKS, 0o600)
+        try:
+            _wait_for(descriptor, name, seconds)
+            yield
         finally:
             os.close(descriptor)
 

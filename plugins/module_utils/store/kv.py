@@ -13,22 +13,35 @@ import dataclasses
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
+from ..deliveries import Deliveries, Delivery, merged
 from ..errors import StoreError, UnknownCredential
 from ..record import Clear, Credential, checked_name
 from .base import HISTORY, LOCK_SECONDS
 from .lease import Lease, leased
-from .sealed import Content, clear_part, lost_race, opened, require_version, required, sealed_content
+from .sealed import (
+    Content,
+    clear_deliveries,
+    clear_part,
+    lost_race,
+    opened,
+    opened_deliveries,
+    require_version,
+    required,
+    sealed_content,
+    sealed_deliveries,
+)
 from .server import Link, Server
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 LOCKS = ".locks"
+DELIVERIES = ".deliveries"
 
 
 class KvStore:
@@ -70,12 +83,54 @@ class KvStore:
 
     def names(self) -> list[str]:
         """The names of all credentials, sorted. None of them is opened."""
-        mount, path = self._server.mount, self._server.path
-        status, body = self._link.ask(lambda kv: kv.list_secrets(path, mount_point=mount))
-        if status == 404:
-            return []
-        found = _data(self._link, status, body)["keys"]
-        return sorted(name for name in found if not name.endswith("/") and not name.startswith("."))
+        return self._listed(self._server.path)
+
+    def delivered(self) -> list[str]:
+        """The names of all credentials that were delivered, sorted, and among them those that are gone from here."""
+        return self._listed(f"{self._server.path}/{DELIVERIES}")
+
+    def clear_deliveries(self, name: str) -> Deliveries:
+        """What may be read of who holds one credential; raises StoreError when that is no such list."""
+        content = self._deliveries_secret(name).read().content
+        with self._naming(f"{DELIVERIES}/{name}"):
+            return {} if content is None else clear_deliveries(name, lambda: content)
+
+    def deliveries(self, name: str) -> Deliveries:
+        """Who holds which version of a credential, by consumer; raises StoreError when that cannot be trusted."""
+        return self._opened_deliveries(name, self._deliveries_secret(name).read())
+
+    def record_deliveries(self, name: str, changes: Mapping[str, Delivery | None]) -> bool:
+        """Have it known who holds a credential now, and with None who does not any more; tells if that was news."""
+        return self._write_deliveries(name, changes) is not None
+
+    def _write_deliveries(
+        self, name: str, changes: Mapping[str, Delivery | None], *, always: bool = False
+    ) -> int | None:
+        """The number of the write, if one was needed."""
+        secret = self._deliveries_secret(name)
+        while True:
+            found = secret.read()
+            before = self._opened_deliveries(name, found)
+            after = merged(before, changes)
+            if after == before and not (always and before):
+                return None
+            number = secret.put(sealed_deliveries(self.fernet, name, after), found.number)
+            if number is not None:  # otherwise somebody else was faster, and theirs is to be kept
+                return number
+
+    def _reseal_deliveries(self, name: str) -> None:
+        number = self._write_deliveries(name, {}, always=True)
+        if number is not None:
+            secret = self._deliveries_secret(name)
+            secret.destroy([each for each in secret.numbers() if each < number])
+
+    def _opened_deliveries(self, name: str, found: Write) -> Deliveries:
+        content = found.content
+        with self._naming(f"{DELIVERIES}/{name}"):
+            return {} if content is None else opened_deliveries(self.fernet, name, lambda: content)
+
+    def _deliveries_secret(self, name: str) -> Secret:
+        return Secret(self._link, f"{DELIVERIES}/{checked_name(name)}")
 
     def write(self, credential: Credential, *, replaces: int | None) -> None:
         """Store a credential in place of that version of it (None: of nothing); raises LostRace if it is not there."""
@@ -93,6 +148,7 @@ class KvStore:
         What was written earlier cannot be changed on a server, so that it is destroyed.
         """
         with self._locked(name) as lease:
+            self._reseal_deliveries(name)  # first, as the record shows whether all of it was done
             before = self._existing(name)
             number = self._put(name, self._opened(name, before.content), before.number, lease)
             secret = self._secret(name)
@@ -137,6 +193,13 @@ class KvStore:
         if written is None:
             raise lost_race(name, "the server has another version than a moment ago")
         return written
+
+    def _listed(self, path: str) -> list[str]:
+        status, body = self._link.ask(lambda kv: kv.list_secrets(path, mount_point=self._server.mount))
+        if status == 404:
+            return []
+        found = _data(self._link, status, body)["keys"]
+        return sorted(name for name in found if not name.endswith("/") and not name.startswith("."))
 
     def _existing(self, name: str) -> Write:
         found = self._secret(name).read()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one form in which every store keeps a credential. Private to gatehouse.salesforce.
+"""The one form in which every store keeps a credential, and who holds it. Private to gatehouse.salesforce.
 
 It has a part that may be read, and a sealed part with the secrets and a copy of the former, so that a hand that changes
 the one without the other is noticed.
@@ -9,10 +9,12 @@ the one without the other is noticed.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..deliveries import Deliveries, Delivery, to_clear
 from ..errors import LostRace, StoreError
 from ..record import Clear, Credential, dump, parse
 from .keys import seal, unseal
@@ -82,3 +84,40 @@ def lost_race(name: str, why: str) -> LostRace:
 
 def _version(version: int | None) -> str:
     return "none" if version is None else f"version {version}"
+
+
+def sealed_deliveries(fernet: MultiFernet, name: str, deliveries: Mapping[str, Delivery]) -> Content:
+    """What is kept of who holds which version of a credential."""
+    clear = {consumer: to_clear(each) for consumer, each in sorted(deliveries.items())}
+    fingerprints = {consumer: each.fingerprint for consumer, each in deliveries.items()}
+    secret = {"name": name, "digest": _digest(clear), "fingerprints": fingerprints}
+    return {"name": name, "deliveries": clear, "sealed": seal(fernet, json.dumps(secret).encode())}
+
+
+def opened_deliveries(fernet: MultiFernet, name: str, content: Callable[[], Content]) -> Deliveries:
+    """The deliveries in what is kept under that name; raises StoreError when they cannot be trusted."""
+    try:
+        found = content()
+        clear = found["deliveries"]
+        secret = json.loads(unseal(fernet, found["sealed"]))
+        if secret["name"] != name or secret["digest"] != _digest(clear):
+            raise StoreError("it was tampered with: what may be read is not what was sealed")
+        fingerprints = secret["fingerprints"]
+        return {consumer: Delivery(**each, fingerprint=fingerprints[consumer]) for consumer, each in clear.items()}
+    except NONSENSE:
+        raise StoreError("is damaged, or no list of deliveries") from None
+
+
+def clear_deliveries(name: str, content: Callable[[], Content]) -> Deliveries:
+    """What may be read of deliveries without the keys, and so unchecked; raises StoreError when that is nothing."""
+    try:
+        found = content()
+        if found["name"] != name:
+            raise StoreError(f"is of the credential {found['name']!r}, under another name")
+        return {consumer: Delivery(**each) for consumer, each in found["deliveries"].items()}
+    except NONSENSE:
+        raise StoreError("is damaged, or no list of deliveries") from None
+
+
+def _digest(clear: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(clear, sort_keys=True).encode()).hexdigest()
