@@ -9,14 +9,25 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hosts import Host, inventory, managed_hosts
+from tests.hosts import Host, free_port, inventory, managed_hosts
 from tests.integration.conftest import Playbooks, Results
+from tests.processes import ROOT
 from tests.readers.install import Absent
+from tests.services import Application, Services, services
+from tests.simulated_org import SimulatedOrg
+
+DELIVER = ROOT / "playbooks" / "deliver.yml"
+CREDENTIALS = {
+    "billing": ("billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"),
+    "reports": ("reports@acme.example", "Reports-Password-1", "ReportsToken0000000000001"),
+}
+LOGIN, RESTART = "Log in from here with what this host was given", "Restart"
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +92,169 @@ class TestHosts:
         }
         found = by_host(self.run(playbook, {"web2": web2}, **changed), "who")
         assert "Host key verification failed" in found["web2"]["msg"]
+
+
+@dataclass
+class Deployment:
+    """Four applications on three hosts, and the inventory by which their two credentials are delivered."""
+
+    playbook: Playbooks
+    hosts: dict[str, Host]
+    services: Services
+    sim: SimulatedOrg
+
+    def inventory(self) -> dict[str, Any]:
+        """What an operator would write: for each host the files of its applications, and whom to restart for each."""
+        listed = inventory(self.hosts)
+        for application in self.services.applications:
+            variables = listed["salesforce_applications"]["hosts"][application.host.name]
+            variables["gatehouse_salesforce_source_address"] = application.host.address
+            variables.setdefault("app_credentials_files", []).append(
+                {
+                    "credential": application.name,
+                    "dest": str(application.file),
+                    "format": application.format,
+                    "notify": [f"Restart {application.name}"],
+                }
+            )
+        return listed
+
+    def deliver(self, *options: str, ok: bool = True, listed: dict[str, Any] | None = None) -> Results:
+        """Run the collection's playbook with nothing but an inventory and the handlers beside it."""
+        folder = self.playbook.folder
+        restart = {"chdir": "~", "argv": ["./supervisorctl", "restart"]}
+        handlers = [
+            {"name": f"Restart {name}", "ansible.builtin.command": {**restart, "argv": [*restart["argv"], name]}}
+            for name in CREDENTIALS
+        ]
+        (folder / "handlers.yml").write_text(json.dumps(handlers))
+        (folder / "inventory.json").write_text(json.dumps(listed or self.inventory()))
+        return self.playbook.run(DELIVER, "-i", str(folder / "inventory.json"), *options, ok=ok)
+
+    def rotate(self, name: str) -> None:
+        """Give the user a new token, and the store with it."""
+        # The module security_token will do both. Until then the token is reset behind its back and told to the store.
+        username, password, _token = CREDENTIALS[name]
+        self.store(name, username, password, self.sim.control.reset_token(username))
+
+    def store(self, name: str, username: str, password: str, token: str) -> None:
+        """Store a credential, which is verified by a login from the controller."""
+        options = {"name": name, "username": username, "password": password, "security_token": token}
+        self.playbook([{"gatehouse.salesforce.credential": options}])
+
+    def pages(self) -> dict[str, str]:
+        """The name of the user on each page that nginx serves."""
+        found = {}
+        for application in self.services.applications:
+            answer = self.services.page(application)
+            assert answer.status_code == 200, answer.text
+            found[application.site] = answer.text.partition("&lt;")[2].partition("&gt;")[0]
+        return found
+
+
+@pytest.fixture
+def deployment(sim: SimulatedOrg, playbook: Playbooks, hosts: dict[str, Host]) -> Iterator[Deployment]:
+    """The hosts with their applications, which have not got a credential yet."""
+    applications = [
+        Application("billing", hosts["web1"]),
+        Application("billing", hosts["web2"]),
+        Application("reports", hosts["web2"], "json"),
+        Application("reports", hosts["web3"], "json"),
+    ]
+    sim.control.set_profile("Integration", permissions=["ApiEnabled"])
+    with ExitStack() as stack:
+        try:
+            made = Deployment(playbook, hosts, stack.enter_context(services(applications, sim.ca_path)), sim)
+        except Absent as exc:
+            pytest.skip(f"no services on managed hosts ({exc}), so deployments are NOT TESTED")
+        for name, (username, password, token) in CREDENTIALS.items():
+            sim.control.add_user(username, password, security_token=token, profile="Integration")
+            made.store(name, username, password, token)
+        yield made
+        for application in applications:
+            application.file.unlink(missing_ok=True)
+
+
+def changed(results: Results) -> set[tuple[str, str]]:
+    """Which tasks changed something, and where."""
+    return {(item["task"], item["host"]) for item in results if item["result"].get("changed")}
+
+
+SITES = {
+    "billing.web1.example": "billing@acme.example",
+    "billing.web2.example": "billing@acme.example",
+    "reports.web2.example": "reports@acme.example",
+    "reports.web3.example": "reports@acme.example",
+}
+
+
+class TestDelivery:
+    """From the store to a page that a visitor sees."""
+
+    def test_a_rotation_restarts_the_consumers_of_that_credential_and_nothing_else(
+        self, deployment: Deployment, hosts: dict[str, Host]
+    ) -> None:
+        deployment.deliver()
+        assert deployment.pages() == SITES
+        before = deployment.services.processes()
+        assert set(before) == set(SITES)
+        for application in deployment.services.applications:
+            found = application.file.stat()
+            assert (found.st_uid, found.st_mode & 0o777) == (application.host.account.pw_uid, 0o600)
+
+        deployment.rotate("billing")
+        results = deployment.deliver()
+        after = deployment.services.processes()
+        assert {site for site in SITES if after[site] != before[site]} == {
+            "billing.web1.example",
+            "billing.web2.example",
+        }
+        assert {(task, host) for task, host in changed(results) if task.startswith(RESTART)} == {
+            ("Restart billing", "web1"),
+            ("Restart billing", "web2"),
+        }
+        assert deployment.pages() == SITES
+        logins = {
+            host: [one["address"] for one in result["results"]] for host, result in by_host(results, LOGIN).items()
+        }
+        assert logins == {"web1": [hosts["web1"].address], "web2": [hosts["web2"].address], "web3": []}
+
+        deployment.sim.control.clear_requests()
+        assert changed(deployment.deliver()) == set()
+        assert deployment.services.processes() == after
+        assert deployment.sim.control.counts() == {}
+
+    def test_a_host_that_is_away_does_not_hold_up_the_others(self, deployment: Deployment) -> None:
+        listed = deployment.inventory()
+        listed["salesforce_applications"]["hosts"]["web2"]["ansible_port"] = free_port(deployment.hosts["web2"].address)
+        results = deployment.deliver(ok=False, listed=listed)
+        assert set(deployment.services.processes()) == {"billing.web1.example", "reports.web3.example"}
+        assert "Not delivered to web2," in results.output
+        # When it is back, it gets what it missed, and nobody else is bothered.
+        before = deployment.services.processes()
+        assert {host for _task, host in changed(deployment.deliver())} == {"web2"}
+        assert deployment.pages() == SITES
+        assert before.items() <= deployment.services.processes().items()
+
+    def test_a_host_that_is_not_let_in_is_told_apart(self, deployment: Deployment, hosts: dict[str, Host]) -> None:
+        allowed = ["127.0.0.1", hosts["web1"].address, hosts["web2"].address]
+        deployment.sim.control.set_profile("Integration", login_ip_ranges=allowed)
+        results = deployment.deliver(ok=False)
+        failed = [(item["host"], item["task"]) for item in results if item["status"] == "failed"]
+        assert failed == [("web3", LOGIN)]
+        assert "Not delivered to web3," in results.output and "Not delivered to web2" not in results.output
+
+    def test_check_mode_writes_and_restarts_nothing_and_shows_no_secret(self, deployment: Deployment) -> None:
+        deployment.deliver()
+        before = deployment.services.processes()
+        content = {site.file: site.file.read_bytes() for site in deployment.services.applications}
+        deployment.rotate("billing")
+        deployment.sim.control.clear_requests()
+        results = deployment.deliver("--check", "--diff", "-vvv")
+        assert {host for task, host in changed(results) if not task.startswith(RESTART)} == {"web1", "web2"}
+        assert deployment.services.processes() == before
+        assert {path: path.read_bytes() for path in content} == content
+        assert deployment.sim.control.counts() == {}
+        for _username, password, token in CREDENTIALS.values():
+            assert password not in results.output and token not in results.output
+        assert deployment.sim.control.user("billing@acme.example")["security_token"] not in results.output

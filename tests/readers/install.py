@@ -90,7 +90,7 @@ def unpacked(package: str) -> Path:
 
 def packages(interpreter: Path, wanted: Path) -> Path:
     """A folder with the packages of PyPI in a file of requirements, for a Python that needs no pip of its own."""
-    folder = FOLDER / f"packages-{wanted.parent.name}"
+    folder = FOLDER / wanted.stem
     with _once(folder, wanted) as missing:
         if missing:
             pip = (sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-compile")
