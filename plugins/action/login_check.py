@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
-
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, of_this_run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.login_check import (
     REPLACED,
@@ -20,32 +18,25 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.logi
     told,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain import Explanation, explained
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import signed_assertion
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
 
 # Without the comments between them, which may hold anything.
 PEM = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
-class ActionModule(ControllerAction):
+class ActionModule(HostAction):
     """See the module of the same name."""
 
-    _requires_connection = True
     _supports_diff = False
     spec = SPEC
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Remember the host's variables, which say how its Python is called."""
-        self._task_vars = task_vars
-        return super().run(tmp, task_vars)
 
     def backend(self, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
         """Check one credential from one host."""
@@ -84,31 +75,11 @@ class ActionModule(ControllerAction):
 
     def _on_host(self, connection: Connection, run: Run) -> dict[str, Any]:
         """What the module found on the host."""
-        self._require_stdin()
         arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
         arguments["allowed_hosts"] = list(connection.allowed_hosts)
         arguments["ca_path"] = _authorities(connection)
         arguments["private_key"] = _assertion(connection)
-        found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._task_vars)
-        if "verification" in found:
-            return found
-        problem = GatehouseError(str(mask(found.get("msg", "the module did not run"), run.secrets)))
-        problem.result = mask(
-            {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}, run.secrets
-        )
-        raise problem
-
-    def _require_stdin(self) -> None:
-        """Have the module sent to the standard input of Python: otherwise a file on the host would hold the secret."""
-        try:
-            self._connection.set_option("pipelining", True)
-        except (KeyError, AnsibleError):
-            pass  # a connection that always does, or never
-        if not self._is_pipelining_enabled("new"):
-            raise GatehouseError(
-                "the secret would be written into a file on the host, as this connection cannot pipeline, or "
-                "ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
-            )
+        return self.on_host(arguments, run, answer="verification")
 
 
 def _connection(options: Mapping[str, Any], run: Run) -> tuple[Connection, str | None]:

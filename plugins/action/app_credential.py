@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read and render a credential on the controller, and have the managed host write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import app_credential
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
+
+
+class ActionModule(HostAction):
+    """See the module of the same name."""
+
+    spec = app_credential.SPEC
+
+    def backend(self, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+        """Deliver one credential to one host."""
+        told: dict[str, Any] = {}
+
+        def ask(arguments: dict[str, Any]) -> dict[str, Any]:
+            answer = self.on_host(arguments, run, answer="held")
+            told.update({name: answer[name] for name in ("ansible_facts", "warnings") if name in answer})
+            return answer
+
+        host = self._task.delegate_to or self._task_vars["inventory_hostname"]
+        return {**app_credential.run(options, run, host=str(host), ask=ask), **told}

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Give an application its credential, and note down which version it holds. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..backend import Run
+from ..deliveries import Delivery, consumer_of, fingerprint
+from ..errors import GatehouseError, OptionError, StoreError
+from ..formats import render
+from ..host_file import AS_GIVEN, FILE
+from ..options import STORE, Spec
+from ..record import Credential, on_standby
+from ..store import Store, store_from
+from ..store.masking import hide_from_output
+
+# The path is one of the host, where it is expanded.
+SPEC: Spec = {**FILE, "dest": {"type": "str", "required": True}, **STORE}
+MODE = re.compile(r"0?[0-7]{3}")
+Host = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Consumer:
+    """A file on a host, and what is known of it.
+
+    Attributes:
+        before: what was delivered to it; None when nothing was.
+        ask: asks the host about the file, or to change it.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    store: Store
+    before: Delivery | None
+    ask: Host
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What every result tells."""
+        return {
+            "consumer": self.name,
+            "credential": self.options["credential"],
+            "dest": self.options["dest"],
+            "version_before": None,
+            "version": None,
+        }
+
+    def asked(self, wanted: str | None, **more: Any) -> dict[str, Any]:
+        """What the host answers."""
+        recorded = self.before.fingerprint if self.before else None
+        return self.ask(
+            {name: self.options[name] for name in AS_GIVEN}
+            | {name: self.options[name] for name in ("credential", "encrypt", "encrypt_name")}
+            | {"format_options": {"wanted": wanted, "recorded": recorded}}
+            | more
+        )
+
+    def note(self, delivery: Delivery | None, result: dict[str, Any]) -> None:
+        """Have the store know what the consumer holds now."""
+        try:
+            self.store.record_deliveries(self.options["credential"], {self.name: delivery})
+        except StoreError as exc:
+            exc.result = result
+            raise
+
+
+def run(options: Mapping[str, Any], run: Run, *, host: str, ask: Host) -> dict[str, Any]:
+    """Bring the file of one application on one host into the state that the options name.
+
+    Args:
+        host: its name in the inventory.
+        ask: has the host do its part.
+    """
+    _require_usable(options)
+    store, name = store_from(options), consumer_of(host, options["dest"])
+    before = store.deliveries(options["credential"]).get(name)
+    consumer = Consumer(name=name, options=options, store=store, before=before, ask=ask)
+    return _ensure_absent(consumer, run) if options["state"] == "absent" else _ensure_present(consumer, run)
+
+
+def _ensure_present(consumer: Consumer, run: Run) -> dict[str, Any]:
+    options, before = consumer.options, consumer.before
+    credential = consumer.store.read(options["credential"])
+    if options["standby"]:
+        credential = on_standby(credential)
+    content = _content(credential, options, run)
+    wanted = fingerprint(content.encode())
+    answer = consumer.asked(wanted)
+    delivery = Delivery(
+        version=credential.version,
+        updated=credential.updated,
+        format=options["format"],
+        encrypted=_encrypted_as(options),
+        delivered=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        fingerprint=wanted,
+    )
+    held = answer["held"]
+    known = before and (held == "recorded" or (held == "wanted" and before.fingerprint == wanted))
+    result = {
+        **consumer.result,
+        "changed": answer["changed"],
+        "version_before": before.version if before and known else None,
+        "version": credential.version,
+    }
+    if held != "wanted":
+        result["diff"] = _diff(consumer, held, credential.version)
+        if not run.check_mode:
+            again = consumer.asked(
+                wanted,
+                format_options={
+                    "wanted": wanted,
+                    "recorded": before.fingerprint if before else None,
+                    "content": content,
+                },
+            )
+            result |= {key: again[key] for key in ("changed", "backup_file") if key in again}
+    if not run.check_mode:
+        consumer.note(delivery, result)
+    return result
+
+
+def _ensure_absent(consumer: Consumer, run: Run) -> dict[str, Any]:
+    encrypted = consumer.before.encrypted if consumer.before else None
+    answer = consumer.asked(None, encrypt=encrypted is not None, encrypt_name=encrypted)
+    if answer["held"] == "other":
+        told = "holds something else than what was written" if consumer.before else "was not written by this collection"
+        raise GatehouseError(
+            f"{consumer.options['dest']} {told}, and was left as it is. Look at it; if nobody needs it, remove it with "
+            "ansible.builtin.file"
+        )
+    result = {**consumer.result, "changed": answer["changed"]}
+    if consumer.before and answer["changed"]:
+        result |= {"version_before": consumer.before.version, "diff": _diff(consumer, answer["held"], None)}
+    if not run.check_mode:
+        consumer.note(None, result)
+    return result
+
+
+def _content(credential: Credential, options: Mapping[str, Any], run: Run) -> str:
+    """What the file is to hold, which is kept out of whatever the task tells."""
+    connection = credential.connection
+    given = {name: None if value is None else str(value) for name, value in options["format_options"].items()}
+    run.secrets.extend([*connection.secrets.values(), connection.login_password, *filter(None, given.values())])
+    hide_from_output(connection)
+    content = render(connection, options["format"], given)
+    run.secrets.append(content)
+    return content
+
+
+def _require_usable(options: Mapping[str, Any]) -> None:
+    if not options["dest"].startswith(("/", "~")) or options["dest"].endswith("/"):
+        raise OptionError("dest", f"{options['dest']!r} must be the absolute path of a file on the host")
+    mode = options["mode"]
+    if not isinstance(mode, str) or not MODE.fullmatch(mode):
+        raise OptionError("mode", f"{mode!r} must be a quoted octal number of permissions, such as '0600'")
+    if int(mode, 8) & 0o007 and not options["encrypt"]:
+        raise OptionError("mode", f"{mode!r} would open the secret to everybody on the host")
+    if options["validate"] and "%s" not in options["validate"]:
+        raise OptionError("validate", "must contain %s, which stands for the new file")
+
+
+def _encrypted_as(options: Mapping[str, Any]) -> str | None:
+    if not options["encrypt"]:
+        return None
+    return options["encrypt_name"] or os.path.basename(options["dest"])  # noqa: PTH119 - a path of the host
+
+
+def _diff(consumer: Consumer, held: str, version: int | None) -> dict[str, str]:
+    """The change for Ansible's diff: versions in place of secrets."""
+    texts = {"nothing": "", "other": "content that is not known here\n"}
+    before = consumer.before.version if consumer.before else None
+    return {
+        "before_header": consumer.options["dest"],
+        "after_header": consumer.options["dest"],
+        "before": texts.get(held, _shown(consumer, before)),
+        "after": _shown(consumer, version),
+    }
+
+
+def _shown(consumer: Consumer, version: int | None) -> str:
+    return f"credential {consumer.options['credential']}, version {version}\n" if version is not None else ""

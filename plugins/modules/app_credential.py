@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write a stored credential into the file of an application."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: app_credential
+short_description: Give an application on a host its Salesforce credential, in the form that it reads
+version_added: 0.3.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Writes one stored credential into one file on the host, for its owner only, whole or not at all, and only when the
+    file does not hold it yet.
+  - The store remembers which version each file holds, with a sealed fingerprint of it, so that
+    M(gatehouse.salesforce.credential_info) tells who is behind the current one.
+  - Nothing that it returns or shows is secret, so that tasks need no C(no_log). The diff shows versions.
+  - The role P(gatehouse.salesforce.app_credentials#role) does this for many files, and has only those applications
+    restart whose file has changed.
+notes:
+  - The credential is read on the controller. The host is first told a fingerprint, and gets the secret only when its
+    file differs, through the standard input of Python, so that nothing but the file itself is ever written. For this
+    the task turns on pipelining, so it does not work over a connection without it, nor with
+    E(ANSIBLE_KEEP_REMOTE_FILES).
+  - A link in place of the file is replaced by a file, never followed.
+extends_documentation_fragment:
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+options:
+  credential:
+    description: The name of a stored credential.
+    type: str
+    required: true
+  dest:
+    description: The absolute path of the file on the host. Its folder must exist.
+    type: path
+    required: true
+  state:
+    description:
+      - With V(absent) the file is removed, if it still holds what was delivered to it. If somebody else has written or
+        changed it, the task fails and leaves it. The credential need not be stored any more.
+    type: str
+    choices: [present, absent]
+    default: present
+  format:
+    description: The form in which the application reads it, as in P(gatehouse.salesforce.app_config#filter).
+    type: str
+    default: env
+  format_options:
+    description: Options of the format, such as C(name), as in P(gatehouse.salesforce.app_config#filter).
+    type: dict
+    default: {}
+  standby:
+    description: Whether to write the user on standby of a pair in place of the one that is in use.
+    type: bool
+    default: false
+  owner:
+    description: Who owns the file. By default it stays as it is, and a new one belongs to who runs the task.
+    type: str
+  group:
+    description: The group of the file.
+    type: str
+  mode:
+    description:
+      - The permissions of the file, a quoted octal number. Those that would open it to everybody are refused, unless
+        it is encrypted.
+    type: raw
+    default: "0600"
+  seuser:
+    description: The user of the SELinux context; by default, as for O(setype), that of the old file or the policy's.
+    type: str
+  serole:
+    description: The role of the SELinux context.
+    type: str
+  setype:
+    description: The type of the SELinux context.
+    type: str
+  selevel:
+    description: The level of the SELinux context.
+    type: str
+  validate:
+    description:
+      - A command that checks the new file, for which C(%s) stands, before it takes the place of the old one. When it
+        fails, so does the task, and the old file stays. No shell reads it.
+    type: str
+  backup:
+    description: Whether to keep the old file beside the new one. It holds a secret that may still work.
+    type: bool
+    default: false
+  encrypt:
+    description:
+      - Whether the host encrypts the content with C(systemd-creds encrypt), for C(LoadCredentialEncrypted=) of a unit.
+        The host needs systemd 250 or newer, and the task C(become).
+    type: bool
+    default: false
+  encrypt_name:
+    description: The name of the encrypted credential, which the unit must use. By default, that of the file.
+    type: str
+seealso:
+  - plugin: gatehouse.salesforce.app_config
+    plugin_type: filter
+  - module: gatehouse.salesforce.credential_info
+"""
+
+EXAMPLES = r"""
+- name: Give the billing application its credential
+  gatehouse.salesforce.app_credential:
+    credential: billing
+    dest: "{{ example_folder }}/billing.env"
+
+- name: Write it for simple-salesforce, and check it before it is used
+  gatehouse.salesforce.app_credential:
+    credential: billing
+    dest: "{{ example_folder }}/billing.json"
+    format: json
+    validate: "{{ ansible_playbook_python }} -m json.tool %s /dev/null"
+
+- name: Take the first one away again
+  gatehouse.salesforce.app_credential:
+    credential: billing
+    dest: "{{ example_folder }}/billing.env"
+    state: absent
+"""
+
+RETURN = r"""
+consumer:
+  description: The name of the host and the file, as in M(gatehouse.salesforce.credential_info).
+  type: str
+  returned: success
+  sample: billing1:/etc/billing/salesforce.env
+credential:
+  description: The name of the credential.
+  type: str
+  returned: success
+  sample: billing
+dest:
+  description: The file.
+  type: str
+  returned: success
+  sample: /etc/billing/salesforce.env
+version_before:
+  description: The version that the file held before. V(none) when it held nothing, or nothing that was delivered.
+  type: int
+  returned: success
+  sample: 2
+version:
+  description: The version that the file holds. V(none) with O(state=absent).
+  type: int
+  returned: success
+  sample: 3
+backup_file:
+  description: Where the old file is kept.
+  type: str
+  returned: when O(backup) kept one
+  sample: /etc/billing/salesforce.env.4711.2026-11-20@08:00:00~
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.host_file import FILE, HostFile
+
+# Read on the controller. A host may have a Python that cannot import what describes them there.
+STORE = {
+    "store": {"type": "str", "default": "~/.local/share/gatehouse/salesforce"},
+    "store_key_file": {"type": "path", "no_log": False},
+    "store_token": {"type": "str", "no_log": True},
+    "store_role_id": {"type": "str"},
+    "store_secret_id": {"type": "str", "no_log": True},
+    "store_namespace": {"type": "str"},
+    "store_ca_path": {"type": "path"},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={**FILE, **STORE}, supports_check_mode=True)
+    file = HostFile(module)
+    try:
+        result = file.ensure()
+    except OSError as exc:
+        module.fail_json(msg=f"{file.dest}: {exc.strerror}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
