@@ -163,13 +163,30 @@ def _until(expires: Any, now: datetime.datetime, where: str) -> tuple[datetime.d
     return until, duration is not None
 
 
-def _after(now: datetime.datetime, duration: re.Match[str]) -> datetime.datetime | None:
-    """The time after a duration; None when the duration is nothing or endless."""
+def parse_duration(text: str, option: str) -> datetime.timedelta:
+    """The length of time that a text such as C(90d) or C(1d12h) means; raises OptionError for any other text."""
+    found = _DURATION.fullmatch(text.strip())
+    length = _length(found) if found else None
+    if not length:
+        raise OptionError(option, f"must be a duration such as '90d' or '1d12h', not {text[:50]!r}")
+    return length
+
+
+def _length(duration: re.Match[str]) -> datetime.timedelta | None:
+    """None for one that is endless."""
     try:
         days, hours, minutes = (int(part or 0) for part in duration.groups())
-        length = datetime.timedelta(days=days, hours=hours, minutes=minutes)
-        return _known(now + length) if length else None
+        return datetime.timedelta(days=days, hours=hours, minutes=minutes)
     except (OverflowError, ValueError):
+        return None
+
+
+def _after(now: datetime.datetime, duration: re.Match[str]) -> datetime.datetime | None:
+    """The time after a duration; None when the duration is nothing or endless."""
+    length = _length(duration)
+    try:
+        return _known(now + length) if length else None
+    except OverflowError:
         return None
 
 

@@ -9,7 +9,7 @@ Sources: the limits of the login() call, and the password policies of the Metada
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .backend import Run, open_org
@@ -29,16 +29,23 @@ LOCKED_FOR = {
 LOOK_BACK = datetime.timedelta(days=1)
 
 
-def require_headroom(connection: Connection, options: Mapping[str, Any], run: Run) -> None:
+def require_headroom(
+    connection: Connection, options: Mapping[str, Any], run: Run, *, own: Callable[[], Org | None] | None = None
+) -> None:
     """Raise LoginError, without a login, where one more wrong try would lock the user out, or the rate is used up.
 
-    It is asked with the credential that O(diagnose_with) names; where it names none or may not know, nothing is raised.
+    It is asked with the credential that O(diagnose_with) names, or over a session that the user has already; where
+    there is neither, or what is asked may not be known, nothing is raised.
+
+    Args:
+        own: gives the org over such a session.
     """
     asker = options.get("diagnose_with")
-    if not asker or not connection.username:
+    if not connection.username:
         return
     try:
-        problem = _problem(open_org({**options, "credential": asker}, run), connection)
+        org = open_org({**options, "credential": asker}, run) if asker else own() if own else None
+        problem = _problem(org, connection) if org else None
     except GatehouseError:
         return
     if problem:

@@ -235,6 +235,16 @@ def _require_pair(connection: Connection, standby: Connection) -> None:
         raise OptionError("standby.username", "must be another user than username")
 
 
+def is_replaced(credential: Credential, token: str) -> bool:
+    """Whether a rotation has replaced that token."""
+    users = (credential.connection, credential.standby)
+    return any(
+        _digest(dataclasses.replace(user, security_token=token), "security_token") in credential.replaced
+        for user in users
+        if user
+    )
+
+
 def _digest(connection: Connection, field: str) -> str:
     parts = "\0".join([connection.username or "", field, getattr(connection, field)])
     return hashlib.sha256(parts.encode()).hexdigest()

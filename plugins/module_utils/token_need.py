@@ -57,6 +57,11 @@ def token_need(credential: Credential, asker: Credential, store: Store, folder: 
     return _remembered(folder / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], ask)
 
 
+def needs_token(org: Org, username: str) -> bool:
+    """Whether the user needs its token from the address at which Salesforce sees this machine; true when not known."""
+    return _ask(org, username).needed
+
+
 def _ask(org: Org, username: str) -> Answer:
     trusted = TrustedRanges(org).read().ranges
     address = own_address(org)

@@ -9,16 +9,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..backend import Run, kept_sessions
+from ..backend import Run
 from ..connection import Connection
-from ..credentials import VERIFY, ensure_absent, ensure_present, when_it_worked
+from ..credentials import VERIFY, ensure_absent, ensure_present
 from ..errors import OrgError
-from ..explain import explaining
-from ..headroom import require_headroom
 from ..options import LOGIN, STORE, Spec, connection_from
-from ..org.login import Session, login
 from ..record import OF_THE_USER, Verification
 from ..store import store_from
+from ..verified_login import verified_login
 
 SPEC: Spec = {
     "name": {"type": "str", "required": True},
@@ -44,18 +42,6 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     if options["state"] == "absent":
         outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
     else:
-
-        def log_in(connection: Connection) -> object:
-            # The session is kept, so that the tasks that follow need no login of their own.
-            return kept_sessions(store, run).renew(connection, attempt)
-
-        def attempt(connection: Connection) -> Session:
-            require_headroom(connection, options, run)
-            return explaining(login, options, run, worked=worked)(connection)
-
-        def worked(connection: Connection) -> str | None:
-            return when_it_worked(store, options["name"], connection)
-
         try:
             outcome = ensure_present(
                 store,
@@ -63,7 +49,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
                 connection_from(options),
                 verify=options["verify"],
                 check_mode=run.check_mode,
-                login=log_in,
+                login=verified_login(store, options["name"], options, run),
                 standby=_standby(options),
             )
         except OrgError as exc:

@@ -87,6 +87,11 @@ class SessionCache:
         with self._locked(connection) as path:
             return self._opened(path, connection, log_in)
 
+    def kept(self, connection: Connection) -> Session | None:
+        """The kept session, if there is one; whether the org still takes it is not asked."""
+        found = self._read(self._file(connection), connection)
+        return None if found is None else Session(**found)
+
     def is_fresh(self, connection: Connection) -> bool:
         """Whether the kept session was taken by the org within the last minute."""
         try:

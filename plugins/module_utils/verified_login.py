@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The login that verifies what is to be stored. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .backend import Run, kept_sessions
+from .connection import Connection
+from .credentials import when_it_worked
+from .explain import explaining
+from .headroom import require_headroom
+from .org import Org
+from .org.login import Session, login
+from .store import Store
+
+
+def verified_login(
+    store: Store, name: str, options: Mapping[str, Any], run: Run, *, own: Callable[[], Org | None] | None = None
+) -> Callable[[Connection], object]:
+    """Logs in once with a connection that is to be stored under that name, unless that could lock its user out.
+
+    The session is kept, so that the tasks that follow need no login of their own. A refusal is explained as
+    O(diagnose_with) says.
+
+    Args:
+        own: as for require_headroom().
+    """
+
+    def log_in(connection: Connection) -> object:
+        return kept_sessions(store, run).renew(connection, attempt)
+
+    def attempt(connection: Connection) -> Session:
+        require_headroom(connection, options, run, own=own)
+        return explaining(login, options, run, worked=worked)(connection)
+
+    def worked(connection: Connection) -> str | None:
+        return when_it_worked(store, name, connection)
+
+    return log_in
