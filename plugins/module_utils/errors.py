@@ -67,6 +67,19 @@ class SessionExpired(OrgError):
     """The session is no longer valid; a new one may be opened once."""
 
 
+class MailError(GatehouseError):
+    """The mailbox could not be reached, entered or read.
+
+    Attributes:
+        cause: C(unreachable), C(tls), C(login_refused), C(no_folder), C(refused) or C(gone), which is a connection
+            that was lost in the middle.
+    """
+
+    def __init__(self, problem: str, *, cause: str = "unreachable") -> None:
+        super().__init__(problem)
+        self.cause = cause
+
+
 class StoreError(GatehouseError):
     """The credential store cannot do what was asked."""
 
