@@ -17,46 +17,59 @@ from typing import Any
 
 from tests.check import link_collection
 from tests.processes import ROOT, ansible_environment, simulated_org
+from tests.simulated_org import Control
 
 FOLDER = ROOT / "build" / "demo"
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
 EXAMPLE = ROOT / "playbooks" / "example"
+COMMAND = "$ ansible-playbook playbooks/site.yml -i playbooks/example/inventory.yml --diff"
 
-# Invented. The org knows them, and so does the example's inventory.
-SECRETS = {
-    "vault_acme_admin_password": "Gate-Admin-2026",
-    "vault_acme_admin_security_token": "DemoAdminToken0000000000A",
-    "vault_acme_billing_password": "Gate&Billing<2026>",
-    "vault_acme_billing_security_token": "DemoBillingToken00000000B",
+HOSTS = ("billing-1", "billing-2", "portal-1", "portal-2", "reports-1", "stock-1", "stock-2", "mule-1")
+EVERY_RESTART = len(HOSTS)  # each host runs one application
+# The users of the example's inventory, by org; the first of each is its administrator.
+USERS = {
+    "acme": ("admin", "billing", "portal", "reports"),
+    "globex": ("admin", "stock", "reports"),
+    "initech": ("admin", "ledger"),
 }
+# Invented. The orgs know them, and so does the example's inventory.
+SECRETS = {
+    f"vault_{org}_{user}_{kind}": secret
+    for org, users in USERS.items()
+    for user in users
+    for kind, secret in (
+        ("password", f"Gate&{org.title()}<{user.title()}>2026"),
+        ("security_token", f"Demo{org.title()}{user.title()}Token".ljust(25, "0")),
+    )
+}
+# What takes the place of systemctl, which a demo must not use: it notes what it was told to restart.
+RESTART = 'echo "$1" >> "$0"'
 
 
 def org_seed(secrets: dict[str, str]) -> dict[str, Any]:
-    """The simulated org that the example's inventory is about."""
+    """The simulated orgs that the example's inventory is about."""
     return {
         "orgs": [
             {
-                "name": "Acme",
-                "trusted_ranges": [{"start": "192.0.2.0", "end": "192.0.2.255", "description": "Clicked in Setup"}],
+                "name": org.title(),
+                "trusted_ranges": (
+                    [{"start": "192.0.2.0", "end": "192.0.2.255", "description": "Clicked in Setup"}]
+                    if org == "acme"
+                    else []
+                ),
                 "users": [
                     {
-                        "username": "admin@acme.example",
-                        "first_name": "Ada",
-                        "last_name": "Admin",
-                        "password": secrets["vault_acme_admin_password"],
-                        "security_token": secrets["vault_acme_admin_security_token"],
-                        "profile": "System Administrator",
-                    },
-                    {
-                        "username": "billing@acme.example",
-                        "first_name": "Billing",
-                        "last_name": "Integration",
-                        "password": secrets["vault_acme_billing_password"],
-                        "security_token": secrets["vault_acme_billing_security_token"],
-                        "profile": "Standard User",
-                    },
+                        "username": f"{user}@{org}.example",
+                        "first_name": user.title(),
+                        "last_name": "Admin" if user == "admin" else "Integration",
+                        "password": secrets[f"vault_{org}_{user}_password"],
+                        "security_token": secrets[f"vault_{org}_{user}_security_token"],
+                        "profile": "System Administrator" if user == "admin" else "Standard User",
+                    }
+                    for user in users
                 ],
             }
+            for org, users in USERS.items()
         ]
     }
 
@@ -72,9 +85,16 @@ def prepare(folder: Path, org: dict[str, Any], secrets: dict[str, str]) -> dict[
     from cryptography.fernet import Fernet
 
     write_private(folder / "store.key", Fernet.generate_key().decode() + "\n")
+    # Every host is this machine here, with a folder of its own in the place of /etc.
+    for host in HOSTS:
+        (folder / "hosts" / host).mkdir(parents=True)
     variables = {
         **secrets,
+        "ansible_connection": "local",
+        "ansible_become": False,
         "example_folder": str(folder),
+        "application_folder": f"{folder}/hosts/{{{{ inventory_hostname }}}}",
+        "application_restart": ["sh", "-c", RESTART, f"{folder}/hosts/{{{{ inventory_hostname }}}}/restarts"],
         "gatehouse_salesforce_login_url": org["url"],
         "gatehouse_salesforce_allowed_hosts": ["localhost"],
         "gatehouse_salesforce_ca_path": org["ca_path"],
@@ -103,10 +123,10 @@ def run_playbook(folder: Path, *options: str, ok: bool = True, environment: Mapp
 
 
 def run_application(folder: Path, ca_path: str) -> str:
-    """Start the example application with the environment that was written for it, and nothing else of ours."""
-    script = 'set -a; . "$1"; exec "$2" "$3"'
+    """Start the example application with the file that was written for it on its host, and nothing else of ours."""
+    written = folder / "hosts" / "portal-1" / "portal.json"
     done = subprocess.run(
-        ["sh", "-c", script, "sh", str(folder / "billing.env"), sys.executable, str(EXAMPLE / "app.py")],
+        [sys.executable, str(EXAMPLE / "app.py"), "--file", str(written)],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "REQUESTS_CA_BUNDLE": ca_path},
         capture_output=True,
@@ -118,24 +138,46 @@ def run_application(folder: Path, ca_path: str) -> str:
     return done.stdout
 
 
+def restarted(folder: Path) -> list[str]:
+    """What was told to restart since this was last asked, each with its host; nothing is told twice."""
+    found = []
+    for path in sorted((folder / "hosts").glob("*/restarts")):
+        found += [f"{name} on {path.parent.name}" for name in path.read_text().split()]
+        path.unlink()
+    return found
+
+
+def rotate(folder: Path, org: Mapping[str, Any], username: str, variable: str) -> None:
+    """Reset a user's token in the org, and put the new one where a vault would hold it."""
+    token = Control(org["control_url"], org["control_token"]).reset_token(username)
+    variables = json.loads((folder / "variables.json").read_text())
+    write_private(folder / "variables.json", json.dumps({**variables, variable: token}, indent=2))
+
+
 def changes(output: str) -> dict[str, int]:
     """How much a run changed on each host, out of Ansible's recap."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", plain, re.MULTILINE)}
 
 
-def summary(seen: str) -> str:
+def summary(seen: str, after: list[str]) -> str:
     """What happened, and what to try next."""
+    credentials, place = sum(len(users) for users in USERS.values()), FOLDER.relative_to(ROOT)
     return f"""
 == What happened
-   1. Two credentials were logged in with, once each, and stored encrypted in {FOLDER.relative_to(ROOT)}/store.
-   2. Three trusted IP ranges were added to the org; the one that was there stayed.
-   3. An application that knows nothing of all this read {FOLDER.relative_to(ROOT)}/billing.env and {seen.strip()}.
+   1. {credentials} credentials of {len(USERS)} orgs were logged in with, once each, and stored encrypted in
+      {place}/store.
+   2. Trusted IP ranges were added to each org; the one that was there stayed.
+   3. Five applications on {len(HOSTS)} hosts were given their credentials, each in the form that it reads, below
+      {place}/hosts, and were restarted. Each host logged in with what it was given.
+      An application that knows nothing of all this read its file and
+      {seen.strip()}.
    4. The same playbook again changed nothing.
+   5. A user's token was reset. The same playbook delivered the new one, and restarted {" and ".join(after)}.
 
 == What to try next
    - Point the same playbook at a real org: README.md, "A real org".
-   - Look at playbooks/example/inventory.yml; it is all that a user writes.
+   - Look at playbooks/example; its inventory is all that a user writes.
 """
 
 
@@ -151,18 +193,26 @@ def main(_arguments: Sequence[str]) -> None:
     FOLDER.mkdir(parents=True, mode=0o700)
     with simulated_org(FOLDER / "org", org_seed(SECRETS)) as org:
         prepare(FOLDER, org, SECRETS)
-        say("== A simulated org listens at " + org["url"])
-        say("$ ansible-playbook playbooks/site.yml -i playbooks/example/inventory.yml --diff")
+        say("== Simulated orgs listen at " + org["url"])
+        say(COMMAND)
         say(run_playbook(FOLDER, "--diff"))
-        say("== The example application starts with its new credential")
+        first = restarted(FOLDER)
+        say("== An application starts with its new credential")
         seen = run_application(FOLDER, org["ca_path"])
         say("   " + seen)
-        say("$ ansible-playbook playbooks/site.yml -i playbooks/example/inventory.yml --diff   # again")
+        say(f"{COMMAND}   # again")
         again = run_playbook(FOLDER, "--diff")
         say(again)
-    if any(changes(again).values()) or not changes(again):
-        raise SystemExit("the second run changed something")
-    say(summary(seen))
+        if any(changes(again).values()) or not changes(again) or restarted(FOLDER):
+            raise SystemExit("the second run changed something")
+        say("== The token of billing@acme.example is reset")
+        rotate(FOLDER, org, "billing@acme.example", "vault_acme_billing_security_token")
+        say(f"{COMMAND}   # delivers it")
+        say(run_playbook(FOLDER, "--diff"))
+        after = restarted(FOLDER)
+    if len(first) != EVERY_RESTART or after != ["billing on billing-1", "billing on billing-2"]:
+        raise SystemExit(f"restarted were {first}, then {after}")
+    say(summary(seen, after))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.demo import __main__ as demo
 from tests.hosts import Host, free_port, inventory, managed_hosts
 from tests.integration.conftest import Playbooks, Results
 from tests.processes import ROOT
@@ -22,7 +26,8 @@ from tests.readers.install import Absent
 from tests.services import Application, Services, services
 from tests.simulated_org import SimulatedOrg
 
-DELIVER = ROOT / "playbooks" / "deliver.yml"
+DELIVER, SITE = ROOT / "playbooks" / "deliver.yml", ROOT / "playbooks" / "site.yml"
+EXAMPLE = ROOT / "playbooks" / "example"
 CREDENTIALS = {
     "billing": ("billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"),
     "reports": ("reports@acme.example", "Reports-Password-1", "ReportsToken0000000000001"),
@@ -258,3 +263,44 @@ class TestDelivery:
         for _username, password, token in CREDENTIALS.values():
             assert password not in results.output and token not in results.output
         assert deployment.sim.control.user("billing@acme.example")["security_token"] not in results.output
+
+
+class TestExample:
+    """What playbooks/example shows is fit to be copied. The demo runs it, and the test of leaks too."""
+
+    def test_it_has_three_orgs_five_applications_and_eight_hosts(self) -> None:
+        listed = yaml.safe_load((EXAMPLE / "inventory.yml").read_text())
+        applications = listed["salesforce_applications"]["children"]
+        assert len(listed["salesforce_orgs"]["hosts"]) == 3
+        assert len(applications) == 5
+        assert [host for group in applications.values() for host in group["hosts"]] == list(demo.HOSTS)
+
+    def test_every_file_notifies_a_handler_that_there_is(self) -> None:
+        handlers = {handler["name"] for handler in yaml.safe_load((EXAMPLE / "handlers.yml").read_text())}
+        topics = set()
+        for path in (EXAMPLE / "group_vars").glob("*.yml"):
+            for file in yaml.safe_load(path.read_text()).get("app_credentials_files", []):
+                topics.update(file["notify"])
+        assert topics == handlers
+
+    def test_the_smaller_one_to_begin_with_runs_and_the_second_time_changes_nothing(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        secrets = {name: secret for name, secret in demo.SECRETS.items() if name.startswith("vault_acme")}
+        for user, profile in (("admin", "System Administrator"), ("billing", "Standard User")):
+            password, token = (secrets[f"vault_acme_{user}_{kind}"] for kind in ("password", "security_token"))
+            sim.control.add_user(f"{user}@acme.example", password, security_token=token, profile=profile)
+        mine = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
+        options = ("-i", str(EXAMPLE / "minimal" / "inventory.yml"))
+        extra: dict[str, Any] = {**mine, **secrets, "example_folder": str(playbook.folder)}
+        assert {host for _task, host in changed(playbook.run(SITE, *options, **extra))} == {"acme", "billing-host"}
+        assert changed(playbook.run(SITE, *options, **extra)) == set()
+        assert "SALESFORCE_USERNAME=billing@acme.example" in (playbook.folder / "billing.env").read_text()
+
+    def test_systemd_accepts_the_units(self) -> None:
+        if shutil.which("systemd-analyze") is None:
+            pytest.skip("there is no systemd-analyze here, so the units of the example are NOT TESTED")
+        units = sorted(map(str, EXAMPLE.glob("*.service")))
+        assert len(units) == 2
+        done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")

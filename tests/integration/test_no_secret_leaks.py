@@ -17,15 +17,14 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from tests.demo.__main__ import SECRETS as DEMO_SECRETS
 from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
 from tests.simulated_org import SimulatedOrg
 
 # Characters that each encoding changes, so that the forms differ.
 SECRETS = {
-    "vault_acme_admin_password": "Canary&Admin<1>=%/ü",
-    "vault_acme_admin_security_token": "CanaryAdminToken000000001",
-    "vault_acme_billing_password": 'Canary&Billing<2>+%/ "é',
-    "vault_acme_billing_security_token": "CanaryBillingToken0000002",
+    name: f"Canary{number:02}Token".ljust(25, "0") if name.endswith("token") else f'Canary&<{number:02}>+=%/ "ü'
+    for number, name in enumerate(DEMO_SECRETS)
 }
 
 
@@ -54,8 +53,9 @@ def forms(secret: str) -> set[str]:
 def canaries() -> set[bytes]:
     """All forms of passwords, tokens and their concatenations."""
     pairs = [
-        SECRETS[f"vault_acme_{user}_password"] + SECRETS[f"vault_acme_{user}_security_token"]
-        for user in ("admin", "billing")
+        secret + SECRETS[name.replace("password", "security_token")]
+        for name, secret in SECRETS.items()
+        if name.endswith("password")
     ]
     return {form.encode() for secret in (*SECRETS.values(), *pairs) for form in forms(secret)}
 
@@ -91,12 +91,14 @@ def watched_arguments() -> Iterator[list[str]]:
 
 
 def assert_clean(folder: Path, sim: SimulatedOrg, *outputs: str) -> None:
-    """Nothing in the outputs, the request log, or any file but the two that must hold secrets."""
+    """Nothing in the outputs, the request log, or any file but those that must hold secrets."""
     for output in outputs:
         assert not found_in(output.encode())
     assert not found_in(json.dumps(sim.control.requests(), ensure_ascii=False).encode())
     assert not found_in(json.dumps(sim.control.audit_trail(), ensure_ascii=False).encode())
-    belongs = {folder / "variables.json", folder / "billing.env"}
+    delivered = set((folder / "hosts").glob("*/*.*"))
+    assert not delivered or all(found_in(path.read_bytes()) for path in delivered)
+    belongs = {folder / "variables.json", *delivered}
     looked_at = [path for path in folder.rglob("*") if path.is_file() and path not in belongs]
     assert folder / "log" in looked_at and folder / "store" / "acme-billing.json" in looked_at
     for path in looked_at:
@@ -146,13 +148,14 @@ def test_the_whole_demo_at_full_verbosity_leaks_nothing(demo: SimulatedOrg, tmp_
         seen = run_application(tmp_path, demo.ca_path)
         second = run_playbook(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
         checked = run_playbook(tmp_path, "-vvvv", "--diff", "--check", environment=environment(tmp_path))
-    assert "billing@acme.example" in seen
+    assert "portal@acme.example" in seen
     assert not caught
     assert_clean(tmp_path, demo, first, second, checked, seen)
 
 
 def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:
-    run_playbook(tmp_path, "-vvvv", environment=environment(tmp_path))
+    limit = ("--limit", "acme,billing-1")
+    run_playbook(tmp_path, "-vvvv", *limit, environment=environment(tmp_path))
     outputs = []
     demo.control.set_user("billing@acme.example", password="Another-1")  # noqa: S106
     variables = tmp_path / "variables.json"
@@ -164,10 +167,10 @@ def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: P
             "vault_acme_billing_security_token": "CanaryBillingToken0000002x"
         }
         variables.write_text(json.dumps(changed))
-        outputs.append(run_playbook(tmp_path, "-vvvv", "--diff", ok=False, environment=environment(tmp_path)))
+        outputs.append(run_playbook(tmp_path, "-vvvv", "--diff", *limit, ok=False, environment=environment(tmp_path)))
     # An org, or a liar in its place, that repeats what it was sent.
     echo = f"<faultstring>{SECRETS['vault_acme_billing_password']}</faultstring>"
     demo.control.clear_faults()
     demo.control.inject("status", operation="login", times=None, status=500, body=echo)
-    outputs.append(run_playbook(tmp_path, "-vvvv", ok=False, environment=environment(tmp_path)))
+    outputs.append(run_playbook(tmp_path, "-vvvv", *limit, ok=False, environment=environment(tmp_path)))
     assert_clean(tmp_path, demo, *outputs)
