@@ -16,6 +16,8 @@ description:
   - Tells of each stored credential all but its secrets, of which only the names, and what its last login came to.
   - It also tells when and why Salesforce will no longer take a credential, and what to change; each with how sure that
     is. Ends that are near are warnings, too.
+  - It lists which files on which hosts hold a credential, as far as M(gatehouse.salesforce.app_credential) has written
+    them, and warns of those that do not hold the current version.
   - No credential is opened, and O(store_key_file) need not exist. So what was changed by hand is not detected here, but
     by whatever uses the credential.
   - It logs in nowhere.
@@ -42,6 +44,7 @@ options:
 seealso:
   - module: gatehouse.salesforce.credential
   - module: gatehouse.salesforce.login_check
+  - module: gatehouse.salesforce.app_credential
 """
 
 EXAMPLES = r"""
@@ -60,6 +63,10 @@ EXAMPLES = r"""
   loop: "{{ stored.credentials | selectattr('retirement') }}"
   loop_control:
     label: "{{ item.name }}"
+
+- name: Tell which files hold an earlier version than the current one
+  ansible.builtin.debug:
+    msg: "{{ stored.behind }}"
 
 - name: Make sure that these are there
   gatehouse.salesforce.credential_info:
@@ -181,12 +188,68 @@ credentials:
           description: What to do about it.
           type: str
           sample: move the credential to jwt_bearer or client_credentials
+    consumers:
+      description: The files that hold it, sorted.
+      type: list
+      elements: dict
+      contains:
+        consumer:
+          description: The name of the host and the file.
+          type: str
+          sample: billing1:/etc/billing/salesforce.env
+        host:
+          description: The name of the host in the inventory.
+          type: str
+          sample: billing1
+        dest:
+          description: The file.
+          type: str
+          sample: /etc/billing/salesforce.env
+        format:
+          description: The form in which it was written.
+          type: str
+          sample: env
+        version:
+          description: The version that was last delivered to it.
+          type: int
+          sample: 1
+        delivered:
+          description: When, UTC.
+          type: str
+          sample: "2026-10-01T08:00:00Z"
+        behind:
+          description: Whether that is another version than the current one.
+          type: bool
+          sample: true
 missing:
   description: Those of O(names) that the store does not have.
   type: list
   elements: str
   returned: success
   sample: []
+gone:
+  description:
+    - Credentials that are no longer stored, but still held by somebody. Each has RV(gone[].name) and
+      RV(gone[].consumers), as in RV(credentials). The role P(gatehouse.salesforce.app_credentials#role) removes their
+      files with C(state=absent).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The name that it had.
+      type: str
+      sample: shipping
+    consumers:
+      description: As in RV(credentials[].consumers).
+      type: list
+      elements: dict
+behind:
+  description: The consumers that do not hold the current version of their credential, or hold one that is gone.
+  type: list
+  elements: str
+  returned: success
+  sample: [billing1:/etc/billing/salesforce.env]
 unreadable:
   description: Credentials that are there but cannot be read, and why.
   type: list

@@ -18,6 +18,7 @@ description:
   - All versions that the source keeps are written in their order, and afterwards both stores are read and compared.
     When the target has the first of them already, only those that followed are written, so that an interrupted copy
     goes on, and a store can be copied again and again.
+  - Who holds a credential is copied, too.
   - A credential that the target has in another form is an error, and credentials that only the target has stay.
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:

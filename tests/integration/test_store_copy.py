@@ -17,6 +17,7 @@ from tests.integration.conftest import Playbooks
 from tests.integration.test_credential import NOBODY, use
 from tests.openbao import OpenBao
 from tests.processes import ROOT, ansible_environment
+from tests.unit.test_stores import delivery
 
 COPY = ROOT / "playbooks" / "copy_store.yml"
 
@@ -73,6 +74,19 @@ def test_what_was_written_meanwhile_follows_and_another_credential_is_not_overwr
     assert "'billing' is another one in the target" in result.last["msg"]
     assert "Other-Password" not in result.output
     assert open_store(**target).read("billing").version == 5
+
+
+def test_who_holds_a_credential_is_copied_and_later_news_follow(playbook: Playbooks, source: dict[str, Any]) -> None:
+    target = {"store": str(playbook.folder / "other"), "store_key_file": key(playbook, "other.key")}
+    open_store(**source).record_deliveries("billing", {"web1:/a": delivery(2)})
+    assert playbook.run(COPY, copy_target=target, **NOBODY).of("Copy")["copied"] == ["billing", "shipping"]
+    assert open_store(**target).deliveries("billing") == {"web1:/a": delivery(2)}
+    open_store(**source).record_deliveries("billing", {"web2:/a": delivery(3)})
+    assert playbook.run(COPY, "--check", copy_target=target, **NOBODY).of("Copy")["copied"] == ["billing"]
+    assert list(open_store(**target).deliveries("billing")) == ["web1:/a"]
+    assert playbook.run(COPY, copy_target=target, **NOBODY).of("Copy")["copied"] == ["billing"]
+    assert open_store(**target).deliveries("billing") == open_store(**source).deliveries("billing")
+    assert playbook.run(COPY, copy_target=target, **NOBODY).of("Copy")["changed"] is False
 
 
 def test_a_key_encrypted_by_ansible_vault_opens_the_store_and_a_wrong_password_is_told(

@@ -17,6 +17,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential_info import described, run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery, consumer_of, parts_of
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.retirement import RETIREMENTS, retirements
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
@@ -141,3 +142,81 @@ def test_a_store_that_anybody_may_change_is_refused(folder: Path) -> None:
     folder.chmod(0o777)
     with pytest.raises((OptionError, StoreError), match="chmod"):
         info(folder)
+
+
+def hold(store: FileStore, name: str, version: int, *consumers: str, updated: str = "2026-11-01T00:00:00Z") -> None:
+    given = {"format": "env", "encrypted": None, "delivered": "2026-11-02T00:00:00Z", "fingerprint": "CANARY"}
+    store.record_deliveries(
+        name, {each: Delivery(version=version, updated=updated, **given) for each in consumers}  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def store(folder: Path) -> FileStore:
+    """The store in that folder, opened with another key than its credentials, which are not opened here."""
+    return FileStore(folder, MultiFernet([Fernet(Fernet.generate_key())]))
+
+
+class TestConsumers:
+    """Who holds a credential, and who is behind."""
+
+    def test_those_that_hold_the_current_version_are_listed_without_a_warning(
+        self, folder: Path, store: FileStore
+    ) -> None:
+        hold(store, "billing", 1, "web2:/etc/b.env", "web1:/etc/b.env")
+        found = info(folder, warn_days=-100_000)
+        assert [item["consumers"] for item in found["credentials"] if item["name"] != "billing"] == [[], []]
+        assert found["credentials"][1]["consumers"] == [
+            {
+                "consumer": f"{host}:/etc/b.env",
+                "host": host,
+                "dest": "/etc/b.env",
+                "format": "env",
+                "version": 1,
+                "delivered": "2026-11-02T00:00:00Z",
+                "behind": False,
+            }
+            for host in ("web1", "web2")
+        ]
+        assert (found["behind"], found["gone"], found["warnings"]) == ([], [], [])
+        assert "CANARY" not in json.dumps(found)
+
+    def test_those_behind_are_named_in_a_warning(self, folder: Path, store: FileStore) -> None:
+        hold(store, "billing", 1, "web1:/etc/b.env")
+        hold(store, "billing", 0, *(f"old{number}:/etc/b.env" for number in range(7)))
+        found = info(folder, warn_days=-100_000)
+        assert found["behind"] == [f"old{number}:/etc/b.env" for number in range(7)]
+        (warning,) = found["warnings"]
+        assert warning.startswith("billing: not on version 1 yet: old0:/etc/b.env (version 0), old1")
+        assert "and 2 more" in warning and "web1" not in warning
+
+    def test_a_file_of_an_earlier_credential_of_that_name_is_behind(self, folder: Path, store: FileStore) -> None:
+        hold(store, "billing", 1, "web1:/etc/b.env", updated="2025-01-01T00:00:00Z")
+        assert info(folder)["behind"] == ["web1:/etc/b.env"]
+
+    @pytest.mark.parametrize(("names", "missing"), [(None, []), (["gone"], ["gone"])])
+    def test_who_holds_a_credential_that_is_gone_is_told(
+        self, folder: Path, store: FileStore, names: list[str] | None, missing: list[str]
+    ) -> None:
+        hold(store, "gone", 4, "web1:/etc/b.env")
+        found = info(folder, names, warn_days=-100_000)
+        assert [(item["name"], len(item["consumers"])) for item in found["gone"]] == [("gone", 1)]
+        assert (found["behind"], found["missing"]) == (["web1:/etc/b.env"], missing)
+        assert any("gone is no longer stored, and still held by web1:/etc/b.env" in text for text in found["warnings"])
+
+    def test_a_list_that_is_damaged_is_told_and_the_other_credentials_all_the_same(
+        self, folder: Path, store: FileStore
+    ) -> None:
+        hold(store, "billing", 1, "web1:/etc/b.env")
+        (folder / ".deliveries" / "billing.json").write_text("{}")
+        found = info(folder)
+        assert [item["name"] for item in found["credentials"]] == ["app", "old"]
+        assert ".deliveries/billing.json" in found["unreadable"][0]["problem"]
+
+
+@pytest.mark.parametrize(
+    ("host", "dest"),
+    [("web1", "/etc/a:b"), ("web1", "~/a"), ("2001:db8::1", "/a"), ("a host", "/a:/b")],
+)
+def test_a_consumer_is_taken_apart_as_it_was_put_together(host: str, dest: str) -> None:
+    assert parts_of(consumer_of(host, dest)) == (host, dest)

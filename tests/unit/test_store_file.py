@@ -36,6 +36,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.file import FileStore
+from tests.unit.test_stores import delivery
 
 NOW = "2026-01-05T08:00:00Z"
 RAW_KEY = Fernet.generate_key()
@@ -256,6 +257,34 @@ def test_a_write_that_is_killed_leaves_the_old_record_and_the_next_write_goes_on
     store.write(credential(version=2), replaces=1)
     assert store.history("prod") == [credential(), credential(version=2)]
     assert sorted(path.name for path in store.folder.iterdir()) == [".history", ".locks", "prod.json"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_who_holds_a_credential_is_for_the_owner_to_know(store: FileStore, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        store.record_deliveries("prod", {"web1:/a": delivery()})
+    finally:
+        os.umask(before)
+    for path in (store.folder, *store.folder.rglob("*")):
+        assert mode(path) & 0o077 == 0, path
+    assert mode(store.folder / ".deliveries" / "prod.json") == 0o600
+
+
+@pytest.mark.parametrize("step", ["replace", "fsync"])
+def test_a_note_that_is_killed_leaves_the_old_one(store: FileStore, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    store.record_deliveries("prod", {"web1:/a": delivery()})
+
+    def kill(*_args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(os, step, kill)
+        store.record_deliveries("prod", {"web1:/a": delivery(2)})
+    assert store.deliveries("prod") == {"web1:/a": delivery()}
+    assert store.delivered() == ["prod"]
+    store.record_deliveries("prod", {"web1:/a": delivery(2)})
+    assert store.deliveries("prod") == {"web1:/a": delivery(2)}
 
 
 def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(

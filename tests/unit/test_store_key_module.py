@@ -16,7 +16,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend impor
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import store_key
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, keys
-from tests.unit.test_stores import Kind, credential, kind, store
+from tests.unit.test_stores import Kind, credential, delivery, kind, store
 
 __all__ = ["kind", "store"]  # fixtures
 NAMES = ["a", "b", "c"]
@@ -156,6 +156,15 @@ def test_a_program_is_not_rewritten_but_what_it_prints_is_used(kind: Kind, fille
     second = run(kind, "retired")
     assert (second["changed"], len(second["older"])) == (False, 1)
     assert os.access(program, os.X_OK)
+
+
+def test_who_holds_a_credential_is_sealed_again_even_when_it_is_gone(kind: Kind, filled: Store) -> None:
+    for name in ("a", "gone"):
+        filled.record_deliveries(name, {"web1:/a": delivery()})
+    assert "gone" in run(kind, "rotated")["resealed"]
+    assert len(keys_of(kind)) == 1
+    assert [kind.open().deliveries(name) for name in ("a", "gone")] == [{"web1:/a": delivery()}] * 2
+    assert run(kind, "retired")["changed"] is False
 
 
 def test_retiring_needs_a_file(kind: Kind) -> None:

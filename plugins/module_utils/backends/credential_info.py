@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..backend import Run
+from ..deliveries import Delivery, parts_of
 from ..errors import OptionError, StoreError, UnknownCredential
 from ..options import STORE, Spec
 from ..record import Clear
 from ..retirement import retirements
+from ..store.base import ClearStore
 from ..store.clear import open_clear
 
 SPEC: Spec = {
@@ -30,32 +32,80 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
     store = open_clear(options)
     now = datetime.datetime.now(datetime.UTC)
-    names = store.names() if options["names"] is None else dict.fromkeys(options["names"])
+    names = list(dict.fromkeys(options["names"])) if options["names"] is not None else _all(store)
     found: list[dict[str, Any]] = []
     missing: list[str] = []
+    gone: list[dict[str, Any]] = []
     unreadable: list[dict[str, str]] = []
     for name in names:
         try:
-            found.append(described(store.clear(name), now))
-        except UnknownCredential:
-            missing.append(name)
+            try:
+                credential = described(store.clear(name), now)
+            except UnknownCredential:
+                credential = None
+            consumers = _consumers(store, name, credential)
         except OptionError:
             raise
         except StoreError as exc:
             unreadable.append({"name": name, "problem": str(exc)})
+            continue
+        if credential:
+            found.append({**credential, "consumers": consumers})
+        elif consumers:
+            gone.append({"name": name, "consumers": consumers})
+        if not credential and options["names"] is not None:
+            missing.append(name)
     retiring = [item for item in found if item["retirement"] and item["days_left"] <= options["warn_days"]]
     return {
         "changed": False,
         "credentials": found,
         "missing": missing,
+        "gone": gone,
         "unreadable": unreadable,
         "retiring": [item["name"] for item in retiring],
+        "behind": [each["consumer"] for item in [*found, *gone] for each in item["consumers"] if each["behind"]],
         "warnings": [
             *(["the store has no credential " + _some(missing)] if missing else []),
             *(item["problem"] for item in unreadable[:SHOWN]),
+            *_laggards(found, gone),
             *_countdown(retiring, options["warn_days"]),
         ],
     }
+
+
+def _all(store: ClearStore) -> list[str]:
+    return sorted({*store.names(), *store.delivered()})
+
+
+def _consumers(store: ClearStore, name: str, credential: Clear | None) -> list[dict[str, Any]]:
+    """Who holds a credential, sorted."""
+    return [_consumer(each, it, credential) for each, it in sorted(store.clear_deliveries(name).items())]
+
+
+def _consumer(consumer: str, delivery: Delivery, credential: Clear | None) -> dict[str, Any]:
+    host, dest = parts_of(consumer)
+    return {
+        "consumer": consumer,
+        "host": host,
+        "dest": dest,
+        "format": delivery.format,
+        "version": delivery.version,
+        "delivered": delivery.delivered,
+        "behind": not delivery.is_of(credential),
+    }
+
+
+def _laggards(found: list[dict[str, Any]], gone: list[dict[str, Any]]) -> list[str]:
+    """A warning for each credential that somebody holds who should hold another, or none."""
+    warnings = []
+    for item in found:
+        behind = [f"{each['consumer']} (version {each['version']})" for each in item["consumers"] if each["behind"]]
+        if behind:
+            warnings.append(f"{item['name']}: not on version {item['version']} yet: {_some(behind)}; deliver it there")
+    for item in gone:
+        holders = _some([each["consumer"] for each in item["consumers"]])
+        warnings.append(f"{item['name']} is no longer stored, and still held by {holders}; remove it there")
+    return warnings
 
 
 def described(clear: Clear, now: datetime.datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..backend import Run
 from ..credentials import read_or_none
+from ..deliveries import Deliveries
 from ..errors import StoreError
 from ..options import STORE, Spec
 from ..record import Credential
@@ -33,10 +34,13 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
         for name in names:
             here = read_or_none(target, name)
             missing = _missing(source.history(name), here, name)
+            news = _news(source, target, name)
             if missing and not run.check_mode:
                 _write(target, missing, here)
                 _require_equal(source, target, name)
-            if missing:
+            if news and not run.check_mode:
+                target.record_deliveries(name, news)
+            if missing or news:
                 copied.append(name)
     except StoreError as exc:
         exc.result = {"copied": copied, "changed": bool(copied)}
@@ -55,6 +59,16 @@ def _missing(there: list[Credential], here: Credential | None, name: str) -> lis
     if here not in there:
         raise StoreError(f"credential {name!r} is another one in the target; remove one of the two, then copy again")
     return there[max(number for number, each in enumerate(there, start=1) if each == here) :]
+
+
+def _news(source: Store, target: Store, name: str) -> Deliveries:
+    """Who holds the credential, as far as the source knows more about it than the target."""
+    known = target.deliveries(name)
+    return {
+        consumer: delivery
+        for consumer, delivery in source.deliveries(name).items()
+        if consumer not in known or known[consumer].delivered < delivery.delivered
+    }
 
 
 def _write(target: Store, credentials: list[Credential], here: Credential | None) -> None:

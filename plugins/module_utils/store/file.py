@@ -99,7 +99,8 @@ class FileStore:
     def reseal(self, name: str) -> None:
         """Seal one credential with the newest key; afterwards no older key opens anything of it."""
         with self.lock(name), self._found(name) as current:
-            self._write_deliveries(name, {}, always=True)  # first, as the record shows whether all of it was done
+            if self.deliveries(name):  # first, as the record shows whether all of it was done
+                self._write_deliveries(name, {}, always=True)
             for file in (*self._earlier(name), current):
                 if file != current and file.samefile(current):
                     file.unlink()
