@@ -156,7 +156,7 @@ class FileStore:
         lock = file.parent / LOCKS / name
         self._make_folder()
         with self._told("locked", lock):
-            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(lock.parent)
         with self._locked(lock, name, LOCK_SECONDS):
             before = self.deliveries(name)
             after = merged(before, changes)
@@ -256,7 +256,7 @@ class FileStore:
         """Keep the record that is about to be replaced as one of the earlier ones."""
         earlier = self._earlier(name)
         folder = self.folder / EARLIER / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(folder)
         if not earlier or not earlier[-1].samefile(self._file(name)):  # as a write that was killed leaves it
             number = int(earlier[-1].stem) + 1 if earlier else 1
             os.link(self._file(name), folder / f"{number:010}{SUFFIX}", follow_symlinks=False)
@@ -351,6 +351,12 @@ def _replace(file: Path, content: bytes) -> None:
         os.fsync(opened.fileno())
     os.replace(new, file)  # noqa: PTH105 - beside os.fsync, and where the tests interrupt it
     _sync(file.parent)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and the one above it; mkdir() alone would leave the latter to the umask."""
+    for each in (folder.parent, folder):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _sync(folder: Path) -> None:
