@@ -287,6 +287,8 @@ class Mailbox:
                 "authority to trust",
                 cause="tls",
             )
+        except ssl.SSLEOFError:
+            error = self._error("ended the connection while TLS began", cause="unreachable")
         except ssl.SSLError as exc:
             error = self._error(f"TLS failed: {exc.reason or 'no reason given'}", cause="tls")
         except OSError as exc:
@@ -561,4 +563,4 @@ def _content(answer: Mapping[bytes, Any]) -> bytes:
 
 def _received(answer: Mapping[bytes, Any]) -> datetime.datetime:
     found = answer.get(b"INTERNALDATE")
-    return found if isinstance(found, datetime.datetime) and found.tzinfo else _EPOCH
+    return found.astimezone(datetime.UTC) if isinstance(found, datetime.datetime) and found.tzinfo else _EPOCH
