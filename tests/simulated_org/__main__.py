@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--address", action="append", help="loopback address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
     parser.add_argument("--threads", type=int, default=16, help="worker threads of each listener")
+    parser.add_argument("--mail-server", default="", help="where mails go: lmtp://HOST:PORT or smtp://HOST:PORT")
     options = parser.parse_args(arguments)
 
     # Blocked before any thread starts, so that the signal waits for sigwait below.
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         addresses=options.address or ["127.0.0.1"],
         port=options.port,
         threads=options.threads,
+        mail_server=options.mail_server,
     )
     with sim:
         if options.ready_file:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import typing
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from . import clock, oauth, passwords, seed
+from . import clock, ids, mail, oauth, passwords, seed
 from .addresses import IpRange, parse_range, text
 from .faults import Fault, Faults, Hook
 from .journal import Journal
+from .postman import Postman
 from .seed import ranges as _ranges
-from .state import App, Org, Profile, State, User
+from .state import App, Mail, Org, Profile, State, User
 
 Range = str | dict[str, str | None]
 
@@ -23,10 +25,11 @@ Range = str | dict[str, str | None]
 class Commands:
     """Every public method is a command; arguments and results are plain JSON values."""
 
-    def __init__(self, state: State, faults: Faults, journal: Journal) -> None:
+    def __init__(self, state: State, faults: Faults, journal: Journal, postman: Postman) -> None:
         self._state = state
         self._faults = faults
         self._journal = journal
+        self._postman = postman
 
     def run(self, name: str, arguments: dict[str, Any]) -> Any:
         command = self._find(name)
@@ -102,11 +105,33 @@ class Commands:
     def reset_token(self, username: str) -> str:
         """What *Reset My Security Token* does: a new token, and a mail that brings it."""
         user = self._state.user(username)
-        user.token_was_reset = True
-        return passwords.new_token(self._state, user, mailed=True)
+        return passwords.reset_token(self._state, self._state.orgs[user.org_id], user)
 
     def mails(self) -> list[dict[str, str]]:
         return [{**dataclasses.asdict(mail), "sent": clock.stamp(mail.sent)} for mail in self._state.mails]
+
+    def set_mail(self, org: str | None = None, **settings: Any) -> dict[str, Any]:
+        """How mails are delivered and look, of one org or of all: settings as in mail.MailSettings."""
+        found = self._state.org(org) if org else None
+        return dataclasses.asdict(self._postman.set(found, settings))
+
+    def send_token_mail(self, username: str, token: str | None = None, **settings: Any) -> str:
+        """A mail as the org sends it, but with any token (an invented one if none is given), which it gives back."""
+        org, letter = self._letter(username, token)
+        changed = self._postman.settings(org).changed(settings)
+        self._postman.post(changed, letter.to, mail.compose(org, letter, changed, self._postman.number()))
+        return letter.token
+
+    def send_forged(self, username: str, kind: str = "right_sender", token: str | None = None, **settings: Any) -> str:
+        """A look-alike of a token mail that somebody else sends to the user: kinds as in mail.Forgery."""
+        org, letter = self._letter(username, token)
+        changed, forgery = self._postman.settings(org).changed(settings), typing.cast(mail.Forgery, kind)
+        self._postman.post(changed, letter.to, mail.forge(org, letter, forgery, changed, self._postman.number()))
+        return letter.token
+
+    def mail_queue(self) -> dict[str, Any]:
+        """How many mails are `waiting` and `delivered`, and the `failures`."""
+        return self._postman.report()
 
     # -- ranges ------------------------------------------------------------------------------------------------------
 
@@ -236,12 +261,18 @@ class Commands:
         self._state.clock.reset()
         self._faults.clear()
         self._journal.clear()
+        self._postman.reset()
         seed.plant(self._state, seed_data or seed.DEFAULT_SEED)
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 
     def _author(self, username: str | None) -> str | None:
         return self._state.user(username).id if username else None
+
+    def _letter(self, username: str, token: str | None) -> tuple[Org, Mail]:
+        user = self._state.user(username)
+        now = self._state.clock.now()
+        return self._state.orgs[user.org_id], mail.token_mail(user.username, token or ids.token(), user.email, now)
 
     def _profile(self, org: str | None, name: str) -> tuple[Org, Profile]:
         found = self._state.org(org)

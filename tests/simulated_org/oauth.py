@@ -260,7 +260,7 @@ class Exchange:
         )
 
     def _session(self, user: User, app: App, *fields: str, restricted: bool = False) -> Response:
-        session = self.state.open_session(user, self.request.peer, restricted=restricted)
+        session = self.state.open_session(user, self.request.peer, restricted=restricted, web=app.web)
         issued_at = str(int(self.now.timestamp() * 1000))
         identity = f"https://login.salesforce.com/id/{user.org_id}/{user.id}"
         signed = hmac.new(app.consumer_secret.encode(), f"{identity}{issued_at}".encode(), hashlib.sha256).digest()

@@ -19,6 +19,8 @@ from .commands import Commands
 from .control import Control, ControlService
 from .faults import Faults
 from .journal import Journal
+from .mail import MailSettings
+from .postman import Postman
 from .server import Listener
 from .service import Service
 from .state import State
@@ -49,6 +51,7 @@ class SimulatedOrg:
         port: int = 0,
         threads: int = 8,
         clock: Clock | None = None,
+        mail_server: str = "",
     ) -> None:
         self._stack = contextlib.ExitStack()
         if folder is None:
@@ -57,7 +60,9 @@ class SimulatedOrg:
         self.state = State(clock)
         self.faults = Faults()
         self.journal = Journal()
-        self.commands = Commands(self.state, self.faults, self.journal)
+        self.postman = Postman(MailSettings(server=mail_server))
+        self.state.deliver = self.postman.deliver
+        self.commands = Commands(self.state, self.faults, self.journal, self.postman)
         seed.plant(self.state, seed_data or seed.DEFAULT_SEED)
         self.service = Service(self.state, self.faults, self.journal, self.commands.run_hook)
         control = ControlService(self.commands)
@@ -71,11 +76,13 @@ class SimulatedOrg:
     def start(self) -> Self:
         for listener in (*self.listeners, self._control_listener):
             listener.begin()
+        self.postman.start()
         return self
 
     def stop(self) -> None:
         for listener in (*self.listeners, self._control_listener):
             listener.end()
+        self.postman.stop()
         self._stack.close()
 
     def __enter__(self) -> Self:

@@ -42,7 +42,7 @@ _ORG_FIELDS = {
     "username_password_flow_enabled",
     "own_host_only",
 }
-_APP_FIELDS = {"name", "consumer_secret", "certificate", "run_as", "permitted_users", "ip_relaxation"}
+_APP_FIELDS = {"name", "consumer_secret", "certificate", "run_as", "permitted_users", "ip_relaxation", "web"}
 _APP_CHOICES = {"permitted_users": ("admin_approved", "self_authorize"), "ip_relaxation": ("enforce", "relax")}
 _USER_FIELDS = {
     "password",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
 
-from . import login, metadata, oauth, rest, soap
+from . import login, metadata, oauth, pages, rest, soap
 from .errors import LOGIN_FAULT, ApiError, ClientFault
 from .faults import Fault, Faults, Hook, spoil
 from .http import HTML, Outcome, Request, Response
@@ -84,6 +84,10 @@ class Service:
             return self._understand_rest(request, outcome, float(rest_path[1]), rest_path[2])
         if request.path == oauth.PATH:
             return self._understand_token(request, outcome)
+        page = pages.operation(request.path)
+        if page:
+            username = pages.session_user(self.state, request)
+            return Operation(page, lambda: pages.perform(self.state, request, outcome), username, pages.refusal)
         if request.path.rstrip("/") == "/services/data":
             return Operation("versions", rest.versions)
         outcome.result = "not found"

@@ -9,8 +9,10 @@ Every change is made under `State.lock`; rows of history are immutable, so that 
 from __future__ import annotations
 
 import datetime
+import secrets
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +105,11 @@ class Session:
     last_used: datetime.datetime
     # A session of an expired password can only set the password.
     restricted: bool = False
+    # Whether it may be bridged to pages, and was.
+    web: bool = True
+    bridged: bool = False
+    # What the forms of its pages carry against forgery.
+    confirmation: str = field(default_factory=secrets.token_urlsafe)
 
 
 @dataclass
@@ -119,6 +126,8 @@ class App:
     permitted_users: str = "admin_approved"  # or self_authorize
     approved_users: set[str] = field(default_factory=set)
     ip_relaxation: str = "enforce"  # or relax
+    # Whether its tokens have the scope web or full, which pages ask for.
+    web: bool = True
     refresh_tokens: dict[str, str] = field(default_factory=dict)
 
 
@@ -161,6 +170,8 @@ class Mail:
     subject: str
     body: str
     sent: datetime.datetime
+    username: str = ""
+    token: str = ""
 
 
 @dataclass
@@ -221,6 +232,8 @@ class State:
         self.apps: dict[str, App] = {}
         self.sessions: dict[str, Session] = {}
         self.mails: list[Mail] = []
+        # Where mails go beside that list.
+        self.deliver: Callable[[Org, Mail], None] = lambda org, mail: None
 
     def clear(self) -> None:
         with self.lock:
@@ -291,17 +304,23 @@ class State:
         except KeyError:
             raise LookupError(f"no app {consumer_key!r}") from None
 
-    def open_session(self, user: User, peer: str, *, restricted: bool) -> Session:
+    def send(self, org: Org, mail: Mail) -> None:
+        with self.lock:
+            self.mails.append(mail)
+            self.deliver(org, mail)
+
+    def open_session(self, user: User, peer: str, *, restricted: bool, web: bool = True) -> Session:
         """A new session, or the user's living one where the org shares them."""
         with self.lock:
             org, now = self.orgs[user.org_id], self.clock.now()
             user.last_login = now
             if org.switches.share_sessions:
                 for session in self.sessions.values():
-                    if session.user_id == user.id and session.restricted == restricted and self.alive(session):
+                    alike = (session.user_id, session.restricted, session.web) == (user.id, restricted, web)
+                    if alike and self.alive(session):
                         session.last_used = now
                         return session
-            session = Session(ids.session_id(org.id), org.id, user.id, peer, now, now, restricted)
+            session = Session(ids.session_id(org.id), org.id, user.id, peer, now, now, restricted, web)
             self.sessions[session.id] = session
             return session
 

@@ -113,6 +113,22 @@ class Switches:
     password_errors: Literal["array", "object"] = "array"
     # *Allow use of setPassword API for self-resets*.
     self_set_password: bool = True
+    # Whether sessions outlive a change of the own password: UNKNOWN.
+    own_change_sessions: Literal["kept", "others_ended", "ended"] = "kept"
+
+    # -- pages that reset the security token ---------------------------------------------------------------------------
+    # What makes the button: UNKNOWN. `button` is a script, as other pages of Setup have it.
+    token_reset_page: Literal["form", "get_form", "link", "button"] = "form"
+    # A GET of the second page resets (REPORTED); whether it may ask for a POST with a token against forgery: UNKNOWN.
+    token_reset_csrf: Literal["none", "post"] = "none"
+    # The answer to a reset: UNKNOWN. `other_words` is a page in which no machine can tell what has happened.
+    token_reset_answer: Literal["page", "redirect", "other_words"] = "page"
+    # Whether the audit trail tells of a reset: UNKNOWN, and its Action is INVENTED.
+    token_reset_audit: Literal["none", "invented"] = "none"
+    # Whether pages take a session of the API that did not come through frontdoor.jsp: REPORTED for some pages.
+    page_session: Literal["bridged", "any"] = "bridged"
+    # How a page sends somebody without a session to the login page.
+    no_page_session: Literal["redirect", "script"] = "redirect"
 
     def changed(self, values: dict[str, Any]) -> Switches:
         """A copy with some switches set, names and values checked."""

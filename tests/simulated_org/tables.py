@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from . import ids
 from .errors import ApiError
 from .sessions import Caller
 from .soql import Field, Getter, Table
-from .state import AuditRow, LoginRow, Org, Profile, User
+from .state import ADMIN_PERMISSIONS, AuditRow, LoginRow, Org, Profile, User
+
+# Permissions that are fields of Profile and PermissionSet; there is one for each permission.
+PERMISSIONS = sorted(ADMIN_PERMISSIONS | {"ApiUserOnly", "PasswordNeverExpires", "TwoFactorApi"})
 
 LOGIN_TYPE_LABELS = {
     "Application": "Application",
@@ -116,8 +121,48 @@ def profiles(org: Org) -> Table:
         "Name": Field(attrgetter("label")),
         "Description": Field(attrgetter("description")),
         "UserType": Field(_constant("Standard")),
+        **_permission_fields("", attrgetter("permissions")),
     }
     return Table("Profile", fields, attrgetter("id"))
+
+
+def _permission_fields(prefix: str, held: Getter) -> dict[str, Field]:
+    def holds(permission: str) -> Getter:
+        return lambda row: permission in held(row)
+
+    return {f"{prefix}Permissions{one}": Field(holds(one)) for one in PERMISSIONS}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a user is granted: by its profile, which is a permission set, too, or beyond it."""
+
+    id: str
+    user: User
+    profile: Profile
+    by_profile: bool
+
+    @property
+    def permissions(self) -> set[str]:
+        return self.profile.permissions if self.by_profile else self.user.permissions
+
+    @property
+    def label(self) -> str:
+        return self.profile.label if self.by_profile else "More Permissions"
+
+
+def assignments(org: Org) -> Table:
+    fields = {
+        "Id": Field(attrgetter("id")),
+        "AssigneeId": Field(attrgetter("user.id")),
+        "Assignee.Username": Field(attrgetter("user.username")),
+        "Assignee.Profile.Name": Field(attrgetter("profile.label")),
+        "PermissionSet.Label": Field(attrgetter("label")),
+        "PermissionSet.IsOwnedByProfile": Field(attrgetter("by_profile")),
+        "PermissionSet.Profile.Name": Field(lambda row: row.profile.label if row.by_profile else None),
+        **_permission_fields("PermissionSet.", attrgetter("permissions")),
+    }
+    return Table("PermissionSetAssignment", fields, attrgetter("id"))
 
 
 def organizations(org: Org) -> Table:
@@ -145,11 +190,30 @@ def _audit_rows(caller: Caller) -> Iterable[AuditRow]:
     return list(caller.org.audit_trail)
 
 
+def _assignment_rows(caller: Caller) -> Iterable[Assignment]:
+    """Who may see them is CONFIRMED; the answer to others is not."""
+    if not caller.permissions & {"ViewSetup", "AssignPermissionSets", "ManageUsers"}:
+        raise _unsupported("PermissionSetAssignment")
+    profiles_by_id = caller.org.profiles
+    return [
+        Assignment(
+            ids.long_id(f"{ids.ASSIGNMENT}{user.id[3:14]}{int(by_profile)}"),
+            user,
+            profiles_by_id[user.profile_id],
+            by_profile,
+        )
+        for user in caller.org.users.values()
+        for by_profile in (True, False)
+        if by_profile or user.permissions
+    ]
+
+
 _TABLES: dict[str, tuple[Callable[[Org], Table], Callable[[Caller], Iterable[Any]]]] = {
     "loginhistory": (login_history, _login_rows),
     "setupaudittrail": (audit_trail, _audit_rows),
     "user": (users, lambda caller: list(caller.org.users.values())),
     "profile": (profiles, lambda caller: list(caller.org.profiles.values())),
+    "permissionsetassignment": (assignments, _assignment_rows),
     "organization": (organizations, lambda caller: [caller.org]),
 }
 

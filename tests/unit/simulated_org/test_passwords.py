@@ -128,6 +128,74 @@ def test_change_own_password_needs_the_old_one(wire: Wire, session: str) -> None
     assert wire.call(session, body.format(wire.admin.password), service="u").ok
 
 
+CHANGE = "<changeOwnPassword><oldPassword>{}</oldPassword><newPassword>{}</newPassword></changeOwnPassword>"
+
+
+def change_own(wire: Wire, session: str, old: str, new: str) -> str | None:
+    """The code of the refusal, if it was one."""
+    return wire.call(session, CHANGE.format(old, new), service="u").code
+
+
+@pytest.mark.parametrize(
+    ("complexity", "refused", "taken"),
+    [
+        ("NoRestriction", [], ["onlyletters"]),
+        ("AlphaNumeric", ["onlyletters", "12345678"], ["letters1"]),
+        ("SpecialCharacters", ["letters1", "letters-"], ["letters-1", "letters_1", "letters.1"]),
+        ("UpperLowerCaseNumeric", ["letters1", "LETTERS1", "Letterss"], ["Letters1"]),
+        ("UpperLowerCaseNumericSpecialCharacters", ["Letters1", "letters-1"], ["Letters-1"]),
+        ("Any3UpperLowerCaseNumericSpecialCharacters", ["letters1", "LETTERS-"], ["Letters1", "letters-1"]),
+    ],
+)
+def test_each_complexity_asks_for_what_it_says(
+    wire: Wire, session: str, complexity: str, refused: list[str], taken: list[str]
+) -> None:
+    wire.commands.set_org(password_policies={"complexity": complexity, "historyRestriction": 0})
+    for password in refused:
+        assert resource(wire, session, "POST", password=password).error == "INVALID_NEW_PASSWORD"
+    for password in taken:
+        assert resource(wire, session, "POST", password=password).status == 204
+
+
+def test_no_password_holds_the_user_name(wire: Wire, session: str) -> None:
+    assert resource(wire, session, "POST", password=f"1{OTHER.upper()}").error == "INVALID_NEW_PASSWORD"
+
+
+def test_a_password_may_have_to_last_a_day(wire: Wire, session: str) -> None:
+    wire.commands.set_org(password_policies={"minimumPasswordLifetime": True})
+    old = wire.admin.password
+    assert change_own(wire, session, old, "Brand-New9") == "INVALID_NEW_PASSWORD"
+    # An administrator may help.
+    assert resource(wire, session, "POST", password="Brand-New9").status == 204
+    wire.commands.advance(24 * 3600 + 1)
+    session = wire.login().session
+    assert change_own(wire, session, old, "Brand-New9") is None
+    assert change_own(wire, session, "Brand-New9", "Brand-New10") == "INVALID_NEW_PASSWORD"
+
+
+@pytest.mark.parametrize(("was_reset", "mails"), [(True, 1), (False, 0)])
+def test_a_change_of_the_own_password_kills_the_token_and_may_mail_a_new_one(
+    wire: Wire, session: str, was_reset: bool, mails: int
+) -> None:
+    wire.commands.set_user(wire.admin.username, token_was_reset=was_reset)
+    assert change_own(wire, session, wire.admin.password, "Brand-New9") is None
+    assert len(wire.commands.mails()) == mails
+    assert not wire.login("Brand-New9" + wire.admin.security_token).ok
+    assert wire.login("Brand-New9" + wire.commands.user(wire.admin.username)["security_token"]).ok
+
+
+@pytest.mark.parametrize(
+    ("switch", "own", "other"), [("kept", 200, 200), ("others_ended", 200, 401), ("ended", 401, 401)]
+)
+def test_whether_sessions_outlive_a_change_of_the_own_password(
+    wire: Wire, session: str, switch: str, own: int, other: int
+) -> None:
+    wire.commands.set_switches(own_change_sessions=switch)
+    second, stranger = wire.login().session, wire.login("Other-Pass1OtherToken", username=OTHER).session
+    assert change_own(wire, session, wire.admin.password, "Brand-New9") is None
+    assert [wire.rest(one, "limits").status for one in (session, second, stranger)] == [own, other, 200]
+
+
 def test_a_token_reset_mails_the_new_token_and_kills_the_old(wire: Wire) -> None:
     token = wire.commands.reset_token(wire.admin.username)
     mail = wire.commands.mails()[0]

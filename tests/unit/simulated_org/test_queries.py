@@ -240,3 +240,31 @@ def test_unknown_resources_and_versions(wire: Wire, session: str) -> None:
     assert wire.rest(session, "/anything").status == 404
     assert wire.rest(session, "limits").json["DailyApiRequests"]["Max"] > 0
     assert wire.rest(session, "query", method="POST").status == 405
+
+
+ASSIGNMENTS = (
+    "SELECT Assignee.Profile.Name, PermissionSet.Label, PermissionSet.IsOwnedByProfile, "
+    "PermissionSet.PermissionsApiUserOnly FROM PermissionSetAssignment WHERE Assignee.Username = '{}'"
+)
+
+
+def test_permissions_come_by_the_profile_and_beyond_it(wire: Wire) -> None:
+    wire.commands.add_user("int@simulated.example", "Other-Pass1", profile="Standard", permissions=["ApiUserOnly"])
+    rows = wire.query(wire.login().session, ASSIGNMENTS.format("int@simulated.example")).records
+    told = [
+        (
+            row["Assignee"]["Profile"]["Name"],
+            row["PermissionSet"]["Label"],
+            row["PermissionSet"]["PermissionsApiUserOnly"],
+        )
+        for row in rows
+    ]
+    assert told == [("Standard User", "Standard User", False), ("Standard User", "More Permissions", True)]
+    wire.commands.set_profile("Standard", permissions=["ApiEnabled", "TwoFactorApi"])
+    found = wire.query(wire.login().session, "SELECT Name FROM Profile WHERE PermissionsTwoFactorApi = true").records
+    assert [row["Name"] for row in found] == ["Standard User"]
+
+
+def test_assignments_are_for_those_who_see_setup(wire: Wire) -> None:
+    wire.commands.set_profile("Admin", permissions=["ApiEnabled"])
+    assert wire.query(wire.login().session, ASSIGNMENTS.format("x")).error == "INVALID_TYPE"
