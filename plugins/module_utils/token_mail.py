@@ -133,12 +133,16 @@ def _sender(mail: Message, policy: Policy) -> Sender | None:
     if found is None:
         return None
     domain = (found["named"] or found["bare"]).lower()
-    if not any(_is_within(domain, allowed.lower()) for allowed in policy.senders):
+    if not _is_allowed(domain, policy):
         return None
-    authenticated = policy.authserv_id is not None and _is_authenticated(mail, domain, policy.authserv_id)
+    authenticated = policy.authserv_id is not None and _is_authenticated(mail, domain, policy)
     if policy.authserv_id is not None and not authenticated:
         return None
     return Sender(domain=domain, sent=_sent(mail), authenticated=authenticated)
+
+
+def _is_allowed(domain: str, policy: Policy) -> bool:
+    return any(_is_within(domain, allowed.lower()) for allowed in policy.senders)
 
 
 def _is_within(domain: str, parent: str) -> bool:
@@ -153,13 +157,13 @@ def _sent(mail: Message) -> datetime.datetime | None:
         return None
 
 
-def _is_authenticated(mail: Message, domain: str, authserv_id: str) -> bool:
+def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:
     """Whether the receiving server says that the mail is from that domain."""
     for field in _fields(mail, "authentication-results"):
         results = _results(field)
         if not results:
             return False  # whose it is cannot be told, so that what is below may be forged
-        if results[0].split()[:1] != [authserv_id.lower()]:
+        if results[0].split()[:1] != [str(policy.authserv_id).lower()]:
             continue
         methods = [result.split() for result in results[1:]]
         by_dmarc = [words for words in methods if words and words[0].startswith("dmarc=")]
@@ -168,7 +172,10 @@ def _is_authenticated(mail: Message, domain: str, authserv_id: str) -> bool:
                 words[0] == "dmarc=pass" and _properties(words, "header.from") in ([], [domain]) for words in by_dmarc
             )
         return any(
-            any(_is_within(domain, signer) for signer in _properties(words, "header.d", "header.i"))
+            any(
+                _is_allowed(one, policy) and _is_within(domain, one)
+                for one in _properties(words, "header.d", "header.i")
+            )
             for words in methods
             if words and words[0] == "dkim=pass"
         )

@@ -1,0 +1,369 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which mails bring a token, to whom, and which of them are believed."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import quopri
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_mail import (
+    MAX_BYTES,
+    Policy,
+    sender,
+    token,
+)
+
+USERNAME = "int@example.com"
+TOKEN = "AbCdEf0123456789GhIjKlMnO"
+LINES = (
+    "You recently changed your password or requested to reset your security token.",
+    f"Username: {USERNAME}",
+    f"Security token (case-sensitive): {TOKEN}",
+    "For more information on using your security token, see the help.",
+)
+TEXT = "\n\n".join(LINES)
+FROM = b"From: Salesforce <support@salesforce.com>\r\n"
+AUTHSERV_ID = "mx.example.org"
+VERIFYING = Policy(authserv_id=AUTHSERV_ID)
+
+
+def mail(body: str | bytes = TEXT, kind: str = "text/plain; charset=utf-8", *header: str) -> bytes:
+    lines = [FROM, *(f"{line}\r\n".encode() for line in header), f"Content-Type: {kind}\r\n\r\n".encode()]
+    return b"".join(lines) + (body.encode() if isinstance(body, str) else body)
+
+
+def verified(*results: str, sender_line: bytes = FROM) -> bytes:
+    """A mail with header fields Authentication-Results, the topmost first."""
+    return b"".join(f"Authentication-Results: {one}\r\n".encode() for one in results) + sender_line + b"\r\n"
+
+
+# The token and whose it is.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TEXT,
+        TEXT.replace("\n", "\r\n"),
+        TEXT.replace("\n\n", "\r\n\n"),
+        TEXT.replace("case-sensitive): ", "case-sensitive):\r\n    "),
+        TEXT.replace("Security token ", "Security\u00a0token\u00a0"),
+        TEXT.replace("Security token ", "SECURITY TOKEN "),
+        TEXT.replace(USERNAME, "INT@Example.COM"),
+        TEXT.replace("Username: ", "Username:\u00a0"),
+        TEXT.replace(TOKEN, f"\u200b{TOKEN}\u200b"),
+        f"Dear {USERNAME},\nSecurity token (case-sensitive): {TOKEN}.",
+        f"Sent to '{USERNAME}'. Security token (case-sensitive): {TOKEN}",
+        f"It is {USERNAME}.\nSecurity token (case-sensitive): {TOKEN}",
+    ],
+)
+def test_a_text_brings_its_token_however_its_lines_are_broken(body: str) -> None:
+    assert token(mail(body), USERNAME) == TOKEN
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        f"<p>Username: {USERNAME}</p><p>Security token (case-sensitive): {TOKEN}</p>",
+        f"<table><tr><td>Username:</td><td>{USERNAME}</td></tr>"
+        f"<tr><td>Security&nbsp;token <i>(case-sensitive)</i>:</td><td><b>{TOKEN}</b></td></tr></table>",
+        f"Username: <a href='mailto:{USERNAME}'>int@<wbr>example.com</a><br/>"
+        f"Security token (case-sensitive):<br>{TOKEN}<br>For more",
+        f"<style>p > a {{}}</style><!-- <p>Security token (case-sensitive): Wrong0123456789 </p> -->"
+        f"<script>if (1 < 2) 'Security token (case-sensitive): Wrong0123456789'</script>"
+        f"Username: int&#64;example.com<div>Security token (case&#45;sensitive): {TOKEN}</div>",
+    ],
+)
+def test_markup_brings_the_token_that_a_reader_sees(markup: str) -> None:
+    assert token(mail(markup, "text/html; charset=utf-8"), USERNAME) == TOKEN
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "utf-16", "cp1252", "iso-2022-jp", "us-ascii", "no-such-1"])
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+def test_the_encoding_of_a_mail_does_not_matter(charset: str, encoding: str) -> None:
+    body = TEXT.encode(charset if charset != "no-such-1" else "utf-8")
+    encoded = base64.encodebytes(body) if encoding == "base64" else quopri.encodestring(body)
+    raw = mail(encoded, f"text/plain; charset={charset}", f"Content-Transfer-Encoding: {encoding}")
+    assert token(raw, USERNAME) == TOKEN
+
+
+@pytest.mark.parametrize("plain", ["See the other part.", TEXT])
+def test_of_several_parts_the_plain_text_comes_first(plain: str) -> None:
+    markup = TEXT.replace(TOKEN, TOKEN if plain != TEXT else "Other0123456789")
+    body = f"--b\r\nContent-Type: text/html\r\n\r\n{markup}\r\n--b\r\nContent-Type: text/plain\r\n\r\n{plain}\r\n--b--"
+    assert token(mail(body, "multipart/alternative; boundary=b"), USERNAME) == TOKEN
+
+
+def test_a_mail_that_is_attached_to_another_one_brings_no_token() -> None:
+    inner = mail().decode()
+    body = (
+        f"--b\r\nContent-Type: text/plain\r\n\r\nLook.\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--b--"
+    )
+    assert token(mail(body, "multipart/mixed; boundary=b"), USERNAME) is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "int@example.com.sandbox",
+        "xint@example.com",
+        "x.int@example.com",
+        "x+int@example.com",
+        "o'int@example.com",
+        "int@example.community",
+        "int@example.com-test",
+        "int@example.com@example.org",
+        "int@exampleXcom",
+    ],
+)
+@pytest.mark.parametrize("line", ["Username: {}", "For the user {} only"])
+def test_a_mail_for_a_user_with_a_similar_name_brings_no_token(named: str, line: str) -> None:
+    assert token(mail(f"{line.format(named)}\nSecurity token (case-sensitive): {TOKEN}"), USERNAME) is None
+
+
+def test_the_line_with_the_user_name_decides_and_not_who_is_named_elsewhere() -> None:
+    body = f"Asked for by {USERNAME}.\nUsername: other@example.com\nSecurity token (case-sensitive): {TOKEN}"
+    assert token(mail(body), USERNAME) is None
+    assert token(mail(body), "other@example.com") == TOKEN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Verification Code: 123456",
+        "Security token (case-sensitive):",
+        "Security token (case-sensitive): short1",
+        "Security token (case-sensitive): " + "a" * 129,
+        "Security token: AbCdEf0123456789GhIjKlMnO",
+    ],
+)
+def test_other_mails_of_the_same_sender_bring_no_token(line: str) -> None:
+    assert token(mail(f"Username: {USERNAME}\n{line}"), USERNAME) is None
+
+
+# Whom to believe.
+
+
+@pytest.mark.parametrize(
+    ("line", "domain"),
+    [
+        ("support@salesforce.com", "salesforce.com"),
+        ("<support@salesforce.com>", "salesforce.com"),
+        ("Salesforce <support@emea.salesforce.com>", "emea.salesforce.com"),
+        ('"Salesforce, Inc. (Support)" <support@SalesForce.com>', "salesforce.com"),
+        ("=?utf-8?q?Salesforce?=\r\n <support@salesforce.com>", "salesforce.com"),
+    ],
+)
+def test_a_sender_below_an_allowed_domain_counts(line: str, domain: str) -> None:
+    found = sender(f"From: {line}\r\n\r\n".encode(), Policy())
+    assert found is not None
+    assert (found.domain, found.authenticated) == (domain, False)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "From: support@salesforce.com.evil.example",
+        "From: support@xsalesforce.com",
+        "From: support@salesforce.com@evil.example",
+        "From: evil.example <support@evil.example>",
+        'From: "support@salesforce.com" <support@evil.example>',
+        "From: support@salesforce.com <support@evil.example>",
+        "From: <support@salesforce.com> <support@evil.example>",
+        "From: <support@evil.example> <support@salesforce.com>",
+        "From: support@salesforce.com, support@evil.example",
+        "From: support@evil.example, support@salesforce.com",
+        "From: Salesforce: support@salesforce.com;",
+        "From: support@salesforce.com (support@evil.example)",
+        "From: (x) support@salesforce.com",
+        "From: support(x)@salesforce.com",
+        'From: "a\\" <support@salesforce.com>',
+        "From: support@s\u0430lesforce.com",
+        "From: support@evil.example\r\nFrom: support@salesforce.com",
+        "From: support@salesforce.com\r\nFrom: support@evil.example",
+        "Subject: x\rFrom: support@salesforce.com",
+        "From: support@salesforce.com\r\rFrom: support@evil.example",
+        "From: support@salesforce.com\0",
+        "From: support@salesforce.com\r\nno field\r\nFrom: support@evil.example",
+        " folded\r\nFrom: support@salesforce.com",
+        "Sender: support@salesforce.com",
+        "From:",
+        "From: " + "a" * 5000 + "<support@salesforce.com>",
+    ],
+)
+def test_a_sender_that_readers_may_take_for_another_one_does_not_count(header: str) -> None:
+    assert sender(f"{header}\r\n\r\nText".encode(), Policy()) is None
+
+
+@pytest.mark.parametrize(
+    ("date", "sent"),
+    [
+        ("Wed, 25 Nov 2026 01:28:20 +0100", datetime.datetime(2026, 11, 25, 0, 28, 20, tzinfo=datetime.UTC)),
+        ("25 Nov 2026 01:28:20 -0000", datetime.datetime(2026, 11, 25, 1, 28, 20, tzinfo=datetime.UTC)),
+        ("yesterday", None),
+        ("Wed, 99 Nov 2026 01:28:20 +0100", None),
+        ("Wed, 25 Nov 2026 01:28:20 +99999999", None),
+        ("31 Dec 9999 23:59:59 -2300", None),
+    ],
+)
+def test_the_date_of_a_mail_is_in_utc_or_not_known(date: str, sent: datetime.datetime | None) -> None:
+    found = sender(FROM + f"Date: {date}\r\n\r\n".encode(), Policy())
+    assert found is not None
+    assert found.sent == sent
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        f"{AUTHSERV_ID}; dmarc=pass (p=REJECT sp=REJECT dis=NONE) header.from=salesforce.com",
+        f"{AUTHSERV_ID} 1; spf=none; dmarc=pass header.from=salesforce.com",
+        "MX.Example.Org; DMARC=pass",
+        f"{AUTHSERV_ID};\r\n dkim=pass header.i=@salesforce.com header.s=x;\r\n spf=fail (not; dmarc=fail) smtp.helo=x",
+        f"{AUTHSERV_ID}; dkim=fail header.d=evil.example; dkim=pass header.d=salesforce.com",
+        f"{AUTHSERV_ID}; dmarc = pass header.from = salesforce.com",
+    ],
+)
+def test_a_mail_whose_sender_the_receiving_server_has_verified_counts(results: str) -> None:
+    found = sender(verified(results), VERIFYING)
+    assert found is not None
+    assert found.authenticated
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [],
+        ["none"],
+        [AUTHSERV_ID],
+        [f"{AUTHSERV_ID}; none"],
+        ["mx.evil.example; dmarc=pass header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}.evil.example; dmarc=pass header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}; dmarc=fail header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}; dmarc=pass header.from=evil.example"],
+        [f"{AUTHSERV_ID}; dmarc=fail header.from=salesforce.com; dkim=pass header.d=salesforce.com"],
+        [f"{AUTHSERV_ID}; dmarc=fail; dmarc=pass header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}; dkim=pass header.d=evil.example"],
+        [f"{AUTHSERV_ID}; dkim=pass header.d=com"],
+        [f"{AUTHSERV_ID}; dkim=pass"],
+        [f"{AUTHSERV_ID}; spf=pass smtp.mailfrom=salesforce.com"],
+        [f"{AUTHSERV_ID}; spf=pass (x; dmarc=pass header.from=salesforce.com)"],
+        [f'{AUTHSERV_ID}; spf=pass smtp.mailfrom="; dmarc=pass header.from=salesforce.com; "@evil.example'],
+        [f"{AUTHSERV_ID}; spf=pass (open; dmarc=pass header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}; spf=pass ); dmarc=pass header.from=salesforce.com"],
+        [f'{AUTHSERV_ID}; spf=pass "x; dmarc=pass header.from=salesforce.com'],
+        # Only the first of the server's own fields counts, as those below may have come with the mail.
+        [f"{AUTHSERV_ID}; spf=pass", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}; spf=pass (", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
+        [f"{AUTHSERV_ID}; spf=pass {'x' * 5000}", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
+    ],
+)
+def test_a_mail_whose_sender_was_not_verified_does_not_count(results: list[str]) -> None:
+    assert sender(verified(*results), VERIFYING) is None
+
+
+def test_without_the_name_of_the_receiving_server_what_it_says_is_no_evidence() -> None:
+    for results in ("dmarc=pass", "dmarc=fail"):
+        found = sender(verified(f"{AUTHSERV_ID}; {results} header.from=salesforce.com"), Policy())
+        assert found is not None
+        assert not found.authenticated
+
+
+def test_fields_of_other_servers_above_the_own_one_do_not_matter() -> None:
+    raw = verified("relay.example.net; dmarc=fail", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com")
+    assert sender(raw, VERIFYING) is not None
+
+
+# Hostile mails.
+
+
+_PIECES = st.sampled_from(
+    [
+        FROM,
+        b"From: ",
+        b"Authentication-Results: mx.example.org; ",
+        b"dmarc=pass header.from=salesforce.com",
+        b"Date: ",
+        b"Content-Type: multipart/mixed; boundary=b\r\n",
+        b"Content-Type: multipart/digest; boundary=\r\n",
+        b"Content-Type: message/rfc822\r\n",
+        b"Content-Type: text/html; charset=",
+        b"Content-Type: text/plain; charset*0*=utf-8'x'%ff; charset*1=b",
+        b"Content-Transfer-Encoding: base64\r\n",
+        b"Content-Transfer-Encoding: x-uuencode\r\nbegin 644 x\r\n",
+        b"utf-7",
+        b"undefined",
+        b"unicode_escape",
+        b"rot13",
+        b"punycode",
+        b"\r\n--b\r\n",
+        b"--b--",
+        b"\r\n\r\n",
+        b"\r",
+        b"<!--",
+        b"<script",
+        b"(",
+        b'"',
+        b"\\",
+        f"Username: {USERNAME}".encode(),
+        f"Security token (case-sensitive): {TOKEN}".encode(),
+        b"&#x110000;",
+        b"=?utf-8?b?",
+        "İ".encode(),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_PIECES | st.binary(max_size=20), max_size=25))
+def test_no_mail_makes_it_fail(pieces: list[bytes]) -> None:
+    raw = b"".join(pieces)
+    for policy in (Policy(), VERIFYING):
+        found = sender(raw, policy)
+        assert found is None or found.domain.endswith("salesforce.com")
+    assert token(raw, USERNAME) is None or b"oken" in raw or b"base64" in raw or b"uu" in raw
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_a_sender_counts_only_below_an_allowed_domain_whatever_is_around_it(before: str, after: str) -> None:
+    found = sender(f"From: {before}@salesforce.com{after}\r\n\r\n".encode(errors="replace"), Policy())
+    assert found is None or found.domain == "salesforce.com" or found.domain.endswith(".salesforce.com")
+
+
+_NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(4000))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        FROM + _NESTED,
+        FROM + b"Content-Type: message/rfc822\r\n\r\n" * 5000,
+        b"From: " + b" " * MAX_BYTES,
+        b"From: " + b'"' * MAX_BYTES,
+        FROM + b"X: y\n" * 50_000,
+        FROM + b"Content-Type: text/plain; " + b"a*0=b;" * 40_000 + b"\n\n",
+        FROM + b"Authentication-Results: mx.example.org; " + b"= (" * 80_000 + b"\n\n",
+        FROM + b"\n" + b" " * MAX_BYTES,
+        FROM + b"\n" + b"Security token (case-sensitive)" * 8000,
+        FROM + b"\n" + b"Username: " * 25_000,
+        FROM + b"\n" + b"int@example.com." * 16_000,
+        FROM + b"Content-Type: text/html\r\n\r\n" + b"<!--" * 60_000,
+        FROM + b"Content-Type: text/html\r\n\r\n" + b"<script " * 30_000,
+        FROM + b"Content-Type: text/html\r\n\r\n" + b"<" * 250_000,
+        FROM + b"Content-Type: text/html\r\n\r\n" + b"&" * 250_000,
+        FROM + b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"x" * 120_000 + b"-" + b"9a" * 60_000,
+    ],
+)
+def test_no_mail_takes_long(raw: bytes) -> None:
+    start = time.monotonic()
+    sender(raw, VERIFYING)
+    token(raw, USERNAME)
+    assert time.monotonic() - start < 3
