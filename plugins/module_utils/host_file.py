@@ -89,9 +89,9 @@ class HostFile:
             if not self.dest.exists():
                 return "nothing"
             raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            self.fail("is not a file")
         with os.fdopen(descriptor, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                self.fail("is not a file")
             content = opened.read()
         if self.name:
             decrypt = [*self._systemd_creds("decrypt"), "-", "-"]

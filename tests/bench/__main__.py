@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from tests.bench import formats, guard, logins, orgs, stores, tasks
+from tests.bench import deploy, formats, guard, logins, orgs, stores, tasks
 from tests.check import link_collection
 from tests.processes import ROOT
 
 RESULT = ROOT / "build" / "bench.json"
-PARTS = (tasks, guard, orgs, logins, formats, stores)
+PARTS = (tasks, deploy, guard, orgs, logins, formats, stores)
 
 
 def main() -> None:

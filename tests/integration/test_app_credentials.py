@@ -1,0 +1,519 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Credentials reach applications: whole, only where they differ, and nowhere else. Who holds what is known."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store
+from tests.integration.conftest import Playbooks, Results
+from tests.integration.test_no_secret_leaks import forms
+
+SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")
+NOW = "2026-11-{:02}T08:00:00Z"
+DEFAULT = "Gatehouse credentials changed"
+
+
+def put(store: Store, name: str, version: int) -> None:
+    """Store a version of a credential, without a login. The first two have secrets that are recognised anywhere."""
+    password, token = SECRETS[2 * (version % 2) :][:2]
+    connection = Connection(username=f"{name}@acme.example", password=password, security_token=token)
+    stored = Credential(
+        name=name, connection=connection, version=version, created=NOW.format(1), updated=NOW.format(version)
+    )
+    store.write(stored, replaces=version - 1 or None)
+
+
+@pytest.fixture
+def store(playbook: Playbooks) -> Store:
+    """A store of two credentials."""
+    opened = open_store(str(playbook.folder / "store"), str(playbook.key_file))
+    for name in ("billing", "shipping"):
+        put(opened, name, 1)
+    return opened
+
+
+def play(*topics: str, hosts: str = "localhost", **more: Any) -> dict[str, Any]:
+    """A play with the role, and a handler for each topic."""
+    handlers = [
+        {"name": f"restart {topic}", "listen": topic, "ansible.builtin.debug": {"msg": "restarted"}}
+        for topic in (DEFAULT, *topics)
+    ]
+    roles = ["gatehouse.salesforce.app_credentials"]
+    return {"hosts": hosts, "gather_facts": False, "roles": roles, "handlers": handlers, **more}
+
+
+def deliver(playbook: Playbooks, *files: Mapping[str, Any], options: tuple[str, ...] = (), **more: Any) -> Results:
+    topics = sorted({topic for file in files for topic in file.get("notify", ())} - {DEFAULT})
+    return playbook.run([play(*topics)], *options, app_credentials_files=list(files), **more)
+
+
+def restarted(results: Results) -> list[str]:
+    """The topics whose handlers ran."""
+    return [item["task"].removeprefix("restart ") for item in results if item["task"].startswith("restart ")]
+
+
+def written(results: Results, host: str = "localhost") -> list[dict[str, Any]]:
+    """What became of each file on a host."""
+    found = (item for item in results if "Write each" in item["task"] and item["host"] == host)
+    return list(next(found)["result"]["results"])
+
+
+def changed(results: Results) -> list[bool]:
+    return [item["changed"] for item in written(results)]
+
+
+def assert_no_secret(text: str) -> None:
+    assert not [form for secret in SECRETS for form in forms(secret) if form in text]
+
+
+class TestWriting:
+    """One file."""
+
+    def test_the_versions_before_and_after_are_told_and_no_secret(self, playbook: Playbooks, store: Store) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        first = written(deliver(playbook, file))[0]
+        assert (first["version_before"], first["version"], first["changed"]) == (None, 1, True)
+        assert first["consumer"] == f"localhost:{file['dest']}"
+        put(store, "billing", 2)
+        second = deliver(playbook, file, options=("--diff", "-v"))
+        result = written(second)[0]
+        assert (result["version_before"], result["version"]) == (1, 2)
+        assert "-credential billing, version 1" in second.output and "+credential billing, version 2" in second.output
+        third = written(deliver(playbook, file))[0]
+        assert (third["version_before"], third["version"], third["changed"]) == (2, 2, False)
+
+    def test_check_mode_tells_the_same_writes_nothing_and_records_nothing(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        target = playbook.folder / "app.env"
+        file = {"credential": "billing", "dest": str(target)}
+        results = deliver(playbook, file, options=("--check", "--diff"))
+        assert changed(results) == [True] and "+credential billing, version 1" in results.output
+        assert not target.exists() and store.deliveries("billing") == {}
+        deliver(playbook, file)
+        before = target.read_bytes(), target.stat().st_ino
+        put(store, "billing", 2)
+        results = deliver(playbook, file, options=("--check", "--diff"))
+        assert changed(results) == [True] and "-credential billing, version 1" in results.output
+        assert (target.read_bytes(), target.stat().st_ino) == before
+        assert [each.version for each in store.deliveries("billing").values()] == [1]
+        assert changed(deliver(playbook, file)) == [True]
+        assert changed(deliver(playbook, file, options=("--check",))) == [False]
+
+    def test_a_version_that_leaves_the_file_as_it_is_changes_nothing_but_what_is_known(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        deliver(playbook, file)
+        inode = Path(file["dest"]).stat().st_ino
+        put(store, "billing", 2)
+        put(store, "billing", 3)  # with the secrets of the first version
+        result = written(deliver(playbook, file))[0]
+        assert (result["changed"], result["version"]) == (False, 3)
+        assert Path(file["dest"]).stat().st_ino == inode
+        assert [each.version for each in store.deliveries("billing").values()] == [3]
+
+    def test_an_unchanged_run_writes_nothing_anywhere(self, playbook: Playbooks, store: Store) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        deliver(playbook, file)
+        noted = playbook.folder / "store" / ".deliveries" / "billing.json"
+        target = Path(file["dest"])
+        before = noted.stat().st_ino, target.stat().st_ino, target.stat().st_ctime_ns
+        deliver(playbook, file)
+        assert (noted.stat().st_ino, target.stat().st_ino, target.stat().st_ctime_ns) == before
+
+    def test_a_file_that_was_changed_by_hand_is_put_right(self, playbook: Playbooks, store: Store) -> None:
+        target = playbook.folder / "app.env"
+        file = {"credential": "billing", "dest": str(target)}
+        deliver(playbook, file)
+        good = target.read_bytes()
+        target.write_text("SALESFORCE_PASSWORD=by-hand\n")
+        results = deliver(playbook, file, options=("--diff",))
+        assert "-content that is not known here" in results.output and "by-hand" not in results.output
+        assert target.read_bytes() == good
+
+    def test_a_new_file_is_never_open_to_others_even_where_the_old_one_was(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        target = playbook.folder / "app.env"
+        target.write_text("old\n")
+        target.chmod(0o644)
+        looked_at = playbook.folder / "looked-at"
+        command = f"/bin/sh -c 'stat -c %a \"$0\" > {looked_at}' %s"
+        deliver(playbook, {"credential": "billing", "dest": str(target), "validate": command, "mode": "0640"})
+        assert looked_at.read_text().strip() == "640"
+        assert stat.S_IMODE(target.stat().st_mode) == 0o640
+        assert [path.name for path in playbook.folder.glob(".*.env")] == []
+
+    def test_owner_and_group_are_set_and_otherwise_stay(self, playbook: Playbooks, store: Store) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file away")
+        target = playbook.folder / "app.env"
+        file = {"credential": "billing", "dest": str(target)}
+        deliver(playbook, {**file, "owner": "daemon", "group": "daemon"})
+        owners = target.stat().st_uid, target.stat().st_gid
+        assert owners[0] not in (0, os.geteuid())
+        put(store, "billing", 2)
+        assert changed(deliver(playbook, file)) == [True]
+        assert (target.stat().st_uid, target.stat().st_gid) == owners
+
+    def test_a_link_is_replaced_and_never_followed(self, playbook: Playbooks, store: Store) -> None:
+        victim, target = playbook.folder / "victim", playbook.folder / "app.env"
+        victim.write_text("precious")
+        target.symlink_to(victim)
+        file = {"credential": "billing", "dest": str(target), "backup": True}
+        deliver(playbook, file)
+        assert victim.read_text() == "precious" and not target.is_symlink()
+        assert changed(deliver(playbook, file)) == [False]
+
+    def test_a_command_that_fails_leaves_the_old_file_and_nothing_else(self, playbook: Playbooks, store: Store) -> None:
+        target = playbook.folder / "app.env"
+        file = {"credential": "billing", "dest": str(target)}
+        deliver(playbook, file)
+        before = target.read_bytes(), target.stat().st_ino
+        put(store, "billing", 2)
+        # It shows what it was given, as checkers do.
+        command = '/bin/sh -c \'cat "$0"; cat "$0" >&2; exit 3\' %s'
+        results = deliver(playbook, {**file, "validate": command, "backup": True}, options=("-vvv",), ok=False)
+        assert "ended with status 3; the file is as it was" in results.last["msg"]
+        assert (target.read_bytes(), target.stat().st_ino) == before
+        assert [path.name for path in playbook.folder.iterdir() if "app.env" in path.name or path.suffix == ".env"] == [
+            "app.env"
+        ]
+        assert [each.version for each in store.deliveries("billing").values()] == [1]
+        assert_no_secret(results.output)
+
+    def test_a_backup_is_the_old_file_itself(self, playbook: Playbooks, store: Store) -> None:
+        target = playbook.folder / "app.env"
+        file = {"credential": "billing", "dest": str(target), "backup": True}
+        assert "backup_file" not in written(deliver(playbook, file))[0]
+        before = target.read_bytes(), target.stat().st_ino
+        put(store, "billing", 2)
+        kept = Path(written(deliver(playbook, file))[0]["backup_file"])
+        assert (kept.read_bytes(), kept.stat().st_ino) == before
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert target.read_bytes() != before[0]
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"mode": "0644"}, "mode: '0644' would open the secret to everybody"),
+            ({"mode": 600}, "mode: 600 must be a quoted octal number"),
+            ({"mode": "u=rw"}, "mode: 'u=rw' must be a quoted octal number"),
+            ({"dest": "app.env"}, "dest: 'app.env' must be the absolute path"),
+            ({"dest": "/nonexistent/app.env"}, "/nonexistent"),
+            ({"dest": "/tmp"}, "/tmp: is not a file"),
+            ({"validate": "/bin/true"}, "validate: must contain %s"),
+            ({"credential": "nobody"}, "no credential 'nobody'"),
+            ({"format": "json", "format_options": {"name": "x"}}, "name: format json has no use for it"),
+            ({"standby": True}, "has no user on standby"),
+        ],
+    )
+    def test_what_cannot_be_done_is_told(
+        self, playbook: Playbooks, store: Store, options: dict[str, Any], problem: str
+    ) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env"), **options}
+        results = deliver(playbook, file, ok=False)
+        assert problem in results.last["msg"]
+        assert store.deliveries("billing") == {}
+
+    def test_without_the_action_nothing_is_done(self, playbook: Playbooks, store: Store) -> None:
+        arguments = '{"ANSIBLE_MODULE_ARGS": {"credential": "billing", "dest": "/nonexistent/x"}}'
+        run = ["-m", "ansible_collections.gatehouse.salesforce.plugins.modules.app_credential"]
+        done = subprocess.run(
+            ["python", *run], input=arguments, capture_output=True, text=True, check=False, env=_module_environment()
+        )
+        assert done.returncode == 1 and "works by its action on the controller" in done.stdout + done.stderr
+
+
+def _module_environment() -> dict[str, str]:
+    from tests.processes import COLLECTIONS, ansible_environment
+
+    return ansible_environment(PYTHONPATH=str(COLLECTIONS))
+
+
+class TestSeveral:
+    """Several applications, on several hosts."""
+
+    def test_only_the_application_whose_file_changed_restarts(self, playbook: Playbooks, store: Store) -> None:
+        files = [
+            {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": ["billing", "proxy"]},
+            {"credential": "shipping", "dest": str(playbook.folder / "shipping.env"), "notify": ["shipping"]},
+            {"credential": "shipping", "dest": str(playbook.folder / "other.env")},
+        ]
+        assert sorted(restarted(deliver(playbook, *files))) == [DEFAULT, "billing", "proxy", "shipping"]
+        assert restarted(deliver(playbook, *files)) == []
+        put(store, "billing", 2)
+        assert sorted(restarted(deliver(playbook, *files))) == ["billing", "proxy"]
+        put(store, "shipping", 2)
+        assert sorted(restarted(deliver(playbook, *files))) == [DEFAULT, "shipping"]
+
+    def test_one_that_cannot_be_written_keeps_no_other_from_its_restart(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        files = [
+            {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": ["billing"]},
+            {"credential": "billing", "dest": "/nonexistent/x.env", "notify": ["broken"]},
+            {"credential": "shipping", "dest": str(playbook.folder / "shipping.env"), "notify": ["shipping"]},
+        ]
+        results = deliver(playbook, *files, ok=False)
+        assert sorted(restarted(results)) == ["billing", "shipping"]
+        assert "/nonexistent/x.env" in results.last["msg"]
+        assert list(store.deliveries("billing")) == [f"localhost:{files[0]['dest']}"]
+
+    def test_each_host_is_known_by_its_name_and_one_that_failed_is_not(self, playbook: Playbooks, store: Store) -> None:
+        inventory = playbook.folder / "hosts.ini"
+        hosts = ("web1", "web2", "web3")
+        inventory.write_text("".join(f"{host} ansible_connection=local\n" for host in hosts))
+        for host in hosts[:2]:
+            (playbook.folder / host).mkdir()
+        file = {
+            "credential": "billing",
+            "dest": f"{playbook.folder}/{{{{ inventory_hostname }}}}/app.env",
+            "notify": ["app"],
+        }
+        book = [play("app", hosts="all", vars={"app_credentials_files": [file]})]
+        results = playbook.run(book, "-i", str(inventory), ok=False)
+        assert {item["host"] for item in results if item["task"] == "restart app"} == {"web1", "web2"}
+        held = [f"{host}:{playbook.folder}/{host}/app.env" for host in hosts[:2]]
+        assert list(store.deliveries("billing")) == held
+        put(store, "billing", 2)
+        playbook.run(book, "-i", str(inventory), "--limit", "web2")
+        info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
+        assert info["behind"] == held[:1]
+        assert any("not on version 2 yet" in text and "web1" in text for text in info["warnings"])
+
+    def test_a_file_on_another_host_belongs_to_that_one(self, playbook: Playbooks, store: Store) -> None:
+        task = {
+            "gatehouse.salesforce.app_credential": {"credential": "billing", "dest": str(playbook.folder / "a.env")},
+            "delegate_to": "elsewhere",
+            "vars": {"ansible_connection": "local"},
+        }
+        assert playbook([task]).last["consumer"] == f"elsewhere:{playbook.folder}/a.env"
+
+
+class TestAbsent:
+    """A file is taken away again, if it is ours."""
+
+    @pytest.fixture
+    def target(self, playbook: Playbooks, store: Store) -> Path:
+        """A file that was delivered."""
+        path = playbook.folder / "app.env"
+        deliver(playbook, {"credential": "billing", "dest": str(path)})
+        return path
+
+    @staticmethod
+    def absent(target: Path) -> dict[str, Any]:
+        return {"credential": "billing", "dest": str(target), "state": "absent", "notify": ["app"]}
+
+    def test_what_was_delivered_is_removed_once(self, playbook: Playbooks, store: Store, target: Path) -> None:
+        checked = deliver(playbook, self.absent(target), options=("--check", "--diff"))
+        assert changed(checked) == [True] and target.exists() and store.deliveries("billing")
+        assert "-credential billing, version 1" in checked.output
+        first = deliver(playbook, self.absent(target))
+        assert changed(first) == [True] and restarted(first) == ["app"]
+        assert not target.exists() and store.deliveries("billing") == {}
+        second = deliver(playbook, self.absent(target))
+        assert changed(second) == [False] and restarted(second) == []
+
+    @pytest.mark.parametrize("how", ["written over", "a link", "of another format"])
+    def test_what_somebody_has_changed_stays_and_is_told(
+        self, playbook: Playbooks, store: Store, target: Path, how: str
+    ) -> None:
+        content = target.read_text()
+        target.unlink()
+        if how == "a link":
+            (playbook.folder / "elsewhere").write_text(content)
+            target.symlink_to(playbook.folder / "elsewhere")
+        else:
+            target.write_text(content + "# mine\n" if how == "written over" else "{}")
+        left = target.read_text()
+        results = deliver(playbook, self.absent(target), ok=False)
+        assert f"{target} holds something else than what was written" in results.last["msg"]
+        assert target.read_text() == left and restarted(results) == []
+        assert list(store.deliveries("billing")) == [f"localhost:{target}"]
+
+    def test_what_was_never_delivered_stays_and_is_told(self, playbook: Playbooks, store: Store) -> None:
+        target = playbook.folder / "theirs.env"
+        target.write_text("theirs")
+        results = deliver(playbook, self.absent(target), ok=False)
+        assert "was not written by this collection" in results.last["msg"]
+        assert target.read_text() == "theirs"
+
+    def test_one_that_is_gone_already_is_forgotten(self, playbook: Playbooks, store: Store, target: Path) -> None:
+        target.unlink()
+        assert changed(deliver(playbook, self.absent(target))) == [False]
+        assert store.deliveries("billing") == {}
+
+    def test_the_file_of_a_credential_that_is_gone_can_be_removed(
+        self, playbook: Playbooks, store: Store, target: Path
+    ) -> None:
+        store.delete("billing", replaces=1)
+        info: dict[str, Any] = {"gatehouse.salesforce.credential_info": {}}
+        assert [each["name"] for each in playbook([info]).last["gone"]] == ["billing"]
+        assert changed(deliver(playbook, self.absent(target))) == [True]
+        assert not target.exists()
+        assert playbook([info]).last["gone"] == []
+
+    def test_it_is_recognised_after_the_keys_of_the_store_were_replaced(
+        self, playbook: Playbooks, store: Store, target: Path
+    ) -> None:
+        playbook([{"gatehouse.salesforce.store_key": {"state": "rotated"}}])
+        assert changed(deliver(playbook, self.absent(target))) == [True]
+
+
+FAKE = """#!{python}
+# Encrypts as systemd-creds does: differently each time, and for one name only. Keeps what it was started with.
+import base64, os, sys
+action, name, source, target = sys.argv[1:]
+assert (source, target) == ("-", "-")
+with open(os.path.dirname(sys.argv[0]) + "/arguments", "a") as log:
+    print(*sys.argv, file=log)
+content = sys.stdin.buffer.read()
+if action == "encrypt":
+    print(base64.b64encode(os.urandom(8) + name.encode() + bytes(255 - byte for byte in content)).decode())
+else:
+    opened = base64.b64decode(content.strip(), validate=True)[8:]
+    if not opened.startswith(name.encode()):
+        sys.exit("Embedded credential name does not match, refusing.")
+    sys.stdout.buffer.write(bytes(255 - byte for byte in opened[len(name.encode()):]))
+"""
+
+
+def works() -> bool:
+    """Whether this machine can encrypt for itself."""
+    program = shutil.which("systemd-creds")
+    if program is None:
+        return False
+    command = [program, "encrypt", "--name=x", "-", "-"]
+    return subprocess.run(command, input=b"x", capture_output=True, check=False).returncode == 0
+
+
+class TestEncrypted:
+    """The host encrypts what a unit of systemd loads."""
+
+    @pytest.fixture(params=["stand-in", "systemd-creds"])
+    def path(self, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+        """Where the program is found."""
+        if request.param == "systemd-creds":
+            if not works():
+                pytest.skip("this machine has no systemd-creds that works")
+            return os.environ["PATH"]
+        import sys
+
+        (tmp_path / "bin").mkdir()
+        program = tmp_path / "bin" / "systemd-creds"
+        program.write_text(FAKE.format(python=sys.executable))
+        program.chmod(0o755)
+        return f"{program.parent}:/usr/bin:/bin"
+
+    def test_it_holds_the_secret_encrypted_and_a_second_run_changes_nothing(
+        self, playbook: Playbooks, store: Store, path: str
+    ) -> None:
+        target = playbook.folder / "billing"
+        file = {"credential": "billing", "dest": str(target), "format": "systemd_credential", "encrypt": True}
+        book = [play(environment={"PATH": path})]
+
+        def run(**more: Any) -> bool:
+            return changed(playbook.run(book, app_credentials_files=[{**file, **more}]))[0]
+
+        assert run()
+        assert_no_secret(target.read_text())
+        program = shutil.which("systemd-creds", path=path)
+        opened = [str(program), "decrypt", "--name=billing", "-", "-"]
+        found = subprocess.run(opened, input=target.read_bytes(), capture_output=True, check=True).stdout
+        assert found.decode() == "".join(SECRETS[2:])
+        assert not run()
+        put(store, "billing", 2)
+        assert run() and not run()
+        assert run(encrypt_name="salesforce") and not run(encrypt_name="salesforce")
+        log = Path(str(program)).parent / "arguments"
+        if log.exists():
+            assert_no_secret(log.read_text())
+        assert run(state="absent", encrypt=False) and not target.exists()
+
+    def test_a_host_without_the_program_is_told(self, playbook: Playbooks, store: Store) -> None:
+        empty = playbook.folder / "empty"
+        empty.mkdir()
+        target = playbook.folder / "billing"
+        target.write_text("before")
+        file = {"credential": "billing", "dest": str(target), "format": "systemd_credential", "encrypt": True}
+        task = {"gatehouse.salesforce.app_credential": file, "environment": {"PATH": str(empty)}}
+        if any(Path(folder, "systemd-creds").exists() for folder in ("/sbin", "/usr/sbin", "/usr/local/sbin")):
+            pytest.skip("Ansible looks there, too")
+        result = playbook([task], ok=False).last
+        assert "the host has no systemd-creds" in result["msg"]
+        assert target.read_text() == "before"
+
+
+class TestSecrecy:
+    """Nothing secret is seen on the way."""
+
+    def test_at_full_verbosity_with_debug_log_no_secret_and_no_fingerprint_shows(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        (playbook.folder / "remote").mkdir()
+        env = {
+            "ANSIBLE_DEBUG": "true",
+            "ANSIBLE_LOG_PATH": str(playbook.folder / "log"),
+            "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "true",
+            "ANSIBLE_REMOTE_TMP": str(playbook.folder / "remote"),
+            "TMPDIR": str(playbook.folder / "remote"),
+        }
+        target = playbook.folder / "app.env"
+        option = "Canary-Refresh-Token-0001"
+        files = [
+            {"credential": "billing", "dest": str(target)},
+            {"credential": "billing", "dest": "/nonexistent/x"},
+            {
+                "credential": "billing",
+                "dest": str(playbook.folder / "bad"),
+                "format": "sfdx_url",
+                "format_options": {"refresh_token": option},
+            },
+        ]
+        outputs = []
+        for version in (2, 3):
+            results = deliver(playbook, *files, options=("-vvvvv", "--diff"), ok=False, env=env)
+            outputs.append(results.output)
+            put(store, "billing", version)
+        fingerprint = store.deliveries("billing")[f"localhost:{target}"].fingerprint
+        (playbook.folder / "variables.json").unlink()
+        for path in playbook.folder.rglob("*"):
+            if path.is_file() and path != target:
+                outputs.append(path.read_text(errors="replace"))
+        for output in outputs:
+            assert_no_secret(output)
+            assert str(fingerprint) not in output
+            assert option not in output
+
+    def test_no_secret_is_sent_where_it_would_be_left_in_a_file(self, playbook: Playbooks, store: Store) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        results = deliver(playbook, file, ok=False, env={"ANSIBLE_KEEP_REMOTE_FILES": "1"})
+        assert "nothing was sent" in results.last["msg"]
+        assert not Path(file["dest"]).exists()
+
+    def test_what_cannot_be_noted_down_does_not_keep_the_application_from_its_restart(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        target = playbook.folder / "app.env"
+        locks = playbook.folder / "store" / ".deliveries" / ".locks"
+        locks.parent.mkdir(mode=0o700)
+        locks.write_text("")  # in place of a folder
+        file = {"credential": "billing", "dest": str(target), "notify": ["app"]}
+        results = deliver(playbook, file, ok=False)
+        assert restarted(results) == ["app"] and target.exists()
+        assert ".deliveries" in results.last["msg"]
