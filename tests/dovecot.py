@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import os
@@ -23,7 +24,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.openbao import free_port
@@ -36,35 +36,18 @@ PLAIN_ADDRESS = "127.0.0.2"
 START_TIMEOUT = 20.0
 _OWNER = "nobody"
 
+# The settings of both Debian 12 (Dovecot 2.3) and Debian 13 (Dovecot 2.4), then those that differ.
 _CONFIG = """
 base_dir = {folder}/base
 state_dir = {folder}/state
 log_path = {folder}/log.txt
 listen = 127.0.0.1, {plain}
-protocols = imap lmtp
 first_valid_uid = 1
-mail_location = maildir:{folder}/mail/%u
-mail_max_userip_connections = 100
 ssl = required
-ssl_cert = <{certificates.certificate}
-ssl_key = <{certificates.key}
 auth_mechanisms = plain xoauth2 oauthbearer
 auth_failure_delay = 0
 auth_verbose = yes
-passdb {{
-  driver = static
-  mechanisms = plain
-  args = password={password}
-}}
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {folder}/oauth2.conf
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={folder}/mail/%u allow_all_users=yes
-}}
+mail_max_userip_connections = 100
 service imap-login {{
   inet_listener imap {{
     port = {starttls_port}
@@ -75,7 +58,7 @@ service imap-login {{
 }}
 service lmtp {{
   inet_listener lmtp {{
-    address = 127.0.0.1
+    {listen} = 127.0.0.1
     port = {lmtp_port}
   }}
 }}
@@ -90,18 +73,76 @@ local {plain} {{
   }}
 }}
 """
+_CONFIG_2_3 = """
+protocols = imap lmtp
+mail_location = maildir:{folder}/mail/%u
+ssl_cert = <{certificates.certificate}
+ssl_key = <{certificates.key}
+passdb {{
+  driver = static
+  mechanisms = plain
+  args = password={password}
+}}
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/mail/%u allow_all_users=yes
+}}
+"""
+_CONFIG_2_4 = """
+protocols {{
+  imap = yes
+  lmtp = yes
+}}
+mail_driver = maildir
+mail_path = {folder}/mail/%{{user}}
+ssl_server_cert_file = {certificates.certificate}
+ssl_server_key_file = {certificates.key}
+passdb static {{
+  mechanisms_filter = plain
+  password = {password}
+}}
+passdb oauth2 {{
+  mechanisms_filter = xoauth2 oauthbearer
+}}
+oauth2 {{
+  introspection_mode = local
+  username_attribute = sub
+  oauth2_local_validation {{
+    dict fs {{
+      fs posix {{
+        prefix = {folder}/keys/
+      }}
+    }}
+  }}
+}}
+userdb static {{
+  allow_all_users = yes
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {folder}/mail/%{{user}}
+  }}
+}}
+"""
 _OAUTH2 = """
 introspection_mode = local
 local_validation_key_dict = fs:posix:prefix={folder}/keys/
 username_attribute = sub
 """
+_TEMPORARY = "/tmp"  # paths of sockets are short
+_DOVECOT = ("/usr/sbin/dovecot",)
 
 
 class Absent(Exception):
     """Dovecot cannot be had on this machine, and why."""
 
 
-@dataclass
+@dataclasses.dataclass
 class Dovecot:
     """A server, and what it takes to reach it."""
 
@@ -110,8 +151,8 @@ class Dovecot:
     port: int
     starttls_port: int
     lmtp_port: int
-    password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    oauth_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    password: str = dataclasses.field(default_factory=lambda: secrets.token_urlsafe(16))
+    oauth_key: bytes = dataclasses.field(default_factory=lambda: secrets.token_bytes(32))
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -128,7 +169,7 @@ class Dovecot:
         """Start the server, and wait until it answers."""
         with (self.folder / "errors.txt").open("ab") as errors:
             self.process = subprocess.Popen(
-                ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")],
+                [*_DOVECOT, "-F", "-c", str(self.folder / "dovecot.conf")],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
@@ -224,11 +265,22 @@ def _apt(*command: str) -> None:
         raise Absent(f"apt-get failed: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
+def _is_2_3() -> bool:
+    done = subprocess.run([*_DOVECOT, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.startswith("2.3.")
+
+
+def _config() -> str:
+    if _is_2_3():
+        return _CONFIG + _CONFIG_2_3
+    return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + _CONFIG + _CONFIG_2_4
+
+
 @contextlib.contextmanager
 def dovecot() -> Iterator[Dovecot]:
     """A server of one's own, with mailboxes that are empty."""
     install()
-    with tempfile.TemporaryDirectory(prefix="dovecot-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="dovecot-", dir=_TEMPORARY) as name:
         folder = Path(name)
         folder.chmod(0o755)
         server = Dovecot(
@@ -242,16 +294,12 @@ def dovecot() -> Iterator[Dovecot]:
         key.write_bytes(base64.b64encode(server.oauth_key))
         (folder / "oauth2.conf").write_text(_OAUTH2.format(folder=folder))
         (folder / "dovecot.conf").write_text(
-            _CONFIG.format(
-                folder=folder,
+            _config().format(
+                **{field.name: getattr(server, field.name) for field in dataclasses.fields(server)},
                 plain=PLAIN_ADDRESS,
-                certificates=server.certificates,
-                password=server.password,
                 uid=owner.pw_uid,
                 gid=owner.pw_gid,
-                port=server.port,
-                starttls_port=server.starttls_port,
-                lmtp_port=server.lmtp_port,
+                listen="address" if _is_2_3() else "listen",
             )
         )
         try:
