@@ -20,7 +20,7 @@ from tests.processes import ROOT, ansible_environment
 
 FOLDER = ROOT / "build" / "bench-deploy"
 AIMS = {"deploy_to_template": "at most 1.3"}
-HOSTS, APPS, ROUNDS = 20, 5, 3
+HOSTS, APPS, ROUNDS = 20, 5, 2
 ROLE = "gatehouse.salesforce.app_credentials"
 TEMPLATE = """SALESFORCE_USERNAME={{ app_username }}
 SALESFORCE_PASSWORD={{ app_password }}

@@ -9,7 +9,9 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Mapping
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store
 from tests.integration.conftest import Playbooks, Results
 from tests.integration.test_no_secret_leaks import forms
+from tests.processes import COLLECTIONS, ansible_environment
 
 SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")
 NOW = "2026-11-{:02}T08:00:00Z"
@@ -234,15 +237,14 @@ class TestWriting:
         arguments = '{"ANSIBLE_MODULE_ARGS": {"credential": "billing", "dest": "/nonexistent/x"}}'
         run = ["-m", "ansible_collections.gatehouse.salesforce.plugins.modules.app_credential"]
         done = subprocess.run(
-            ["python", *run], input=arguments, capture_output=True, text=True, check=False, env=_module_environment()
+            [sys.executable, *run],
+            input=arguments,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=ansible_environment(PYTHONPATH=str(COLLECTIONS)),
         )
         assert done.returncode == 1 and "works by its action on the controller" in done.stdout + done.stderr
-
-
-def _module_environment() -> dict[str, str]:
-    from tests.processes import COLLECTIONS, ansible_environment
-
-    return ansible_environment(PYTHONPATH=str(COLLECTIONS))
 
 
 class TestSeveral:
@@ -412,8 +414,6 @@ class TestEncrypted:
             if not works():
                 pytest.skip("this machine has no systemd-creds that works")
             return os.environ["PATH"]
-        import sys
-
         (tmp_path / "bin").mkdir()
         program = tmp_path / "bin" / "systemd-creds"
         program.write_text(FAKE.format(python=sys.executable))
@@ -461,6 +461,12 @@ class TestEncrypted:
 
 class TestSecrecy:
     """Nothing secret is seen on the way."""
+
+    @pytest.fixture
+    def tmp_path(self) -> Iterator[Path]:
+        """A folder with a short name: Ansible makes a socket below it, whose path must not be over 107 characters."""
+        with tempfile.TemporaryDirectory(prefix="leaks-") as folder:
+            yield Path(folder)
 
     def test_at_full_verbosity_with_debug_log_no_secret_and_no_fingerprint_shows(
         self, playbook: Playbooks, store: Store
