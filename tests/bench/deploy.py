@@ -39,8 +39,10 @@ def playbook() -> list[dict[str, Any]]:
         "dest": f"{folder}/template{{{{ item }}}}.env",
         "mode": "0600",
     }
-    role = {"roles": [ROLE], "vars": {"app_credentials_files": files}}
-    others = {"tasks": [{"name": "template", "ansible.builtin.template": template, "loop": list(range(APPS))}]}
+    role: dict[str, Any] = {"roles": [ROLE], "vars": {"app_credentials_files": files}}
+    others: dict[str, Any] = {
+        "tasks": [{"name": "template", "ansible.builtin.template": template, "loop": list(range(APPS))}]
+    }
     plays = [role, others] * (1 + ROUNDS)
     mark = {"name": "mark", "ansible.builtin.debug": {"msg": "next"}, "run_once": True}
     return [{"hosts": "all", "gather_facts": False, **each, "post_tasks": [mark]} for each in plays]

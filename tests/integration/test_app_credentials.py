@@ -251,7 +251,7 @@ class TestSeveral:
     """Several applications, on several hosts."""
 
     def test_only_the_application_whose_file_changed_restarts(self, playbook: Playbooks, store: Store) -> None:
-        files = [
+        files: list[dict[str, Any]] = [
             {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": ["billing", "proxy"]},
             {"credential": "shipping", "dest": str(playbook.folder / "shipping.env"), "notify": ["shipping"]},
             {"credential": "shipping", "dest": str(playbook.folder / "other.env")},
@@ -266,7 +266,7 @@ class TestSeveral:
     def test_one_that_cannot_be_written_keeps_no_other_from_its_restart(
         self, playbook: Playbooks, store: Store
     ) -> None:
-        files = [
+        files: list[dict[str, Any]] = [
             {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": ["billing"]},
             {"credential": "billing", "dest": "/nonexistent/x.env", "notify": ["broken"]},
             {"credential": "shipping", "dest": str(playbook.folder / "shipping.env"), "notify": ["shipping"]},
@@ -481,7 +481,7 @@ class TestSecrecy:
         }
         target = playbook.folder / "app.env"
         option = "Canary-Refresh-Token-0001"
-        files = [
+        files: list[dict[str, Any]] = [
             {"credential": "billing", "dest": str(target)},
             {"credential": "billing", "dest": "/nonexistent/x"},
             {

@@ -114,6 +114,11 @@ class TestOneHost:
         assert PASSWORD not in results.output and TOKEN not in results.output
         assert PASSWORD not in json.dumps(results)
 
+    def test_the_debug_log_of_ansible_does_not_show_what_the_module_was_given(self, playbook: Playbooks) -> None:
+        output = playbook([check(credential="billing")], "-vvvvv", env={"ANSIBLE_DEBUG": "true"}).output
+        assert "done with _execute_module" in output
+        assert PASSWORD not in output and TOKEN not in output
+
     def test_where_the_module_would_be_left_in_a_file_nothing_is_sent(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:

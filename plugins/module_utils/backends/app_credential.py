@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..backend import Run
@@ -169,9 +169,10 @@ def _require_usable(options: Mapping[str, Any]) -> None:
 
 
 def _encrypted_as(options: Mapping[str, Any]) -> str | None:
+    """The name under which the host encrypts it; None when it does not."""
     if not options["encrypt"]:
         return None
-    return options["encrypt_name"] or os.path.basename(options["dest"])  # noqa: PTH119 - a path of the host
+    return str(options["encrypt_name"] or PurePosixPath(options["dest"]).name)
 
 
 def _diff(consumer: Consumer, held: str, version: int | None) -> dict[str, str]:
