@@ -46,6 +46,8 @@ BLIND = 10  # mails that are read while waiting although the server does not fin
 MAX_OTHERS = 200  # of those, at the end of the wait
 _HEADERS_AT_ONCE, _MAILS_AT_ONCE = 100, 10
 _HEADER = "BODY.PEEK[HEADER.FIELDS (FROM DATE AUTHENTICATION-RESULTS)]"
+# What the library raises on answers that it did not expect.
+_ODD = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 _EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
@@ -258,7 +260,7 @@ class Mailbox:
         """Log out. Whatever goes wrong with that is of no interest."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            with contextlib.suppress(imaplib.IMAP4.error, OSError, *_ODD):
                 client.logout()
             with contextlib.suppress(imaplib.IMAP4.error, OSError):
                 client.shutdown()
@@ -293,7 +295,7 @@ class Mailbox:
             error = self._error(f"TLS failed: {exc.reason or 'no reason given'}", cause="tls")
         except OSError as exc:
             error = self._error(f"cannot be reached: {exc.strerror or type(exc).__name__}", cause="unreachable")
-        except (imaplib.IMAP4.error, ValueError):
+        except (imaplib.IMAP4.error, *_ODD):
             error = self._error("does not answer as an IMAP server does", cause="unreachable")
         if client is not None:
             with contextlib.suppress(OSError):
@@ -309,7 +311,7 @@ class Mailbox:
                 client.plain_login(settings.username, settings.password)
             else:
                 client.login(settings.username, settings.password)
-        except (imaplib.IMAP4.error, OSError, ValueError) as exc:
+        except (imaplib.IMAP4.error, OSError, *_ODD) as exc:
             lost = any(isinstance(one, (imaplib.IMAP4.abort, OSError)) for one in (exc, exc.__context__))
             if lost or "[UNAVAILABLE]" in str(exc).upper():
                 raise self._error("went away during the login", cause="unreachable") from None
@@ -349,7 +351,7 @@ class Mailbox:
             raise self._error("the connection was lost", cause="gone") from None
         except imaplib.IMAP4.error:
             raise self._error(refused, cause=cause) from None
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except _ODD:
             raise self._error("gives answers that cannot be understood", cause="refused") from None
 
     def _error(self, problem: str, *, cause: str) -> MailError:
@@ -403,7 +405,7 @@ class Mailbox:
         search = _Search(username, since, since_time - CLOCK_SLACK)
         deadline = time.monotonic() + wait
         # Short at first: a mail that comes after the search and before IDLE is not announced by all servers.
-        pause, lost_at_last = 1.0, False
+        pause, lost_at_last, rest = 1.0, False, 0.5
         while True:
             last = time.monotonic() >= deadline
             try:
@@ -416,6 +418,8 @@ class Mailbox:
                 if exc.cause != "gone" or lost_at_last:
                     raise
                 lost_at_last = last
+                time.sleep(max(0.0, min(rest, deadline - time.monotonic())))
+                rest = min(2 * rest, LONGEST_PAUSE)
                 self._reconnect(deadline)
 
     def _look(self, search: _Search, *, last: bool) -> Iterator[TokenMail]:
@@ -518,7 +522,7 @@ class Mailbox:
                 if not said or any(b"EXISTS" in one for one in said):
                     break
             self._client.idle_done()
-        except (imaplib.IMAP4.error, OSError, ValueError, LookupError, TypeError):
+        except (imaplib.IMAP4.error, OSError, *_ODD):
             raise self._error("the connection was lost", cause="gone") from None
 
     def dispose(self, uid: int, *, validity: int) -> None:

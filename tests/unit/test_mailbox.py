@@ -405,13 +405,15 @@ def test_a_mail_that_is_gone_meanwhile_is_no_error(script: Script, answers: list
         assert tokens(mailbox) == []
 
 
-@pytest.mark.parametrize("line", [b"* 1 FETCH (UID 1 BODY[] (((", b"* 1 FETCH gibberish"])
+@pytest.mark.parametrize(
+    "line", [b"* 1 FETCH (UID 1 BODY[] (((", b"* 1 FETCH gibberish", b"* 1 FETCH (UID 1 BODY[] {99999999999999999999}"]
+)
 def test_an_answer_that_cannot_be_understood_is_told(script: Script, line: bytes) -> None:
     script.mails = {1: mail()}
     script.answers = {"UID FETCH": [line, b"TAG OK done"]}
     with script.open() as mailbox, pytest.raises(MailError) as refusal:
         tokens(mailbox)
-    assert not re.search("gibberish|BODY", str(refusal.value))
+    assert not re.search("gibberish|BODY|9999", str(refusal.value))
 
 
 # Waiting.
@@ -435,6 +437,14 @@ def test_idle_ends_when_there_may_be_a_new_mail(script: Script, said: bytes, end
         assert tokens(mailbox, wait=0.9) == []
     assert script.count("DONE") == script.count("IDLE")
     assert script.count("UID SEARCH") > 3 if ends else script.count("UID SEARCH") == 2
+
+
+def test_a_server_that_ends_every_connection_is_not_flooded_with_logins(script: Script) -> None:
+    script.answers = {"UID SEARCH": [b"close"]}
+    with script.open() as mailbox, pytest.raises(MailError) as refusal:
+        tokens(mailbox, wait=1.5)
+    assert refusal.value.cause == "gone"
+    assert 2 <= script.count("AUTHENTICATE") <= 6
 
 
 def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
