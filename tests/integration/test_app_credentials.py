@@ -263,6 +263,14 @@ class TestSeveral:
         put(store, "shipping", 2)
         assert sorted(restarted(deliver(playbook, *files))) == [DEFAULT, "shipping"]
 
+    def test_no_files_are_nothing_to_do(self, playbook: Playbooks, store: Store) -> None:
+        assert not any(item["result"].get("changed") for item in deliver(playbook))
+
+    def test_a_topic_may_be_given_as_a_text(self, playbook: Playbooks, store: Store) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": "billing"}
+        book = [play("billing")]
+        assert restarted(playbook.run(book, app_credentials_files=[file])) == ["billing"]
+
     def test_one_that_cannot_be_written_keeps_no_other_from_its_restart(
         self, playbook: Playbooks, store: Store
     ) -> None:
