@@ -3,19 +3,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make demo   the whole thing against a simulated org, in a minute
 # make test   every check; prints each stage and its time
+# make docs   the reference of modules, plugins and roles, in build/reference/html
 # make bench  the table of measurements, and build/bench.json
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test docs bench clean
 
 demo: $(VENV)/ready
 	@$(BIN)/python -m tests.demo
 
 test: $(VENV)/ready
 	@$(BIN)/python -m tests.check
+
+docs: $(VENV)/ready
+	@$(BIN)/python -m tools.reference
 
 bench: $(VENV)/ready
 	@$(BIN)/python -m tests.bench

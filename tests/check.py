@@ -115,7 +115,7 @@ def sanity() -> None:
 
 
 def lint() -> None:
-    """ansible-lint at profile production, and the documentation by antsibull-docs."""
+    """ansible-lint at profile production, and the documentation by antsibull-docs, also as the pages that it makes."""
     collections = str(COPY.parents[2])
     run(
         "ansible-lint",
@@ -127,6 +127,7 @@ def lint() -> None:
         ANSIBLE_COLLECTIONS_PATH=collections,
     )
     run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, ANSIBLE_COLLECTIONS_PATH=collections)
+    run(sys.executable, "-m", "tools.reference")
 
 
 def other_ansible() -> None:
