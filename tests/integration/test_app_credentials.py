@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import stat
@@ -97,6 +98,19 @@ class TestWriting:
         assert "-credential billing, version 1" in second.output and "+credential billing, version 2" in second.output
         third = written(deliver(playbook, file))[0]
         assert (third["version_before"], third["version"], third["changed"]) == (2, 2, False)
+
+    def test_the_user_on_standby_of_a_pair_is_written_where_it_is_asked_for(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        before = store.read("billing")
+        standby = Connection(username="standby@acme.example", password=SECRETS[0], security_token=SECRETS[1])
+        store.write(dataclasses.replace(before, version=2, standby=standby), replaces=1)
+        target = playbook.folder / "app.env"
+        file = {"credential": "billing", "dest": str(target)}
+        deliver(playbook, file)
+        assert "SALESFORCE_USERNAME=billing@acme.example" in target.read_text()
+        deliver(playbook, {**file, "standby": True})
+        assert "SALESFORCE_USERNAME=standby@acme.example" in target.read_text()
 
     def test_check_mode_tells_the_same_writes_nothing_and_records_nothing(
         self, playbook: Playbooks, store: Store
