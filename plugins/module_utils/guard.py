@@ -23,8 +23,8 @@ from .login_history import (
     with_users,
 )
 from .org import Org
-from .org.metadata import MetadataApi, ReadRanges
-from .range_lists import METADATA_NAMES, TrustedRanges
+from .org.metadata import METADATA_NAMES, MetadataApi, ReadRanges
+from .range_lists import TrustedRanges
 from .ranges import IpRange, RangePlan, plan
 
 MODES = ("fail", "warn", "off")

@@ -11,11 +11,8 @@ from typing import Any
 from .audit import RangeChange, login_range_changes, trusted_range_changes
 from .errors import OptionError, OrgError
 from .org import Org
-from .org.metadata import ReadRanges
+from .org.metadata import METADATA_NAMES, ReadRanges
 from .ranges import IpRange
-
-# Labels of standard profiles and their metadata names, as reported. Others are declared by their metadata name.
-METADATA_NAMES = {"System Administrator": "Admin", "Standard User": "Standard"}
 
 
 class TrustedRanges:

@@ -135,6 +135,8 @@ def set_password(state: State, caller: Caller, user: User, password: str) -> Non
 
 
 def change_own(state: State, caller: Caller, old: str, new: str) -> None:
+    if caller.org.switches.own_change_check == "new_first":
+        check_quality(caller, caller.user, new)
     if old != caller.user.password:
         raise ApiError("INVALID_OLD_PASSWORD", "invalid old password")
     check_quality(caller, caller.user, new)

@@ -113,6 +113,8 @@ class Switches:
     password_errors: Literal["array", "object"] = "array"
     # *Allow use of setPassword API for self-resets*.
     self_set_password: bool = True
+    # Which password changeOwnPassword looks at first, when both are wrong: UNKNOWN.
+    own_change_check: Literal["old_first", "new_first"] = "old_first"
     # Whether sessions outlive a change of the own password: UNKNOWN.
     own_change_sessions: Literal["kept", "others_ended", "ended"] = "kept"
 

@@ -13,10 +13,18 @@ from ..errors import LoginError, OrgError, SessionExpired
 from .libraries import require_libraries
 from .login import Session, login
 from .metadata import MetadataApi
+from .own_password import change_own_password
+from .pages import NoPageSession
 from .patience import Patience
 from .rest import check, query
 from .sessions import SessionCache
-from .transport import open_transport
+from .token_reset import Button, find_button, press
+from .transport import open_pages, open_transport
+
+try:
+    import requests
+except ImportError:  # told to the user by require_libraries()
+    pass
 
 T = TypeVar("T")
 
@@ -65,6 +73,33 @@ class Org:
             )
             self._sessions.refresh(self._connection)
         return session
+
+    def reset_security_token(self) -> None:
+        """Reset the token of the user that is logged in, who then gets a mail with a new one. It is asked for once.
+
+        Raises:
+            Interrupted: whether the token was reset is not known, unless C(sent) is false.
+            OrgError: nothing was reset.
+        """
+        with open_pages(self._connection) as pages:
+            press(pages, self._with_session(lambda session: self._find_button(pages, session)))
+
+    def _find_button(self, pages: requests.Session, session: Session) -> Button:
+        try:
+            return self._patience(lambda: find_button(pages, session))
+        except NoPageSession as exc:
+            # If it has ended, another one may do; if it is only pages that do not take it, none will.
+            self._patience(lambda: check(self._transport, session, self._connection.api_version))
+            raise OrgError(
+                f"{exc}, though its API does, so the security token cannot be reset: an app needs the scope web or "
+                "full for it, and users with the permission API Only User see no pages",
+                cause="not_approved",
+            ) from None
+
+    def change_own_password(self, old: str, new: str) -> None:
+        """Change the password of the user that is logged in; raises as own_password.change_own_password() does."""
+        version = self._connection.api_version
+        self._with_session(lambda session: change_own_password(self._transport, session, version, old=old, new=new))
 
     def _with_session(self, call: Callable[[Session], T]) -> T:
         session = self._session or self._obtain(failed=None)

@@ -21,12 +21,16 @@ from ..errors import Interrupted, OrgError, SessionExpired
 from ..ranges import IpRange, from_bounds
 from .login import Session
 from .patience import Patience
+from .soap import fault_in, parse
 from .transport import unexpected, wire_errors
 
 try:
     import requests
 except ImportError:  # told to the user by require_libraries()
     pass
+
+# Labels of standard profiles and their metadata names, as reported. Others are declared by their metadata name.
+METADATA_NAMES = {"System Administrator": "Admin", "Standard User": "Standard"}
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 _M = f"{{{NAMESPACE}}}"
@@ -120,31 +124,23 @@ class MetadataApi:
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation}
         with wire_errors(self._url):
             response = self._transport.post(self._url, data=body.encode(), headers=headers)
-        root = _parse(response)
+        root = parse(response)
         answer = root.find(f".//{_M}{operation}Response")
         if answer is None:
             raise _fault(root, response, operation)
         return answer, _date(response)
 
 
-def _parse(response: requests.Response) -> ElementTree.Element:
-    try:
-        return ElementTree.fromstring(response.content)  # noqa: S314 - the transport refuses document types
-    except (ElementTree.ParseError, LookupError, ValueError):  # the latter two for an encoding that nobody knows
-        raise unexpected(response) from None
-
-
 def _fault(root: ElementTree.Element, response: requests.Response, operation: str) -> OrgError:
-    """The error in a SOAP fault, whatever its prefixes."""
-    told = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
-    if "faultcode" not in told:
+    """The error in a SOAP fault."""
+    told = fault_in(root)
+    if told is None:
         return unexpected(response)
-    code = (told.get("exceptionCode") or told["faultcode"]).rpartition(":")[2]
+    code, message = told
     if code == "INVALID_SESSION_ID":
         return SessionExpired("the session has expired or was ended")
     if code == "SERVER_UNAVAILABLE":
         return Interrupted(f"the org cannot serve {operation} now ({code})")
-    message = told.get("exceptionMessage") or told.get("faultstring") or "no message"
     found = from_code(code, message)
     cause = found.cause if found else "unreachable"
     return OrgError(f"the org refused {operation}: {message[:300]} ({code})", cause=cause)

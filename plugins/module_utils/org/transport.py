@@ -34,6 +34,7 @@ except ImportError:  # told to the user by require_libraries()
 T = TypeVar("T")
 
 MAX_ANSWER = 8 * 1024 * 1024  # bytes, of which a parser makes twenty times as many; 10,000 ranges are about 2 MiB
+MAX_PAGE = 512 * 1024  # a page of Setup is about 100 KiB
 MAX_LOGIN_ANSWER = 128 * 1024  # 3 KiB in earnest; its parser needs a thousand times as much
 CHUNK = 16 * 1024  # as it comes; what is compressed may grow by a thousand
 PATIENCE = 4  # a whole answer may take this many times the timeout
@@ -80,10 +81,31 @@ class OrgAdapter(HTTPAdapter):
         response, body = _within(PATIENCE * timeout, exchange, host)
         if response.status_code in NOT_NOW:
             raise unexpected(response)
-        _refuse_harmful(response, body, host)
+        self._refuse_harmful(response, body, host)
         response.raw = io.BytesIO(body)
         response.encoding = "utf-8"  # rather than guessed, which takes minutes for some megabytes
         return response
+
+    def _refuse_harmful(self, response: requests.Response, body: bytes, host: str) -> None:
+        """Salesforce sends UTF-8 without document types; anything else is not from Salesforce, or is an attack."""
+        if response.is_redirect:
+            raise OrgError(f"{host} answered with a redirect, which is not followed: it could lead secrets elsewhere")
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise unexpected(response)
+        if b"<!DOCTYPE" in body.upper() or b"\0" in body:
+            raise OrgError(f"{host} answered with what Salesforce does not send (a document type, or another encoding)")
+
+
+class PageAdapter(OrgAdapter):
+    """For pages that are made for browsers: HTML comes through, and redirects do, unfollowed, for the caller to judge.
+
+    No XML parser may ever see what it gives.
+    """
+
+    def _refuse_harmful(self, response: requests.Response, body: bytes, host: str) -> None:
+        is_page = "html" in response.headers.get("Content-Type", "").lower()
+        if not (is_page or response.is_redirect) or b"\0" in body:
+            raise unexpected(response)
 
 
 def _within(seconds: float, exchange: Callable[[], T], host: str) -> T:
@@ -126,27 +148,43 @@ def _read(response: requests.Response, host: str, limit: int) -> bytes:
     return bytes(body)
 
 
-def _refuse_harmful(response: requests.Response, body: bytes, host: str) -> None:
-    """Salesforce sends UTF-8 without document types; anything else is not from Salesforce, or is an attack."""
-    if response.is_redirect:
-        raise OrgError(f"{host} answered with a redirect, which is not followed: it could lead secrets elsewhere")
-    if "html" in response.headers.get("Content-Type", "").lower():
-        raise unexpected(response)
-    if b"<!DOCTYPE" in body.upper() or b"\0" in body:
-        raise OrgError(f"{host} answered with what Salesforce does not send (a document type, or another encoding)")
-
-
 def open_transport(connection: Connection, limit: int = MAX_ANSWER) -> requests.Session:
     """A requests session that keeps the promises of this module; simple-salesforce is given it for all its calls."""
+    return _open(connection, OrgAdapter(connection, limit))
+
+
+def open_pages(connection: Connection) -> requests.Session:
+    """A requests session of its own for pages: no other request gets its cookies, and it follows no redirect."""
+    session = _open(connection, PageAdapter(connection, MAX_PAGE))
+    session.resolve_redirects = lambda *_args, **_kwargs: iter(())  # type: ignore[method-assign]
+    return session
+
+
+def _open(connection: Connection, adapter: OrgAdapter) -> requests.Session:
     if connection.ca_path is not None and not Path(connection.ca_path).is_file():
         raise OptionError("ca_path", f"{connection.ca_path} is not a readable file")
     session = requests.Session()
     # The environment's CA bundle and .netrc would otherwise override what the user declared here.
     session.trust_env = False
     session.proxies = requests.utils.get_environ_proxies(connection.login_url)
-    session.mount("https://", OrgAdapter(connection, limit))
-    session.mount("http://", OrgAdapter(connection, limit))
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     return session
+
+
+def sent_once(url: str, send: Callable[[], T]) -> T:
+    """The answer to a request that must not be repeated. Without one it is not known what was done.
+
+    Raises:
+        Interrupted: with C(sent) false when it is certain that nothing was done.
+    """
+    try:
+        with wire_errors(url):
+            return send()
+    except Interrupted:
+        raise
+    except OrgError as exc:
+        raise Interrupted(str(exc), cause=exc.cause) from None
 
 
 @contextmanager
