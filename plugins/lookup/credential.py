@@ -143,8 +143,8 @@ _raw:
           sample: reset
         step:
           description:
-            - V(asking) before it is known whether a new token was made, V(asked) while its mail is waited for, V(stored)
-              when only the mail is left to be dealt with.
+            - V(asking) before it is known whether a new token was made, V(asked) while its mail is waited for,
+              V(stored) when only the mail is left to be dealt with.
           type: str
           sample: asked
         username:

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renew the security token of a credential, so that no crash loses it. Private to gatehouse.salesforce.
+
+The steps are: ask for a new token, read it from a mail, log in with it, store it. Before each step that cannot be
+undone the record's journal says what is about to happen; a run that finds a journal brings it to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+from ..errors import OptionError
+from ..store import Store
+from ..store.base import LOCK_SECONDS
+from .steps import Outcome, Rotation, Wanted
+from .stuck import Stuck
+from .way import Way
+
+METHODS = ("reset", "password")
+
+
+def ensure_young(store: Store, name: str, wanted: Wanted, way: Way, *, check_mode: bool) -> Outcome:
+    """Make the token of a credential as young as wanted, and whole again when a run has died over it.
+
+    Of several runs at a time one works; the others wait and then find what it has done.
+
+    Raises:
+        OptionError: the credential or the options cannot be used; nothing was done.
+        OrgError, MailError: what was asked for was refused, or could not be reached; nothing is lost.
+        Stuck: the new token has not come, or was refused; nothing is lost.
+    """
+    if wanted.method not in METHODS:
+        raise OptionError("method", f"{wanted.method!r} is not one of {', '.join(METHODS)}")
+    seen = store.read(name)
+    with contextlib.nullcontext() if check_mode else store.lock(name, seconds=wanted.wait + LOCK_SECONDS):
+        credential = store.read(name)
+        if credential.version != seen.version:  # somebody has renewed it while this run waited
+            wanted = dataclasses.replace(wanted, force=False)
+        rotation = Rotation(store, credential, wanted, way, check_mode=check_mode)
+        rotation.run()
+    return rotation.outcome()
+
+
+__all__ = ["METHODS", "Outcome", "Stuck", "Wanted", "Way", "ensure_young"]

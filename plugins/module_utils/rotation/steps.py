@@ -1,0 +1,423 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a rotation. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from .. import record
+from ..connection import Connection
+from ..credentials import REFUSED
+from ..errors import Interrupted, LoginError, MailError, OptionError, OrgError
+from ..journal import ASKED, ASKING, STORED, Journal
+from ..mailbox import Position, TokenMail
+from ..record import PASSWORD_FLOWS, Credential, CredentialPlan, Verification
+from ..store import Store
+from .stuck import WHY_NO_MAIL, is_spent, stuck
+from .way import Mailbox, Org, Way
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is declared of a security token.
+
+    Attributes:
+        method: how to get a new one, of METHODS.
+        max_age: how old it may be; None for any age.
+        force: renew it whatever its age.
+        verify: log in with it even when it is young enough.
+        given: a new token that somebody received.
+        has_mailbox: whether its mail can be read.
+        keeps_mail: whether the mail is left as it is.
+        wait: seconds to wait for the mail.
+    """
+
+    method: str = "reset"
+    max_age: datetime.timedelta | None = None
+    force: bool = False
+    verify: bool = False
+    given: str | None = dataclasses.field(default=None, repr=False)
+    has_mailbox: bool = False
+    keeps_mail: bool = True
+    wait: float = 300.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a declaration, as the module returns it; nowhere a secret.
+
+    Attributes:
+        rotated: whether the credential has another token than before, or in check mode would have.
+        resumed: whether an earlier run had left something to be finished.
+    """
+
+    changed: bool
+    rotated: bool
+    resumed: bool
+    version: int
+    diff: dict[str, dict[str, Any]]
+    credential: dict[str, Any]
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+class Rotation:
+    """One run of a rotation, over a credential that is locked."""
+
+    def __init__(self, store: Store, credential: Credential, wanted: Wanted, way: Way, *, check_mode: bool) -> None:
+        self._store = store
+        self._before = credential
+        self._credential = credential
+        self._wanted = wanted
+        self._way = way
+        self._check_mode = check_mode
+        self._resumed = credential.rotation is not None
+        self._warnings: list[str] = []
+
+    def run(self) -> None:
+        """Do what is to be done."""
+        if self._before.connection.auth not in PASSWORD_FLOWS:
+            raise OptionError(
+                "name", f"credential {self._before.name!r} logs in by {self._before.connection.auth}, without a token"
+            )
+        if self._journal and self._journal.step == STORED:
+            self._dispose()
+        given = self._given()
+        if self._check_mode:
+            self._foresee(given)
+        elif given:
+            self._take(given)
+        elif self._journal:
+            self._finish_earlier()
+        elif self._is_due():
+            self._renew()
+        elif self._wanted.verify or self._before.verification.cause in REFUSED:
+            self._check()
+
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        plan = CredentialPlan(self._before, self._credential)
+        return Outcome(
+            changed=bool(plan),
+            rotated=bool(plan),
+            resumed=self._resumed,
+            version=self._credential.version,
+            diff=plan.diff(),
+            credential=record.to_clear(self._credential),
+            warnings=self._warnings,
+        )
+
+    @property
+    def _journal(self) -> Journal | None:
+        return self._credential.rotation
+
+    @property
+    def _target(self) -> Connection:
+        """Whose token is renewed: of a pair, that of the user on standby."""
+        credential, journal = self._credential, self._journal
+        if credential.standby is None or (journal and journal.username == credential.connection.username):
+            return credential.connection
+        return credential.standby
+
+    def _given(self) -> str | None:
+        """The token that was given, if it is a new one."""
+        given = self._wanted.given
+        if not given or record.is_replaced(self._credential, given):
+            return None
+        held = (self._credential.connection, self._credential.standby)
+        known = self._before.verified and any(one and one.security_token == given for one in held)
+        return None if known and not self._journal else given
+
+    def _is_due(self) -> bool:
+        since = self._credential.token_since or self._credential.updated
+        age = _utc_now() - datetime.datetime.fromisoformat(since)
+        return self._wanted.force or (self._wanted.max_age is not None and age >= self._wanted.max_age)
+
+    def _foresee(self, given: str | None) -> None:
+        """Have outcome() tell what a run would change. What could stop it is looked at; nothing is asked for."""
+        if not (given or self._journal or self._is_due()):
+            return
+        if not (given or self._journal):
+            self._look_ahead(self._way.enter(self._target))
+        target = self._credential.connection if given and not self._journal else self._target
+        token = given or "(not known yet)"
+        self._credential = record.rotated(
+            self._credential, dataclasses.replace(target, security_token=token), now=_now()
+        )
+
+    # What is written.
+
+    def _write(self, credential: Credential) -> None:
+        self._store.write(credential, replaces=self._credential.version)
+        self._credential = credential
+
+    def _note(self, journal: Journal | None, **changes: Any) -> None:
+        """Write the journal, with these changes."""
+        if journal is not None:
+            journal = dataclasses.replace(journal, **changes)
+        self._write(dataclasses.replace(self._credential, rotation=journal))
+
+    def _store_new(self, connection: Connection, mail: TokenMail | None = None) -> None:
+        """Store a connection that has just passed a login; then deal with the mail that brought its token."""
+        journal = self._journal
+        done = record.rotated(self._credential, connection, now=_now())
+        if mail is not None and journal is not None and not self._wanted.keeps_mail:
+            position = (mail.uid_validity, mail.uid)
+            done = dataclasses.replace(
+                done,
+                rotation=dataclasses.replace(journal, step=STORED, position=position, mail=mail.uid, password=None),
+            )
+        self._write(done)
+        self._dispose()
+
+    # The steps.
+
+    def _renew(self) -> None:
+        """Begin a rotation, and bring it to its end."""
+        target, method = self._target, self._wanted.method
+        try:
+            org = self._way.enter(target)
+        except LoginError as exc:
+            self._look_for_another(target, exc)
+            return
+        password = self._look_ahead(org)
+        with self._mailbox() as mailbox:
+            position = mailbox.position() if mailbox else None
+            self._note(
+                Journal(
+                    method=method,
+                    step=ASKING,
+                    username=target.username or "",
+                    started=_now(),
+                    position=position,
+                    password=password,
+                )
+            )
+            try:
+                self._ask(org, again=False)
+            except OrgError:
+                self._note(None)
+                raise
+            self._receive(mailbox, self._wanted.wait)
+
+    def _look_ahead(self, org: Org) -> str | None:
+        """Find what would stop a rotation while nothing was done yet; gives the new password, if there is to be one."""
+        method, target = self._wanted.method, self._target
+        if not self._wanted.has_mailbox and (method == "reset" or target.security_token):
+            raise OptionError("mailbox", f"is needed: the new token of {target.username} comes by mail")
+        behind = self._behind()
+        if behind:
+            raise OptionError(
+                "name",
+                f"{', '.join(behind)} may still use {target.username}, whose token would be renewed, as the present "
+                "version was not delivered there; deliver it first",
+            )
+        obstacles = org.obstacles(method)
+        if obstacles:
+            raise OrgError(
+                f"the token of {target.username} cannot be renewed by method {method}, and nothing was done: "
+                + "; ".join(obstacles),
+                cause="not_approved",
+            )
+        return org.new_password() if method == "password" else None
+
+    def _behind(self) -> list[str]:
+        """The consumers of a pair that do not use the user who is in use now."""
+        if self._credential.standby is None:
+            return []
+        held = self._store.deliveries(self._credential.name)
+        clear = record.to_clear(self._credential)
+        return sorted(consumer for consumer, delivery in held.items() if not delivery.is_of(clear))
+
+    def _ask(self, org: Org, *, again: bool = True) -> None:
+        """Ask the org for what the journal says is about to be asked for; raises OrgError if it was not asked for."""
+        journal = self._journal
+        if journal is None:
+            return
+        try:
+            if journal.method == "password":
+                org.change_password(self._target.password or "", journal.password or "", again=again)
+            else:
+                org.reset_security_token()
+        except Interrupted as exc:
+            if not exc.sent:
+                raise
+            self._warnings.append(f"whether the org has made a new token is not known until its mail comes: {exc}")
+            return
+        self._note(journal, step=ASKED)
+
+    def _finish_earlier(self) -> None:
+        """Bring to its end what an earlier run has begun."""
+        journal = self._journal
+        if journal is None:
+            return
+        patience = self._wanted.wait if journal.step == ASKED and journal.method != "found" else 0
+        with self._mailbox() as mailbox:
+            if self._receive(mailbox, patience, last=False):
+                return
+            asked = self._ask_again() if journal.step == ASKING else self._ask_anew(mailbox)
+            self._receive(mailbox, self._wanted.wait if asked else 0)
+
+    def _ask_again(self) -> bool:
+        """Ask for what may have been asked for already. A second reset does no harm; a password changes only once."""
+        org = self._way.enter_again(self._target)
+        if org is None:
+            try:
+                org = self._way.enter(self._target)
+            except LoginError as exc:
+                if exc.cause not in REFUSED:
+                    raise
+                # What is stored does not let in any more, so it was asked for.
+                self._note(self._journal, step=ASKED)
+                return True
+        self._ask(org)
+        return True
+
+    def _ask_anew(self, mailbox: Mailbox | None) -> bool:
+        """Reset the token once more, as its mail has not come: possible while there is a session from before."""
+        journal, wanted = self._journal, self._wanted
+        if journal is None or mailbox is None or wanted.method != "reset" or (journal.refused and not wanted.force):
+            return False
+        org = self._way.enter_again(self._target)
+        if org is None or org.obstacles("reset"):
+            return False
+        self._note(journal, method="reset", step=ASKING, position=mailbox.position(), refused=())
+        self._ask(org)
+        return True
+
+    def _receive(self, mailbox: Mailbox | None, wait: float, *, last: bool = True) -> bool:
+        """Read the new token from its mail, log in with it and store it; whether that was done.
+
+        Args:
+            last: raise Stuck instead of giving false.
+        """
+        for mail in self._mails(mailbox, wait):
+            if self._try(mail):
+                return True
+            if self._spent():
+                break
+        if self._without_mail():
+            return True
+        if self._journal and (last or (self._spent() and not self._wanted.force)):
+            wanted = self._wanted
+            waited = f"within {wanted.wait:g} seconds" if wanted.has_mailbox else "as no mailbox was given"
+            raise stuck(self._journal, waited=waited)
+        return False
+
+    def _mails(self, mailbox: Mailbox | None, wait: float) -> Iterator[TokenMail]:
+        journal = self._journal
+        if mailbox is None or journal is None or self._spent():
+            return
+        since = Position(*journal.position) if journal.position else None
+        started = datetime.datetime.fromisoformat(journal.started)
+        for mail in mailbox.tokens(journal.username, since=since, since_time=started, wait=wait):
+            if mail.token not in (*self._refused(), self._target.security_token):
+                yield mail
+
+    def _try(self, mail: TokenMail) -> bool:
+        """Whether the token of a mail lets in. It is then stored."""
+        journal, target = self._journal, self._target
+        password = (journal.password if journal else None) or target.password
+        candidate = dataclasses.replace(target, password=password, security_token=mail.token)
+        try:
+            self._way.log_in(candidate)
+        except LoginError as exc:
+            if exc.cause not in REFUSED:
+                raise
+            self._note(journal, refused=(*self._refused(), mail.token))
+            return False
+        self._store_new(candidate, mail)
+        return True
+
+    def _refused(self) -> tuple[str, ...]:
+        return self._journal.refused if self._journal else ()
+
+    def _spent(self) -> bool:
+        return self._journal is not None and is_spent(self._journal)
+
+    def _without_mail(self) -> bool:
+        """Store a new password without a token where a login from here needs none; whether that was done."""
+        journal, target = self._journal, self._target
+        if journal is None or journal.method != "password" or journal.step != ASKED or journal.refused:
+            return False
+        had_token = bool(target.security_token)
+        org = self._way.enter_again(target)
+        if had_token and (org is None or org.needs_token()):
+            return False
+        candidate = dataclasses.replace(target, password=journal.password, security_token=None)
+        self._way.log_in(candidate)
+        if had_token:
+            self._warnings.append(
+                f"{target.username} has a new password, and no mail has brought its new token. It logs in from trusted "
+                f"addresses only, as from here; {WHY_NO_MAIL}"
+            )
+        self._store_new(candidate)
+        return True
+
+    def _take(self, token: str) -> None:
+        """Store a token that somebody received, if it lets in."""
+        journal, target = self._journal, self._target
+        if journal is None:
+            target = self._credential.connection
+        password = (journal.password if journal else None) or target.password
+        candidate = dataclasses.replace(target, password=password, security_token=token)
+        self._way.log_in(candidate)
+        self._store_new(candidate)
+
+    def _check(self) -> None:
+        """Log in with what is stored, and look for another token if it is refused."""
+        connection = self._credential.connection
+        known = self._before.verification
+        if known.cause in REFUSED:
+            refusal = LoginError(f"{known.detail or 'refused before'}, so not tried again", cause=str(known.cause))
+            self._look_for_another(connection, refusal)
+            return
+        try:
+            self._way.log_in(connection)
+        except LoginError as exc:
+            self._look_for_another(connection, exc)
+            return
+        if self._before.verified is None:
+            passed = Verification(result="ok", cause="ok", detail="logged in")
+            self._write(record.verified(self._credential, passed, now=_now()))
+
+    def _look_for_another(self, target: Connection, refusal: LoginError) -> None:
+        """Take a newer token from the mailbox, as somebody else has reset it; raises the refusal if there is none."""
+        if refusal.cause not in REFUSED or not self._wanted.has_mailbox:
+            raise refusal
+        since = self._credential.token_since or self._credential.updated
+        # The refusal is noted down as well: what is stored is not tried again by the next run.
+        self._note(Journal(method="found", step=ASKED, username=target.username or "", started=since))
+        with self._mailbox() as mailbox:
+            if not self._receive(mailbox, 0, last=False):
+                raise LoginError(f"{refusal}; and the mailbox has no newer token of this user", cause=refusal.cause)
+
+    def _mailbox(self) -> AbstractContextManager[Mailbox | None]:
+        return self._way.open_mailbox() if self._wanted.has_mailbox else contextlib.nullcontext()
+
+    def _dispose(self) -> None:
+        """Deal with the mail whose token is stored, and end the journal."""
+        journal = self._journal
+        if journal is None or journal.step != STORED or self._check_mode:
+            return
+        try:
+            with self._mailbox() as mailbox:
+                if mailbox and journal.position and journal.mail:
+                    mailbox.dispose(journal.mail, validity=journal.position[0])
+        except MailError as exc:
+            self._warnings.append(f"the new token is stored, but its mail is still in the mailbox: {exc}")
+        self._note(None)
+
+
+def _now() -> str:
+    return _utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

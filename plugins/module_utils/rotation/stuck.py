@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of a rotation that cannot go on now. Private to gatehouse.salesforce."""
+
+from __future__ import annotations
+
+from ..errors import GatehouseError
+from ..journal import ASKED, MAX_CANDIDATES, Journal
+
+WHY_NO_MAIL = (
+    "Salesforce mails a token after a change of the password only to a user who has reset the token once before"
+)
+
+
+class Stuck(GatehouseError):
+    """A rotation that cannot go on now. What it has done is in the record's journal, and the text says what that is."""
+
+
+def is_spent(journal: Journal) -> bool:
+    """Whether no more candidates may be tried."""
+    return len(journal.refused) >= MAX_CANDIDATES
+
+
+def stuck(journal: Journal, *, waited: str) -> Stuck:
+    """The error that says what was done, what was not, and what to do.
+
+    Args:
+        waited: for how long a mail was waited for, such as C(within 300 seconds).
+    """
+    user, since = journal.username, journal.started
+    by_hand = f"reset the token of {user} by hand, and give what comes as new_token"
+    if is_spent(journal):
+        return Stuck(
+            f"{len(journal.refused)} tokens that came by mail for {user} were refused, and no more are tried, as wrong "
+            f"tries lock the user out. Look whether these mails are from Salesforce; or {by_hand}"
+        )
+    if journal.method == "found":
+        return Stuck(
+            f"the stored token of {user} does not let in any more, and the mailbox has no newer one: {by_hand}"
+        )
+    if journal.method == "password":
+        done = "was changed" if journal.step == ASKED else "may have been changed, which is not known"
+        return Stuck(
+            f"the password of {user} {done} at {since}, and no mail with its new token was found {waited}. The new "
+            f"password is kept in the record's journal, so nothing is lost. {WHY_NO_MAIL}. Run this again when the "
+            f"mail has come, or with method: reset while the session lasts; or {by_hand}"
+        )
+    done = "was reset" if journal.step == ASKED else "may have been reset, which is not known"
+    return Stuck(
+        f"the token of {user} {done} at {since}, and no mail with the new one was found {waited}. Look whether mailbox "
+        f"names the box and the folder that it comes to; then run this again. Or {by_hand}"
+    )

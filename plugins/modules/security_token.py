@@ -1,0 +1,242 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renew the security token of a stored credential."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: security_token
+short_description: Keep the security token of a stored Salesforce credential young, without a person
+version_added: 0.1.0
+author:
+  - The gatehouse.salesforce authors (@gatehouse-collections)
+description:
+  - Gets a new security token when the stored one is older than O(max_age), reads it from the mail that Salesforce
+    sends, logs in with it once, and stores it. A run before that time does nothing, so it may run every night.
+  - Each step that cannot be undone is written to the record before it is taken. A run that is killed, or whose mail
+    is late, is finished by the next run. Of two runs at a time one works, and the other waits and finds the token
+    fresh.
+  - The old token is dead as soon as a new one is made. What uses it fails until it has the new one. A credential of
+    two users does not have this gap, see the option O(gatehouse.salesforce.credential#module:standby) of
+    M(gatehouse.salesforce.credential). Then the token of the user that is not in use is renewed, and the two users
+    change roles.
+  - When the stored token was refused, since somebody else has reset it, and O(mailbox) has a newer one of this user,
+    that one is stored.
+extends_documentation_fragment:
+  - gatehouse.salesforce.store
+  - gatehouse.salesforce.attributes
+requirements:
+  - simple-salesforce
+  - cryptography
+  - IMAPClient
+notes:
+  - Runs on the controller, whatever host the task is for, so secrets never travel to a managed host.
+  - No interface of Salesforce resets a token. O(method=reset) sends the form of the page Reset My Security Token in
+    Setup, which is not documented; when it changes, the module says that it does not understand it.
+  - Not every user has a token that can be reset. Not a user whose profile has login IP ranges, who may only use the
+    API, or who must use multi-factor authentication for API logins. The module says so before it does anything.
+  - The option O(timeout) and the options of the store are also taken from variables with the prefix
+    C(gatehouse_salesforce_), as O(mailbox) is from C(gatehouse_salesforce_mailbox).
+options:
+  name:
+    description: The name of the stored credential.
+    type: str
+    required: true
+  max_age:
+    description:
+      - How old the token may be, as C(90d) or C(1d12h). One that is older is renewed.
+      - The age counts from when the token was stored here, as Salesforce does not tell it.
+      - Without it, a token of any age is left as it is, unless O(force) or O(new_token) is given.
+    type: str
+  force:
+    description:
+      - Renew the token whatever its age. This is not idempotent.
+      - Also gives a rotation another chance whose mails were refused twice.
+    type: bool
+    default: false
+  verify:
+    description:
+      - Log in with a token that is young enough, too, to find out whether somebody else has reset it.
+    type: bool
+    default: false
+  method:
+    description:
+      - How to get a new token. V(reset) resets it over a live session, as the user can in Setup.
+      - V(password) changes the password of the user to a generated one. Salesforce then makes a new token, and mails
+        it if the user has reset the token at least once before. A credential without a token, for trusted addresses,
+        only gets the new password.
+    type: str
+    choices: [reset, password]
+    default: reset
+  new_token:
+    description:
+      - A new token that a person has received. It is verified by one login and stored, and ends a rotation that waits
+        for its mail. Nothing is asked for then.
+      - A token that a rotation has replaced already is ignored.
+    type: str
+  mailbox:
+    description:
+      - The mailbox that receives the mails of the user, by IMAP over verified TLS.
+      - The server does the searching. No mail is changed by it, nor marked as read.
+      - A mail counts when it came after the reset, from one of O(mailbox.senders), and names the user. At most two
+        are ever tried by a login, the likeliest first.
+    type: dict
+    suboptions:
+      host:
+        description: The mail server. Also from E(GATEHOUSE_MAILBOX_HOST).
+        type: str
+      port:
+        description: Its port; by default 993, or 143 for O(mailbox.tls=starttls).
+        type: int
+      username:
+        description: Whose mailbox it is. Also from E(GATEHOUSE_MAILBOX_USERNAME).
+        type: str
+      password:
+        description: The password. Either this or O(mailbox.access_token). Also from E(GATEHOUSE_MAILBOX_PASSWORD).
+        type: str
+      access_token:
+        description:
+          - An access token of OAuth, which some providers ask for in place of a password. Also from
+            E(GATEHOUSE_MAILBOX_ACCESS_TOKEN).
+        type: str
+      tls:
+        description: TLS from the start, or by STARTTLS. Nothing is sent without TLS.
+        type: str
+        choices: [implicit, starttls]
+        default: implicit
+      ca_path:
+        description: A file of PEM certificates to trust instead of the system's authorities.
+        type: path
+      folder:
+        description: The folder that the mails come to.
+        type: str
+        default: INBOX
+      senders:
+        description: Domains that the sender of the mail must belong to.
+        type: list
+        elements: str
+        default: [salesforce.com]
+      authserv_id:
+        description:
+          - The name under which your mail server writes C(Authentication-Results), its first word. When it is given,
+            only a mail counts whose sender's domain the server has verified by DMARC or DKIM, so that a forged mail
+            is never tried.
+          - The server must remove such fields when they come from outside, as RFC 8601 demands.
+          - Without it these fields prove nothing, and are ignored. A forged mail can then cost a wrong try, or two,
+            but never bring in a token that does not log in.
+        type: str
+      timeout:
+        description: Seconds without an answer after which the server is given up.
+        type: float
+        default: 30.0
+      afterwards:
+        description: What becomes of the mail when its token is stored.
+        type: str
+        choices: [keep, flag, move, delete]
+        default: keep
+      move_to:
+        description: The folder for O(mailbox.afterwards=move).
+        type: str
+  wait:
+    description: Seconds to wait for the mail. A later one is found by the next run.
+    type: float
+    default: 300.0
+  diagnose_with:
+    description:
+      - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
+        Login History, which reads from the org why a login is refused, and whether another wrong try would lock the
+        user out.
+    type: str
+  timeout:
+    description: Seconds without an answer after which a request is given up.
+    type: float
+    default: 30.0
+  source_address:
+    description: The local address to connect from.
+    type: str
+seealso:
+  - module: gatehouse.salesforce.credential
+  - module: gatehouse.salesforce.login_check
+"""
+
+EXAMPLES = r"""
+- name: Renew the token of the billing integration when it is older than three months
+  gatehouse.salesforce.security_token:
+    name: billing
+    max_age: 90d
+    mailbox:
+      host: imap.acme.example
+      username: salesforce@acme.example
+      password: "{{ vault_mailbox_password }}"
+      authserv_id: mx.acme.example
+      afterwards: delete
+
+- name: Store a token that a person has received by mail
+  gatehouse.salesforce.security_token:
+    name: billing
+    new_token: "{{ new_security_token }}"
+
+- name: Change the password together with the token, now
+  gatehouse.salesforce.security_token:
+    name: billing
+    method: password
+    force: true
+    mailbox: "{{ salesforce_mailbox }}"
+"""
+
+RETURN = r"""
+rotated:
+  description: Whether the credential has another token than before; in check mode, whether it would have.
+  type: bool
+  returned: success
+  sample: true
+resumed:
+  description: Whether an earlier run had left something to be finished.
+  type: bool
+  returned: success
+  sample: false
+version:
+  description: The version of the credential afterwards.
+  type: int
+  returned: success
+  sample: 3
+credential:
+  description: The credential without its secrets, as M(gatehouse.salesforce.credential) returns it.
+  type: dict
+  returned: success
+  sample:
+    name: billing
+    auth: security_token
+    login_url: https://login.salesforce.com
+    username: billing@acme.example
+    consumer_key: null
+    instance_url: null
+    api_version: "64.0"
+    ca_path: null
+    allowed_hosts: []
+    version: 3
+    created: "2026-08-20T21:34:05Z"
+    updated: "2026-11-25T02:00:12Z"
+    verified: "2026-11-25T02:00:12Z"
+    token_since: "2026-11-25T02:00:12Z"
+    standby: null
+    rotation: null
+    secrets: [password, security_token]
+"""
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.security_token import (  # noqa: E402
+    SPEC,
+    run,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

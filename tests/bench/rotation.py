@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rotation costs beside the mail that it waits for, and how many of its deaths it survives."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from tests.dovecot import dovecot
+from tests.rotations import Scene, kill_at_random, scene
+
+KILLS = 200
+RUNS = 5
+MAIL_DELAY = 1.0
+AIMS = {"kills_survived": f"{KILLS} of {KILLS}"}
+
+
+def measure() -> dict[str, float]:
+    """The figures."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rotation-") as name,
+        dovecot() as server,
+        scene(Path(name), server) as there,
+    ):
+        seconds, requests = _costs(there)
+        _killed, survived = kill_at_random(there, KILLS, longest=0.6, seed=2026)
+        return {
+            "rotation_seconds_beyond_mail": seconds,
+            "rotation_requests": requests,
+            "kills_survived": survived,
+        }
+
+
+def _costs(there: Scene) -> tuple[float, float]:
+    """Seconds of a rotation beyond those in which its mail was on the way, and requests that the org received."""
+    there.control.set_mail(delay=MAIL_DELAY)
+    there.run(force=True)
+    there.control.clear_requests()
+    seconds = []
+    for _run in range(RUNS):
+        started = time.perf_counter()
+        there.run(force=True)
+        seconds.append(time.perf_counter() - started - MAIL_DELAY)
+    requests = len(there.control.requests()) / RUNS
+    there.control.set_mail(delay=0)
+    return statistics.median(seconds), requests

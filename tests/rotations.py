@@ -1,0 +1,210 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rotations that are killed: each runs in a process of its own, against an org and a mail server in theirs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import security_token
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import Mailbox
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore, open_store
+from tests.dovecot import Dovecot
+from tests.processes import simulated_org
+from tests.simulated_org import Control
+from tests.simulated_org.mail import AUTHSERV_ID
+
+USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
+# What a rotation does that others see or that lasts; it may die before each and after each.
+STEPS: tuple[tuple[type, str], ...] = (
+    (FileStore, "write"),
+    (Mailbox, "position"),
+    (Org, "reset_security_token"),
+    (Org, "change_own_password"),
+    (SessionCache, "renew"),
+    (Mailbox, "dispose"),
+)
+
+
+@dataclasses.dataclass
+class Scene:
+    """A user of an org, whose tokens are mailed to a mailbox and stored in a store."""
+
+    folder: Path
+    options: dict[str, Any]
+    control: Control
+
+    @property
+    def store(self) -> FileStore:
+        """The store that holds the credential."""
+        found = open_store(self.options["store"], self.options["store_key_file"])
+        if not isinstance(found, FileStore):
+            raise TypeError("a folder is expected")
+        return found
+
+    def stored(self) -> Credential:
+        """The credential as it is stored."""
+        return self.store.read("billing")
+
+    def is_whole(self) -> bool:
+        """Whether what is stored is what the org knows, and nothing is left to be done."""
+        stored, user = self.stored(), self.control.user(USER)
+        known = (user["password"], user["security_token"])
+        return stored.rotation is None and (stored.connection.password, stored.connection.security_token) == known
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Rotate in this process."""
+        run = Run(check_mode=False, folder=self.folder / "run")
+        return security_token.run({**self.options, **options}, run)
+
+    def start(self, dies_at: int | None = None, **options: Any) -> int:
+        """Rotate in a process of its own, and give its id. It kills itself at the given one of its steps."""
+        child = os.fork()
+        if child:
+            return child
+        try:
+            if dies_at is not None:
+                _die_at(dies_at)
+            self.run(**options)
+        except BaseException:
+            with (self.folder / "errors.txt").open("a") as file:
+                traceback.print_exc(file=file)
+            os._exit(1)
+        os._exit(0)
+
+    def finish(self, **options: Any) -> None:
+        """Rotate in a process of its own to the end; raises AssertionError when it fails."""
+        _pid, status = os.waitpid(self.start(**options), 0)
+        if status:
+            raise AssertionError((self.folder / "errors.txt").read_text()[-3000:])
+
+    def killed_at(self, step: int, **options: Any) -> bool:
+        """Whether a rotation had that many steps, at which it was killed."""
+        _pid, status = os.waitpid(self.start(step, **options), 0)
+        return os.WIFSIGNALED(status)
+
+    def killed_after(self, seconds: float, **options: Any) -> bool:
+        """Whether a rotation was not over after so many seconds, when it was killed."""
+        child = self.start(**options)
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+        _pid, status = os.waitpid(child, 0)
+        return os.WIFSIGNALED(status)
+
+
+@contextlib.contextmanager
+def scene(folder: Path, server: Dovecot) -> Iterator[Scene]:
+    """A credential that logs in, in a store of its own."""
+    box = f"{folder.name}@acme.example"
+    user = {
+        "username": USER,
+        "password": PASSWORD,
+        "security_token": TOKEN,
+        "profile": "Standard User",
+        "email": box,
+        "token_was_reset": True,
+    }
+    seed = {"orgs": [{"name": "Acme", "users": [user]}]}
+    with simulated_org(folder / "org", seed, "--mail-server", f"lmtp://127.0.0.1:{server.lmtp_port}") as org:
+        key_file = folder / "store.key"
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(Fernet.generate_key() + b"\n")
+        mailbox = {
+            "host": "localhost",
+            "port": server.port,
+            "username": box,
+            "password": server.password,
+            "access_token": None,
+            "tls": "implicit",
+            "ca_path": server.ca_path,
+            "folder": "INBOX",
+            "senders": ["salesforce.com"],
+            "authserv_id": AUTHSERV_ID,
+            "timeout": 10.0,
+            "afterwards": "delete",
+            "move_to": None,
+        }
+        options = {
+            "name": "billing",
+            "max_age": None,
+            "force": False,
+            "verify": False,
+            "method": "reset",
+            "wait": 10.0,
+            "timeout": 10.0,
+            "mailbox": mailbox,
+            "store": str(folder / "store"),
+            "store_key_file": str(key_file),
+        }
+        made = Scene(folder, options, Control(org["control_url"], org["control_token"]))
+        connection = Connection(
+            login_url=org["url"],
+            ca_path=org["ca_path"],
+            allowed_hosts=("localhost",),
+            username=USER,
+            password=PASSWORD,
+            security_token=TOKEN,
+        )
+        now = "2026-01-01T00:00:00Z"
+        credential = record.declared(None, connection, name="billing", now=now)
+        passed = Verification(result="ok", cause="ok")
+        made.store.write(record.verified(credential, passed, now=now), replaces=None)
+        yield made
+
+
+def kill_at_random(there: Scene, times: int, *, longest: float, seed: int) -> tuple[int, int]:
+    """How many rotations were killed at random moments, and how many of these the next run has finished."""
+    chance = random.Random(seed)  # noqa: S311 - moments, no secrets
+    killed = survived = 0
+    while killed < times:
+        method = chance.choice(["reset", "password"])
+        there.control.set_mail(delay=chance.choice([0.0, 0.0, 0.2]))
+        moment = chance.uniform(0, longest)
+        was_killed = there.killed_after(moment, force=True, method=method)
+        there.finish(method=method)
+        killed += was_killed
+        survived += was_killed and there.is_whole()
+    return killed, survived
+
+
+def _die_at(step: int) -> None:
+    """Have this process kill itself before or after a step: they are counted over all of them."""
+    count = 0
+
+    def passing() -> None:
+        nonlocal count
+        count += 1
+        if count > step:
+            sys.stdout.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def step_of(*args: Any, **kwargs: Any) -> Any:
+            passing()
+            result = original(*args, **kwargs)
+            passing()
+            return result
+
+        return step_of
+
+    for owner, name in STEPS:
+        setattr(owner, name, watched(getattr(owner, name)))

@@ -1,0 +1,578 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rotation against a world of plain objects, which can die at every step."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import itertools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet, MultiFernet
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import record, rotation
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
+    Interrupted,
+    LoginError,
+    MailError,
+    OptionError,
+    OrgError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import Position, TokenMail
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.rotation import Outcome, Stuck, Wanted
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
+
+BLUE, GREEN = "blue@example.com", "green@example.com"
+LONG_AGO = "2026-01-01T00:00:00Z"
+NOW = datetime.datetime.now(datetime.UTC)
+DUE = datetime.timedelta(days=90)
+OK = Verification(result="ok", cause="ok")
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@dataclasses.dataclass
+class User:
+    """A user as the org knows it."""
+
+    password: str = "old-password"
+    token: str = "OldToken"
+    wrong_tries: int = 0
+    has_reset_before: bool = True
+
+
+class World:
+    """An org, its mails, and a store; counts its steps, and dies at one of them where asked to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.users = {BLUE: User(), GREEN: User()}
+        self.store = FileStore(folder / "store", MultiFernet([Fernet(Fernet.generate_key())]))
+        self.mails: list[tuple[str, TokenMail]] = []
+        self.on_the_way: list[tuple[str, TokenMail]] = []
+        self.disposed: list[int] = []
+        self.tokens = (f"Token{number}" for number in itertools.count(1))
+        self.steps: list[str] = []
+        self.dies_at: int | None = None
+        self.obstacles: list[str] = []
+        self.trusts_us = False
+        self.late = False
+        self.has_session = True
+        self.interrupts: list[str] = []
+        self.forged: list[str] = []
+        self._write = self.store.write
+        self.store.write = self._noted_write  # type: ignore[method-assign]
+
+    def _noted_write(self, credential: Credential, *, replaces: int | None) -> None:
+        with self.step("write"):
+            self._write(credential, replaces=replaces)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """A step that may be the last one: the process can die before it, and when it was done."""
+        for moment in ("before", "after"):
+            if moment == "after":
+                yield
+            self.steps.append(f"{moment} {name}")
+            if self.dies_at is not None and len(self.steps) > self.dies_at:
+                raise Killed(self.steps[-1])
+
+    # What rotation.Way asks for.
+
+    def enter(self, connection: Connection) -> Inside:
+        """Over the session that is there, or by a login."""
+        if not self.has_session:
+            self.log_in(connection)
+        return Inside(self, connection.username or "")
+
+    def enter_again(self, connection: Connection) -> Inside | None:
+        """Over the session that is there."""
+        return Inside(self, connection.username or "") if self.has_session else None
+
+    def log_in(self, connection: Connection) -> object:
+        """A login, which counts when it is wrong."""
+        with self.step("login"):
+            user = self.users[connection.username or ""]
+            right = user.password + ("" if self.trusts_us else user.token)
+            if connection.login_password != right and connection.login_password != user.password + user.token:
+                user.wrong_tries += 1
+                raise LoginError("refused", cause="invalid_credentials")
+        return None
+
+    @contextlib.contextmanager
+    def open_mailbox(self) -> Iterator[Box]:
+        """The mailbox."""
+        yield Box(self)
+
+    # What happens in it.
+
+    def mail(self, username: str, token: str) -> None:
+        """A mail with a token, for now or, when mails are late, for later."""
+        number = len(self.mails) + len(self.on_the_way) + 1
+        mail = TokenMail(uid=number, uid_validity=7, token=token, received=NOW, sent=None, authenticated=True)
+        (self.on_the_way if self.late else self.mails).append((username, mail))
+
+    def renew(self, username: str, *, mailed: bool = True) -> None:
+        """A new token; the old one is dead at once."""
+        self.users[username].token = next(self.tokens)
+        for token in self.forged:
+            self.mail(username, token)
+        if mailed:
+            self.mail(username, self.users[username].token)
+
+    def deliver(self) -> None:
+        """Mails that were late come in."""
+        self.mails += self.on_the_way
+        self.on_the_way = []
+
+    def lets_in(self) -> bool:
+        """Whether what is stored logs in, for each user of the credential."""
+        credential = self.store.read("billing")
+        both = [credential.connection, *([credential.standby] if credential.standby else [])]
+        return all(
+            one.login_password == self.users[one.username or ""].password + self.users[one.username or ""].token
+            for one in both
+        )
+
+
+@dataclasses.dataclass
+class Inside:
+    """The org, entered."""
+
+    world: World
+    username: str
+
+    def obstacles(self, method: str) -> list[str]:
+        """As the world says."""
+        return self.world.obstacles
+
+    def new_password(self) -> str:
+        """Another one each time."""
+        return f"new-password-{len(self.world.steps)}"
+
+    def reset_security_token(self) -> None:
+        """Reset and mail."""
+        with self.world.step("reset"):
+            self.world.renew(self.username)
+            self.world.users[self.username].has_reset_before = True
+            if self.world.interrupts:
+                raise Interrupted(self.world.interrupts.pop())
+
+    def change_password(self, old: str, new: str, *, again: bool) -> None:
+        """Change, and mail if it was reset before."""
+        user = self.world.users[self.username]
+        with self.world.step("change"):
+            if user.password == old:
+                user.password = new
+                self.world.renew(self.username, mailed=user.has_reset_before)
+            elif user.password != new or not again:
+                raise OrgError("someone else has changed it")
+
+    def needs_token(self) -> bool:
+        """As the world says."""
+        return not self.world.trusts_us
+
+
+@dataclasses.dataclass
+class Box:
+    """The mailbox, opened."""
+
+    world: World
+
+    def position(self) -> Position:
+        """Behind the last mail."""
+        return Position(7, len(self.world.mails) + len(self.world.on_the_way) + 1)
+
+    def tokens(
+        self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
+    ) -> Iterator[TokenMail]:
+        """Those behind the position, newest first; the late ones come while one waits."""
+        if wait > 60:
+            self.world.deliver()
+        for whose, mail in reversed(self.world.mails):
+            if whose == username and (since is None or mail.uid >= since.next_uid):
+                with self.world.step("mail"):
+                    pass
+                yield mail
+
+    def dispose(self, uid: int, *, validity: int) -> None:
+        """Deal with one mail."""
+        with self.world.step("dispose"):
+            if validity != 7:
+                raise MailError("another mailbox")
+            self.world.disposed.append(uid)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world in which the token of the credential billing is old."""
+    made = World(tmp_path)
+    plant(made)
+    return made
+
+
+def plant(world: World, **fields: Any) -> None:
+    """The credential that is to be renewed."""
+    user = Connection(username=BLUE, password="old-password", security_token="OldToken")
+    credential = record.declared(None, dataclasses.replace(user, **fields), name="billing", now=LONG_AGO)
+    world.store.write(record.verified(credential, OK, now=LONG_AGO), replaces=None)
+    world.steps.clear()
+
+
+def plant_pair(world: World) -> None:
+    """A pair whose users are both old."""
+    world.store.delete("billing", replaces=1)
+    blue = Connection(username=BLUE, password="old-password", security_token="OldToken")
+    green = dataclasses.replace(blue, username=GREEN)
+    credential = record.declared(None, blue, standby=green, name="billing", now=LONG_AGO)
+    world.store.write(record.verified(credential, OK, now=LONG_AGO), replaces=None)
+    world.steps.clear()
+
+
+def rotate(world: World, *, check_mode: bool = False, **wanted: Any) -> Outcome:
+    """One run, due unless said otherwise."""
+    declared = Wanted(**{"max_age": DUE, "has_mailbox": True, **wanted})
+    return rotation.ensure_young(world.store, "billing", declared, world, check_mode=check_mode)
+
+
+@pytest.mark.parametrize("method", rotation.METHODS)
+def test_an_old_token_is_renewed_and_the_next_run_has_nothing_to_do(world: World, method: str) -> None:
+    outcome = rotate(world, method=method)
+    assert (outcome.rotated, outcome.changed, outcome.resumed, outcome.version) == (True, True, False, 2)
+    assert world.lets_in()
+    assert world.store.read("billing").verified
+    world.steps.clear()
+    assert not rotate(world, method=method).changed
+    assert world.steps == []
+
+
+def test_a_token_that_is_young_enough_or_of_any_age_is_left_alone(world: World) -> None:
+    assert not rotate(world, max_age=datetime.timedelta(days=36500)).changed
+    assert not rotate(world, max_age=None).changed
+    assert world.steps == []
+
+
+def test_force_renews_whatever_the_age(world: World) -> None:
+    assert rotate(world, max_age=None, force=True).rotated
+    assert rotate(world, max_age=None, force=True).version == 3
+
+
+def test_check_mode_tells_what_would_be_and_asks_for_nothing(world: World) -> None:
+    outcome = rotate(world, check_mode=True)
+    assert (outcome.rotated, outcome.version) == (True, 2)
+    assert outcome.diff["after"]["security_token"] == "(secret, version 2)"
+    assert world.steps == []
+    world.obstacles = ["login IP ranges: remove them"]
+    with pytest.raises(OrgError, match="login IP ranges"):
+        rotate(world, check_mode=True)
+
+
+def test_what_makes_a_reset_impossible_is_told_before_anything_is_done(world: World) -> None:
+    world.obstacles = ["the profile has login IP ranges", "the user is API only"]
+    with pytest.raises(OrgError, match=r"nothing was done: the profile has login IP ranges; the user is API only"):
+        rotate(world)
+    assert world.steps == []
+    assert world.store.read("billing").rotation is None
+
+
+def test_a_credential_without_a_token_to_renew_is_refused(world: World) -> None:
+    world.store.delete("billing", replaces=1)
+    flow = Connection(auth="jwt_bearer", username=BLUE, consumer_key="key", private_key="key")
+    world.store.write(record.declared(None, flow, name="billing", now=LONG_AGO), replaces=None)
+    with pytest.raises(OptionError, match="^name: .*jwt_bearer"):
+        rotate(world)
+
+
+def test_a_mailbox_is_asked_for_before_anything_is_done(world: World) -> None:
+    with pytest.raises(OptionError, match="^mailbox: "):
+        rotate(world, has_mailbox=False)
+    assert world.steps == []
+
+
+def test_a_mail_that_is_late_is_found_by_the_next_run(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck, match=r"was reset at .*, and no mail with the new one was found within 1 seconds"):
+        rotate(world, wait=1)
+    assert world.store.read("billing").rotation
+    world.deliver()
+    assert rotate(world).resumed
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 0
+    assert world.steps.count("after reset") == 1
+
+
+def test_a_mail_that_never_came_is_asked_for_once_more_while_there_is_a_session(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    world.on_the_way.clear()
+    assert rotate(world).resumed
+    assert world.lets_in()
+    assert world.steps.count("after reset") == 2
+
+
+def test_without_a_session_nothing_is_asked_for_again(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    world.has_session = False
+    with pytest.raises(Stuck, match="give what comes as new_token"):
+        rotate(world, wait=1)
+    assert world.steps.count("after reset") == 1
+    assert world.users[BLUE].wrong_tries == 0
+
+
+def test_a_forged_mail_costs_one_wrong_try_at_most_once(world: World) -> None:
+    world.forged = ["Forged"]
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    genuine = world.on_the_way.pop()
+    world.deliver()
+    world.has_session = False
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    assert world.users[BLUE].wrong_tries == 1
+    world.mails.append(genuine)
+    assert rotate(world).rotated
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_two_tokens_that_are_refused_are_the_last_that_are_tried(world: World) -> None:
+    world.forged = ["Forged1", "Forged2", "Forged3"]
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    world.on_the_way.pop()
+    world.deliver()
+    for _run in range(3):
+        with pytest.raises(Stuck, match="2 tokens that came by mail"):
+            rotate(world)
+    assert world.users[BLUE].wrong_tries == 2
+    world.forged = []
+    world.late = False
+    assert rotate(world, force=True).rotated
+    assert world.lets_in()
+
+
+def test_another_error_than_a_refusal_is_no_verdict_on_the_token(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(connection: Connection) -> None:
+        raise OrgError("the org is down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "log_in", down)
+        with pytest.raises(OrgError, match="down"):
+            rotate(world)
+    assert rotate(world).resumed
+    assert world.lets_in()
+
+
+def test_a_reset_of_which_no_answer_came_is_settled_by_its_mail(world: World) -> None:
+    world.interrupts = ["no answer"]
+    outcome = rotate(world)
+    assert outcome.rotated
+    assert "not known until its mail comes" in outcome.warnings[0]
+    assert world.lets_in()
+
+
+def test_the_mail_is_dealt_with_when_its_token_is_stored(world: World) -> None:
+    rotate(world, keeps_mail=False)
+    assert world.disposed == [1]
+    assert world.steps.index("after dispose") > world.steps.index("after login")
+    assert world.store.read("billing").rotation is None
+
+
+def test_a_mail_that_cannot_be_dealt_with_is_told_and_undoes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(self: Box, uid: int, *, validity: int) -> None:
+        raise MailError("the folder is gone")
+
+    monkeypatch.setattr(Box, "dispose", gone)
+    outcome = rotate(world, keeps_mail=False)
+    assert outcome.rotated
+    assert "still in the mailbox: the folder is gone" in outcome.warnings[0]
+
+
+def test_a_password_change_without_a_mail_is_explained_and_the_new_password_is_kept(world: World) -> None:
+    world.users[BLUE].has_reset_before = False
+    with pytest.raises(Stuck, match="only to a user who has reset the token once before"):
+        rotate(world, method="password")
+    journal = world.store.read("billing").rotation
+    assert journal
+    assert journal.password == world.users[BLUE].password
+    with pytest.raises(Stuck):
+        rotate(world, method="password")
+    assert world.users[BLUE].wrong_tries == 0
+    assert rotate(world, method="reset").resumed
+    assert world.lets_in()
+
+
+def test_a_password_change_without_a_mail_leaves_a_credential_that_works_where_no_token_is_needed(world: World) -> None:
+    world.users[BLUE].has_reset_before = False
+    world.trusts_us = True
+    outcome = rotate(world, method="password")
+    assert "trusted addresses only" in outcome.warnings[0]
+    stored = world.store.read("billing").connection
+    assert (stored.password, stored.security_token) == (world.users[BLUE].password, None)
+
+
+def test_a_credential_that_never_had_a_token_gets_a_new_password_without_a_mailbox(world: World) -> None:
+    world.store.delete("billing", replaces=1)
+    plant(world, security_token=None)
+    world.trusts_us = True
+    outcome = rotate(world, method="password", has_mailbox=False)
+    assert (outcome.rotated, outcome.warnings) == (True, [])
+    assert world.store.read("billing").connection.password == world.users[BLUE].password
+
+
+def test_a_token_that_somebody_received_is_tried_and_stored(world: World) -> None:
+    world.renew(BLUE)
+    with pytest.raises(LoginError):
+        rotate(world, given="Mistyped")
+    assert world.store.read("billing").version == 1
+    given = world.users[BLUE].token
+    assert rotate(world, given=given).rotated
+    assert world.lets_in()
+    world.steps.clear()
+    assert not rotate(world, given=given).changed
+    assert not rotate(world, given="OldToken").changed
+    assert world.steps == []
+
+
+def test_a_token_that_somebody_received_ends_a_rotation_whose_mail_went_elsewhere(world: World) -> None:
+    world.users[BLUE].has_reset_before = False
+    with pytest.raises(Stuck):
+        rotate(world, method="password")
+    assert rotate(world, given=world.users[BLUE].token).resumed
+    assert world.lets_in()
+
+
+def test_a_token_that_somebody_else_has_reset_is_found_in_the_mailbox(world: World) -> None:
+    world.has_session = False
+    world.renew(BLUE)
+    assert rotate(world, max_age=None, verify=True).rotated
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_a_token_that_was_revoked_is_not_tried_again_and_again(world: World) -> None:
+    world.has_session = False
+    world.users[BLUE].token = "NobodyKnows"
+    for _run in range(3):
+        with pytest.raises((LoginError, Stuck)):
+            rotate(world, verify=True)
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_a_rotation_of_a_pair_leaves_alone_what_is_in_use(world: World) -> None:
+    plant_pair(world)
+    rotate(world)
+    stored = world.store.read("billing")
+    assert stored.connection.username == GREEN
+    assert stored.standby
+    assert stored.standby.login_password == "old-passwordOldToken"
+    assert world.users[BLUE] == User()
+    assert world.lets_in()
+
+
+@pytest.mark.parametrize("makes", [plant_pair, lambda _world: None], ids=["pair", "single"])
+@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("late", [False, True], ids=["prompt", "late"])
+@pytest.mark.parametrize("session", [True, False], ids=["session", "no session"])
+def test_a_run_that_dies_anywhere_is_finished_by_the_next(
+    tmp_path: Path, makes: Any, method: str, late: bool, session: bool
+) -> None:
+    died = set()
+    for moment in range(60):
+        world = World(tmp_path / str(moment))
+        plant(world)
+        makes(world)
+        world.late, world.dies_at = late, moment
+        try:
+            rotate(world, method=method, keeps_mail=False)
+        except Killed as death:
+            died.add(moment_of_death := str(death))
+        else:
+            break
+        world.dies_at, world.has_session = None, session
+        world.steps.clear()
+        rotate(world, method=method, keeps_mail=False)
+        assert world.lets_in(), moment_of_death
+        assert world.store.read("billing").rotation is None
+        assert sum(user.wrong_tries for user in world.users.values()) <= 1
+    assert {"before write", "after write", "before login", "after login", "before dispose", "after dispose"} < died
+    assert "after reset" in died or "after change" in died
+
+
+def test_runs_that_die_twice_are_finished_by_the_third(tmp_path: Path) -> None:
+    deaths = 0
+    for first, second in itertools.product(range(12), range(12)):
+        world = World(tmp_path / f"{first}-{second}")
+        plant(world)
+        for world.dies_at in (first, second):
+            world.steps.clear()
+            try:
+                rotate(world)
+            except Killed:
+                deaths += 1
+        world.dies_at = None
+        rotate(world)
+        assert world.lets_in()
+        assert world.users[BLUE].wrong_tries == 0
+    assert deaths > 144
+
+
+def test_of_two_runs_at_once_one_rotates_and_the_other_finds_it_fresh(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes: list[Outcome] = []
+    second = threading.Thread(target=lambda: outcomes.append(rotate(world, force=True)))
+    reset = Inside.reset_security_token
+
+    def reset_while_another_starts(self: Inside) -> None:
+        if not second.ident:
+            second.start()
+            second.join(0.3)
+        reset(self)
+
+    monkeypatch.setattr(Inside, "reset_security_token", reset_while_another_starts)
+    outcomes.append(rotate(world, force=True))
+    second.join()
+    assert sorted(outcome.rotated for outcome in outcomes) == [False, True]
+    assert world.steps.count("after reset") == 1
+
+
+def test_nothing_that_is_told_holds_a_secret(world: World) -> None:
+    outcome = rotate(world, method="password")
+    connection = world.store.read("billing").connection
+    for secret in ("OldToken", "old-password", connection.password, connection.security_token):
+        assert secret
+        assert secret not in repr(outcome)
+        assert secret not in repr(world.store.read("billing"))
+
+
+def test_a_pair_is_not_rotated_while_somebody_may_use_the_user_on_standby(world: World) -> None:
+    plant_pair(world)
+    rotate(world)
+    stale = Delivery(version=1, updated=LONG_AGO, format="env", encrypted=None, delivered=LONG_AGO, fingerprint="x")
+    world.store.record_deliveries("billing", {"web:/etc/billing.env": stale})
+    with pytest.raises(OptionError, match=r"web:/etc/billing.env may still use blue@example.com"):
+        rotate(world, force=True)
+    stored = world.store.read("billing")
+    fresh = dataclasses.replace(stale, version=2, updated=stored.updated)
+    world.store.record_deliveries("billing", {"web:/etc/billing.env": fresh})
+    assert rotate(world, force=True).rotated
