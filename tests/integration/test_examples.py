@@ -1,28 +1,45 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every example of the README, of the guides and of the modules' documentation runs."""
+"""Every example of the README, of the guides and of the modules' documentation runs.
+
+On a page, a YAML block that begins with a play is run, twice; one that begins with the name of a file, such as
+C(# work.yml), is that file beside the inventory; and each sh block is run as it stands, in that folder.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
+import os
 import re
 import subprocess
 import sys
+import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from tests.dovecot import Absent, Dovecot, dovecot
 from tests.integration.conftest import Playbooks
-from tests.processes import ROOT
+from tests.processes import ROOT, ansible_environment
 from tests.simulated_org import SimulatedOrg
+from tests.simulated_org.mail import AUTHSERV_ID
+from tests.unit.simulated_org.apps import key_pair
 
 README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, *GUIDES]
+ROTATE, RECOVER = ROOT / "docs" / "rotate.md", ROOT / "docs" / "recover.md"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
-PASSWORD, TOKEN = "Example-Password-1", "ExampleToken00000000000001"
+PASSWORD, TOKEN, SECRET = "Example-Password-1", "ExampleToken00000000000001", "Example-Consumer-Secret-1"
+FIRST_INVENTORY = ROOT / "playbooks" / "example" / "minimal" / "inventory.yml"
 USERS = (
     "admin@acme.example",
     "billing@acme.example",
@@ -30,6 +47,25 @@ USERS = (
     "billing-blue@acme.example",
     "billing-green@acme.example",
 )
+MAIL_HOST = "imap.acme.example"
+AGAIN = "Again: "
+LONG_AGO = "2026-01-01T00:00:00Z"
+
+# Blocks that are not run as all others are, by their page and first words, and who runs them, or why nobody can.
+ELSEWHERE = {
+    ("README.md", "make demo"): "these are the demo and all checks, this one among them",
+    ("README.md", "mkdir -p"): "test_the_key_that_the_readme_tells_to_make_opens_a_store",
+    (
+        "docs/awx.md",
+        "version: 3",
+    ): "nobody: ansible-builder would pull an image of a gigabyte",
+    ("docs/awx.md", "fields:"): "test_awx.py gives it to AWX's own injector",
+    ("docs/awx.md", "file:"): "test_awx.py gives it to AWX's own injector",
+    ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
+    ("docs/simulated-org.md", "python -m tests.simulated_org"): "test_the_simulated_org_starts_as_its_page_says",
+}
+# Pages without a play that changes something.
+NOTHING_TO_CHANGE = ("docs/simulated-org.md", "rotate.md")
 
 
 def examples_of(module: str) -> list[dict[str, Any]]:
@@ -40,20 +76,170 @@ def examples_of(module: str) -> list[dict[str, Any]]:
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for block in found]
+
+
+def title(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def is_elsewhere(page: Path, block: str) -> bool:
+    return any(title(page) == name and block.startswith(start) for name, start in ELSEWHERE)
+
+
+def playbooks_of(page: Path) -> list[dict[str, Any]]:
+    """The plays on a page, one after the other, to be run on this host."""
+    plays = [play for block in blocks(page, "yaml") if block.startswith("- name") for play in yaml.safe_load(block)]
+    return [{**play, "hosts": "localhost"} for play in plays]
+
+
+def again(play: dict[str, Any]) -> dict[str, Any]:
+    """The same play, with tasks that can be told from those of the first time."""
+    return {**play, "tasks": [{**task, "name": f"{AGAIN}{task['name']}"} for task in play["tasks"]]}
+
+
+def files_of(page: Path) -> dict[str, Any]:
+    """The files that a page shows, by name."""
+    named = ((re.match(r"# (\S+\.yml)\n", block), block) for block in blocks(page, "yaml"))
+    return {match[1]: yaml.safe_load(block) for match, block in named if match}
+
+
+def commands_of(page: Path) -> list[str]:
+    """The commands on a page, block by block."""
+    return [block for block in blocks(page, "sh") if not is_elsewhere(page, block)]
+
+
+@dataclasses.dataclass
+class ExampleOrg:
+    """The org that the examples are about, its mailbox, and the variables that the examples use."""
+
+    sim: SimulatedOrg
+    playbook: Playbooks
+    mailbox: dict[str, Any]
+    variables: dict[str, Any]
+
+    def at_home(self, example: Any) -> Any:
+        """An example that leads to this org and this mailbox, as Salesforce and the reader's are out of reach."""
+        if isinstance(example, list):
+            return [self.at_home(item) for item in example]
+        if not isinstance(example, dict):
+            return example
+        if example.get("host") == MAIL_HOST:
+            return {**example, **self.mailbox}
+        # A variable says where Salesforce is.
+        return {key: self.at_home(value) for key, value in example.items() if key != "login_url"}
+
+    def run(self, command: str) -> str:
+        """Run the commands of one block, and give what they print."""
+        folder = self.playbook.folder
+        variables = {**self.playbook.variables, **self.variables}
+        simulated = folder / "simulated.json"
+        simulated.write_text(yaml.safe_dump({name: value for name, value in variables.items() if value is not None}))
+        leads_here = f'ansible-playbook() {{ command ansible-playbook -e "@{simulated}" "$@"; }}\n'
+        done = subprocess.run(
+            ["bash", "-ec", leads_here + command],
+            cwd=folder / "beside",
+            env=ansible_environment(
+                HOME=str(folder / "home"),
+                ANSIBLE_HOME=str(folder / "ansible"),
+                ANSIBLE_LOCAL_TEMP=str(folder / "tmp"),
+                ANSIBLE_LOCALHOST_WARNING="false",
+            ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        shown = done.stdout + done.stderr
+        assert done.returncode == 0, shown
+        for secret in (PASSWORD, TOKEN, SECRET, str(self.sim.state.user(USERS[1]).security_token)):
+            assert secret not in shown
+        return shown
+
+    def write_files(self, page: Path) -> None:
+        """Write what the reader of a page has beside it: an inventory, secrets, and the files that the page shows."""
+        beside = self.playbook.folder / "beside"
+        usual = {
+            "inventory.yml": yaml.safe_load(FIRST_INVENTORY.read_text()) if page == README else INVENTORY,
+            "secrets.yml": {name: value for name, value in self.variables.items() if name.startswith("vault_")},
+        }
+        for name, content in {**usual, **files_of(page)}.items():
+            file = beside / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(yaml.safe_dump(self.at_home(content)))
+        (self.playbook.folder / "home" / ".local" / "share" / "gatehouse" / "salesforce").mkdir(parents=True)
+
+
+INVENTORY = {
+    "salesforce_orgs": {
+        "hosts": {
+            "acme": {
+                "credentials_declared": [
+                    {
+                        "name": "billing",
+                        "username": USERS[1],
+                        "password": "{{ vault_billing_password }}",
+                        "security_token": "{{ vault_billing_security_token }}",
+                    }
+                ],
+                "gatehouse_salesforce_credential": "production-admin",
+                "network_access_trusted_ip_ranges": [{"range": "198.51.100.0/24", "description": "Office"}],
+            }
+        }
+    },
+    "salesforce_applications": {
+        "hosts": {
+            "billing-host": {
+                "ansible_connection": "local",
+                "app_credentials_files": [{"credential": "billing", "dest": "{{ example_folder }}/nightly.env"}],
+            }
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def mail_server() -> Iterator[Dovecot | None]:
+    """A mail server, where there can be one."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(dovecot())
+        except Absent:
+            server = None
+        yield server
 
 
 @pytest.fixture
-def example_org(sim: SimulatedOrg, playbook: Playbooks) -> dict[str, Any]:
-    """The org that the examples are about, and the variables that they use."""
+def sim(mail_server: Dovecot | None) -> Iterator[SimulatedOrg]:
+    """An org that mails security tokens."""
+    address = f"lmtp://127.0.0.1:{mail_server.lmtp_port}" if mail_server else ""
+    with SimulatedOrg(mail_server=address) as org:
+        yield org
+
+
+@pytest.fixture
+def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | None) -> ExampleOrg:
+    """The org that the examples are about: with an old token, and an app that has the certificate of billing.pem."""
+    box = f"{playbook.folder.name}@acme.example"
     for user in USERS:
         profile = "Standard User" if user.startswith("billing") else "System Administrator"
-        sim.control.add_user(user, PASSWORD, security_token=TOKEN, profile=profile)
+        # Whoever has reset the token once gets a mail when the password changes, too.
+        sim.control.add_user(user, PASSWORD, security_token=TOKEN, profile=profile, email=box, token_was_reset=True)
     # The example of a sandbox credential has no token, so the org trusts this address.
-    sim.control.set_org(trusted_ranges=["127.0.0.1", "192.0.2.0-192.0.2.255"])
+    sim.control.set_org(trusted_ranges=["127.0.0.1", "192.0.2.0-192.0.2.255"], instance_url=sim.url)
     sim.control.set_profile("Integration", permissions=["ApiEnabled"])
     # Administrators are restricted already, to where this run is; otherwise the guard would refuse the example.
     sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1"])
+    private_key, certificate = key_pair()
+    beside = playbook.folder / "beside"
+    beside.mkdir()
+    (beside / "billing.pem").touch(mode=0o600)
+    (beside / "billing.pem").write_text(private_key)
+    (beside / "billing.crt").write_text(certificate)
+    sim.control.add_app("3MVG9...", certificate=certificate, approved_users=[USERS[1]])
+    sim.control.add_app("ExampleConsumerKey", consumer_secret=SECRET, run_as=USERS[1])
     playbook(
         [
             {
@@ -67,56 +253,150 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks) -> dict[str, Any]:
             for name, username in (("production-admin", USERS[0]), ("billing", USERS[1]))
         ]
     )
-    usual = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
-    return {
-        **usual,
-        "vault_acme_admin_password": PASSWORD,
-        "vault_acme_admin_security_token": TOKEN,
-        "vault_billing_password": PASSWORD,
-        "vault_billing_security_token": TOKEN,
-        "vault_billing_sandbox_password": PASSWORD,
-        "vault_billing_blue_password": PASSWORD,
-        "vault_billing_blue_security_token": TOKEN,
-        "vault_billing_green_password": PASSWORD,
-        "vault_billing_green_security_token": TOKEN,
-        "new_security_token": TOKEN,
-        "salesforce_trusted_ip_ranges": ["127.0.0.1", "198.51.100.0/24"],
-        "example_folder": str(playbook.folder),
+    store = open_store(str(playbook.folder / "store"), str(playbook.key_file))
+    stored = store.read("billing")
+    store.write(dataclasses.replace(stored, token_since=LONG_AGO), replaces=stored.version)
+    mailbox = {
+        "host": "localhost",
+        "port": mail_server.port if mail_server else 0,
+        "ca_path": mail_server.ca_path if mail_server else "",
+        "username": box,
+        "authserv_id": AUTHSERV_ID,
     }
+    mail_password = mail_server.password if mail_server else ""
+    return ExampleOrg(
+        sim,
+        playbook,
+        mailbox,
+        {
+            **{f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")},
+            "vault_acme_admin_password": PASSWORD,
+            "vault_acme_admin_security_token": TOKEN,
+            "vault_acme_billing_password": PASSWORD,
+            "vault_acme_billing_security_token": TOKEN,
+            "vault_billing_password": PASSWORD,
+            "vault_billing_security_token": TOKEN,
+            "vault_billing_sandbox_password": PASSWORD,
+            "vault_billing_blue_password": PASSWORD,
+            "vault_billing_blue_security_token": TOKEN,
+            "vault_billing_green_password": PASSWORD,
+            "vault_billing_green_security_token": TOKEN,
+            "vault_billing_consumer_key": "ExampleConsumerKey",
+            "vault_billing_consumer_secret": SECRET,
+            "vault_mailbox_password": mail_password,
+            "salesforce_mailbox": {**mailbox, "password": mail_password},
+            "new_security_token": TOKEN,
+            "salesforce_trusted_ip_ranges": ["127.0.0.1", "198.51.100.0/24"],
+            "example_folder": str(playbook.folder),
+        },
+    )
 
 
-def playbooks_of(page: Path) -> list[dict[str, Any]]:
-    """The plays on a page, one after the other, to be run on this host."""
-    plays = [play for block in blocks(page, "yaml") if block.startswith("- name") for play in yaml.safe_load(block)]
-    return [{**play, "hosts": "localhost"} for play in plays]
+def needs_mail(text: str, mail_server: Dovecot | None) -> None:
+    """Skip where an example reads mails, and no mail server could be had."""
+    if mail_server is None and "mailbox" in text:
+        pytest.skip("Dovecot cannot be installed here: this example is NOT TESTED")
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_of_a_module_run(playbook: Playbooks, example_org: dict[str, Any], module: str) -> None:
+def test_the_examples_of_a_module_run(
+    playbook: Playbooks, example_org: ExampleOrg, mail_server: Dovecot | None, module: str
+) -> None:
     tasks = examples_of(module)
-    for task in tasks:
-        # A real sandbox is out of reach here; everything else of the example stays as it is.
-        task.get(f"gatehouse.salesforce.{module}", {}).pop("login_url", None)
-    results = playbook(tasks, **example_org)
+    needs_mail(str(tasks), mail_server)
+    results = playbook(example_org.at_home(tasks), **example_org.variables)
     assert [item["task"] for item in results] == [task["name"] for task in tasks]
     assert {item["status"] for item in results} == {"ok"}
 
 
-@pytest.mark.parametrize("page", [README, *GUIDES], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if playbooks_of(page)], ids=title)
 def test_the_playbooks_of_a_page_run_and_the_second_time_change_nothing(
-    playbook: Playbooks, example_org: dict[str, Any], page: Path
+    playbook: Playbooks, example_org: ExampleOrg, mail_server: Dovecot | None, page: Path
 ) -> None:
-    plays = playbooks_of(page)
-    if not plays:
-        assert page.name == "simulated-org.md"
-        return
-    first = playbook.run(plays, **example_org)
+    plays = example_org.at_home(playbooks_of(page))
+    variables = {**example_org.variables}
+    for content in example_org.at_home(list(files_of(page).values())):
+        variables |= content if isinstance(content, dict) else {}
+    needs_mail(str([plays, *files_of(page)]), mail_server)
+    if page == RECOVER:  # what helps in one case undoes what helps in another
+        results = playbook.run([one for play in plays for one in (play, again(play))], **variables)
+        second = [item for item in results if item["task"].startswith(AGAIN)]
+        first = [item for item in results if item not in second]
+        assert len(first) == len(second)
+    else:
+        first = playbook.run(plays, **variables)
+        second = playbook.run(plays, **variables)
     assert any(item["result"].get("changed") for item in first)
-    second = playbook.run(plays, **example_org)
     assert not any(item["result"].get("changed") for item in second)
 
 
-def test_the_key_that_the_readme_tells_to_make_opens_a_store(playbook: Playbooks, example_org: dict[str, Any]) -> None:
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page) and page != ROTATE], ids=title)
+def test_the_commands_of_a_page_run(example_org: ExampleOrg, page: Path) -> None:
+    example_org.write_files(page)
+    for command in commands_of(page):
+        example_org.run(command)
+
+
+def test_the_nightly_run_of_the_guide_renews_an_old_token_once_and_delivers_it(
+    example_org: ExampleOrg, mail_server: Dovecot | None
+) -> None:
+    needs_mail(ROTATE.read_text(), mail_server)
+    example_org.write_files(ROTATE)
+    check, nightly, now = commands_of(ROTATE)
+    delivered = example_org.playbook.folder / "nightly.env"
+
+    def token() -> str:
+        return str(example_org.sim.state.user(USERS[1]).security_token)
+
+    example_org.run(check)
+    assert token() == TOKEN
+    example_org.run(nightly)
+    first = token()
+    assert first != TOKEN and first in delivered.read_text()
+    assert re.search(r"changed=[1-9]", example_org.run(nightly)) is None
+    assert token() == first
+    example_org.run(now)
+    assert token() != first and token() in delivered.read_text()
+
+
+def test_every_block_of_every_page_is_run() -> None:
+    left = []
+    for page in PAGES:
+        for language in ("yaml", "sh"):
+            for block in blocks(page, language):
+                runs = language == "sh" or re.match(r"- name|# \S+\.yml\n", block)
+                if is_elsewhere(page, block) or runs:
+                    continue
+                left.append(f"{title(page)}: {block.splitlines()[0]}")
+    assert not left
+
+
+def test_what_is_run_elsewhere_is_there() -> None:
+    for name, start in ELSEWHERE:
+        found = [block for language in ("yaml", "sh") for block in blocks(ROOT / name, language)]
+        assert any(block.startswith(start) for block in found), (name, start)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as links to them are written."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_list_of_pages() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert [page.name for page in GUIDES if page.name != "README.md" and f"({page.name})" not in index] == []
+
+
+def test_the_key_that_the_readme_tells_to_make_opens_a_store(playbook: Playbooks, example_org: ExampleOrg) -> None:
     (script,) = (block for block in blocks(README, "sh") if "generate_key" in block)
     home = playbook.folder / "home"
     home.mkdir()
@@ -131,8 +411,25 @@ def test_the_key_that_the_readme_tells_to_make_opens_a_store(playbook: Playbooks
             "security_token": TOKEN,
         }
     }
-    playbook([task], env={"HOME": str(home)}, **{**example_org, **extra})
+    playbook([task], env={"HOME": str(home)}, **{**example_org.variables, **extra})
     assert (home / ".local/share/gatehouse/salesforce/acme-admin.json").exists()
+
+
+def test_the_simulated_org_starts_as_its_page_says(tmp_path: Path) -> None:
+    (command,) = blocks(ROOT / "docs" / "simulated-org.md", "sh")
+    folder = tmp_path / "org"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        ["sh", "-ec", "exec " + command.replace("build/org", str(folder))], cwd=ROOT, env={**os.environ, "PATH": path}
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not (folder / "ready.json").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.terminate()
+    assert process.wait(10) == 0
 
 
 def test_the_readmes_first_commands_are_targets_of_the_makefile() -> None:
