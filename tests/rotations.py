@@ -1,23 +1,31 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rotations that are killed: each runs in a process of its own, against an org and a mail server in theirs."""
+"""Rotations under strain: killed at any moment, and while an application logs in all the time.
+
+Those that are killed run in a process of their own each, against an org and a mail server in theirs.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import random
+import secrets
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import requests
 from cryptography.fernet import Fernet
+from simple_salesforce import SalesforceAuthenticationFailed, SalesforceLogin
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
@@ -29,10 +37,12 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore, open_store
 from tests.dovecot import Dovecot
+from tests.integration.conftest import Playbooks
 from tests.processes import simulated_org
-from tests.simulated_org import Control
+from tests.simulated_org import Control, SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
 
+GREEN = "billing-green@acme.example"
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 # What a rotation does that others see or that lasts; it may die before each and after each.
 STEPS: tuple[tuple[type, str], ...] = (
@@ -208,3 +218,73 @@ def _die_at(step: int) -> None:
 
     for owner, name in STEPS:
         setattr(owner, name, watched(getattr(owner, name)))
+
+
+class Application:
+    """Logs in all the time with what its file holds, as an application does that is restarted whenever it changes."""
+
+    def __init__(self, file: Path, ca_path: str) -> None:
+        self.logins = self.failed = 0
+        self._file = file
+        self._ca_path = ca_path
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> Application:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ending.set()
+        self._thread.join(20)
+
+    def _work(self) -> None:
+        with requests.Session() as session:
+            session.verify, session.trust_env = self._ca_path, False
+            while not self._ending.is_set():
+                self.logins += 1
+                credential = json.loads(self._file.read_text())
+                try:
+                    SalesforceLogin(
+                        username=credential["username"],
+                        password=credential["password"],
+                        security_token=credential["security_token"],
+                        scratch_url=credential["login_url"],
+                        sf_version="64.0",
+                        session=session,
+                    )
+                except SalesforceAuthenticationFailed:
+                    self.failed += 1
+                self._ending.wait(0.01)
+
+
+def rotations_in_use(
+    playbook: Playbooks, sim: SimulatedOrg, server: Dovecot, *, pair: bool, rotations: int
+) -> Application:
+    """An application that has gone through so many rotations of its credential, each delivered and verified."""
+    box = f"box-{secrets.token_hex(4)}@acme.example"
+    for user in (USER, GREEN):
+        sim.control.add_user(user, PASSWORD, security_token=TOKEN, profile="Standard User", email=box)
+    # The failures of an application whose only user is renewed would lock that user out.
+    sim.control.set_org(password_policies={"maxLoginAttempts": "NoLimit"})
+    sim.control.set_mail(delay=0.2)
+    user = {"username": USER, "password": PASSWORD, "security_token": TOKEN}
+    credential = {"name": "billing", **user, **({"standby": {**user, "username": GREEN}} if pair else {})}
+    mailbox = {
+        "host": "localhost",
+        "port": server.port,
+        "username": box,
+        "password": server.password,
+        "ca_path": server.ca_path,
+        "authserv_id": AUTHSERV_ID,
+    }
+    file = playbook.folder / "billing.json"
+    deliver = {
+        "gatehouse.salesforce.app_credential": {"credential": "billing", "dest": str(file), "format": "json"},
+    }
+    rotate = {"gatehouse.salesforce.security_token": {"name": "billing", "force": True, "mailbox": mailbox, "wait": 20}}
+    check = {"gatehouse.salesforce.login_check": {"credential": "billing"}}
+    playbook([{"gatehouse.salesforce.credential": credential}, deliver])
+    with Application(file, sim.ca_path) as application:
+        playbook([rotate, deliver, check] * rotations)
+    return application

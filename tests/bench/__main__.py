@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from tests.bench import deploy, formats, guard, logins, mail, orgs, stores, tasks
+from tests.bench import deploy, formats, guard, logins, mail, orgs, rotation, stores, tasks
 from tests.check import link_collection
 from tests.processes import ROOT
 
 RESULT = ROOT / "build" / "bench.json"
-PARTS = (tasks, deploy, guard, orgs, logins, formats, stores, mail)
+PARTS = (tasks, deploy, guard, orgs, logins, formats, stores, mail, rotation)
 
 
 def main() -> None:

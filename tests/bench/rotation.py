@@ -11,12 +11,15 @@ import time
 from pathlib import Path
 
 from tests.dovecot import dovecot
-from tests.rotations import Scene, kill_at_random, scene
+from tests.integration.conftest import Playbooks
+from tests.rotations import Scene, kill_at_random, rotations_in_use, scene
+from tests.simulated_org import SimulatedOrg
 
 KILLS = 200
 RUNS = 5
 MAIL_DELAY = 1.0
-AIMS = {"kills_survived": f"{KILLS} of {KILLS}"}
+ROTATIONS = 10
+AIMS = {"kills_survived": f"{KILLS} of {KILLS}", f"failed_logins_in_{ROTATIONS}_rotations": "0"}
 
 
 def measure() -> dict[str, float]:
@@ -28,10 +31,15 @@ def measure() -> dict[str, float]:
     ):
         seconds, requests = _costs(there)
         _killed, survived = kill_at_random(there, KILLS, longest=0.6, seed=2026)
+        with SimulatedOrg(mail_server=f"lmtp://127.0.0.1:{server.lmtp_port}") as org:
+            (folder := Path(name) / "pair").mkdir()
+            application = rotations_in_use(Playbooks(folder, org), org, server, pair=True, rotations=ROTATIONS)
         return {
             "rotation_seconds_beyond_mail": seconds,
             "rotation_requests": requests,
             "kills_survived": survived,
+            f"logins_in_{ROTATIONS}_rotations": application.logins,
+            f"failed_logins_in_{ROTATIONS}_rotations": application.failed,
         }
 
 

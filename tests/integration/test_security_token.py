@@ -9,12 +9,14 @@ import itertools
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.dovecot import Absent, Dovecot, dovecot
 from tests.integration.conftest import Playbooks, Results
+from tests.rotations import rotations_in_use
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
 
@@ -267,3 +269,13 @@ def test_of_two_runs_at_once_one_rotates_and_the_other_finds_it_fresh(
     assert sorted(outcomes) == [False, True]
     assert rotate.operations().count("resetToken") == 1
     assert rotate.lets_in()
+
+
+@pytest.mark.parametrize("pair", [True, False], ids=["pair", "single"])
+def test_an_application_logs_in_all_the_time_while_the_user_of_a_pair_who_is_not_in_use_is_renewed(
+    server: Dovecot, tmp_path: Path, pair: bool
+) -> None:
+    with SimulatedOrg(mail_server=f"lmtp://127.0.0.1:{server.lmtp_port}") as org:
+        application = rotations_in_use(Playbooks(tmp_path, org), org, server, pair=pair, rotations=10 if pair else 2)
+    assert application.logins > 50
+    assert (application.failed == 0) == pair
