@@ -61,9 +61,6 @@ def refusal(error: ApiError) -> Response:
 def _front_door(state: State, request: Request, outcome: Outcome) -> Response:
     """Bridge a session of the API to pages: by GET, or by POST as is recommended (CONFIRMED)."""
     sent = _sent(request)
-    target = sent.get("retURL", HOME)
-    if not target.startswith("/") or target.startswith(("//", "/\\")):
-        target = HOME
     try:
         caller = _identify(state, request, sent.get("sid", ""), outcome)
     except ApiError as error:
@@ -77,7 +74,7 @@ def _front_door(state: State, request: Request, outcome: Outcome) -> Response:
         caller.session.bridged = True
     http_only = "; HttpOnly" if caller.org.session_settings.get("requireHttpOnly") == "true" else ""
     cookie = ("Set-Cookie", f"sid={caller.session.id}; Path=/; Secure{http_only}")
-    return Response(302, b"", HTML, (("Location", request.base_url + target), cookie))
+    return Response(302, b"", HTML, (("Location", request.base_url + _way_back(sent)), cookie))
 
 
 def _reset_edit(state: State, request: Request, outcome: Outcome) -> Response:
@@ -134,7 +131,7 @@ def _reset_confirm(state: State, request: Request, outcome: Outcome) -> Response
     with state.lock:
         passwords.reset_token(state, caller.org, caller.user)
     if switches.token_reset_answer == "redirect":
-        return Response(302, b"", HTML, (("Location", request.base_url + sent.get("retURL", HOME)),))
+        return Response(302, b"", HTML, (("Location", request.base_url + _way_back(sent)),))
     if switches.token_reset_answer == "other_words":
         return _page("Personal Information", "<p>Bitte sehen Sie in Ihrem Postfach nach.</p>")
     return _page("Reset Security Token", "<p>We have sent you an email with your new security token.</p>")
@@ -192,6 +189,13 @@ def _sent(request: Request) -> Mapping[str, str]:
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     body = request.body.decode("utf-8", "replace") if request.method == "POST" and form else ""
     return dict([*parse_qsl(request.query), *parse_qsl(body)])
+
+
+def _way_back(sent: Mapping[str, str]) -> str:
+    """The path that a request names to go on with; it leads to no other host."""
+    target = sent.get("retURL", "")
+    elsewhere = not target.startswith("/") or target.startswith(("//", "/\\"))
+    return HOME if elsewhere else quote(target, safe="/?=&%#,;:@", errors="replace")
 
 
 def _cookie(request: Request) -> str:

@@ -59,7 +59,7 @@ class Button:
     """What the button of the page sends, which may be done once. What it holds against forgery is a secret."""
 
     method: str
-    url: str
+    url: str = dataclasses.field(repr=False)
     fields: list[tuple[str, str]] = dataclasses.field(repr=False)
     page: str
 
@@ -84,7 +84,8 @@ def find_button(pages: requests.Session, session: Session) -> Button:
         raise OrgError(
             "Salesforce shows this user no button to reset the security token, so nothing was done. It has none for "
             "users with login IP ranges in their profile, with the permission API Only User, or with MFA for API "
-            "Logins",
+            "Logins; if this user is none of them, the page is not as this collection knows it, and the token must be "
+            "reset by hand",
             cause="not_approved",
         )
     if not same_place(button.url, page.url):

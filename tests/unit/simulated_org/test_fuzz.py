@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.simulated_org.pages import OPERATIONS
+
 from .test_metadata import network
 from .wire import Answer, Wire
 
@@ -63,3 +65,21 @@ def test_token_requests(wire: Wire, grant: str, fields: dict[str, str], header: 
 @given(path=st.text("/services/Soap/data/umc0123456789.v", max_size=40), method=st.sampled_from(["GET", "POST", "PUT"]))
 def test_paths(wire: Wire, path: str, method: str) -> None:
     assert wire.send(method, f"/{path}").status in (200, 401, 404, 405, 500)
+
+
+@SHARED
+@given(
+    path=st.sampled_from(sorted(OPERATIONS)),
+    method=st.sampled_from(["GET", "POST"]),
+    fields=st.dictionaries(st.sampled_from(["sid", "retURL", "_CONFIRMATIONTOKEN"]), st.text()),
+    cookie=st.text(),
+    real=st.booleans(),
+)
+def test_pages(wire: Wire, path: str, method: str, fields: dict[str, str], cookie: str, real: bool) -> None:
+    if real:
+        fields = {**fields, "sid": wire.login().session}
+    form = urlencode(fields, errors="replace")
+    answer = wire.send(method, path, form, query=form, cookie=cookie, content_type="application/x-www-form-urlencoded")
+    assert answer.status in (200, 302)
+    for _name, value in answer.headers:
+        assert value.isascii() and value.isprintable()
