@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: access_token
 short_description: Open a session of a stored Salesforce credential
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: app_credential
 short_description: Give an application on a host its Salesforce credential, in the form that it reads
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:

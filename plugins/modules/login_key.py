@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: login_key
 short_description: Make the key with which an application logs in to Salesforce, and the certificate to upload
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:

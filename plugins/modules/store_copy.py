@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: store_copy
 short_description: Copy the store of Salesforce credentials into another, with all versions
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:

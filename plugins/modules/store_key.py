@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: store_key
 short_description: Make, add and retire the keys that encrypt the store of Salesforce credentials
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
