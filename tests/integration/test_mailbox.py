@@ -20,7 +20,6 @@ from typing import Any
 import jwt
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import mailbox as mailbox_module
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import MailError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import (
     Mailbox,
@@ -29,6 +28,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox impor
     mail_settings,
     open_mailbox,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import connection as connection_module
 from tests.dovecot import PLAIN_ADDRESS, Absent, Dovecot, Relay, dovecot
 
 USERNAME = "int@example.com"
@@ -266,7 +266,7 @@ def test_reading_does_not_mark_a_mail_as_read(box: Box) -> None:
 
 
 def test_idle_tells_of_a_mail_at_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailbox_module, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 60.0)
     token = new_token()
     with box.open() as mailbox:
         before, start = mailbox.position(), time.monotonic()
@@ -276,7 +276,7 @@ def test_idle_tells_of_a_mail_at_once(box: Box, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_idle_the_mailbox_is_asked_every_few_seconds(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailbox_module, "POLL_SECONDS", 0.5)
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 0.5)
     token = new_token()
     with box.plain() as mailbox:
         before = mailbox.position()
@@ -465,7 +465,9 @@ def test_a_refused_login_ends_the_wait(box: Box) -> None:
     relay = Relay(box.server.port)
     with closing(relay), box.open(port=relay.port) as mailbox:
         before = mailbox.position()
-        object.__setattr__(mailbox._settings, "password", "Wrong-Password-1")  # as if it was changed meanwhile
+        object.__setattr__(
+            mailbox._connection.settings, "password", "Wrong-Password-1"
+        )  # as if it was changed meanwhile
         threading.Timer(0.2, relay.cut).start()
         with pytest.raises(MailError, match="refused the login"):
             found(mailbox, before, wait=20)

@@ -21,16 +21,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import mailbox as mailbox_module
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import MailError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import (
     BLIND,
+    SPEC,
     Mailbox,
     MailSettings,
     Position,
     mail_settings,
     open_mailbox,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import connection as connection_module
 from tests.simulated_org import ca
 
 USERNAME, PASSWORD = "int@example.com", "Invented-Password-1"
@@ -215,10 +216,10 @@ def test_settings_that_cannot_be_used_are_named(option: str, options: dict[str, 
 
 
 def test_every_suboption_is_understood() -> None:
-    given = {name: option.get("default") for name, option in mailbox_module.SPEC.items()}
+    given = {name: option.get("default") for name, option in SPEC.items()}
     assert mail_settings({**given, **OPTIONS}) == mail_settings(OPTIONS)
     fields = set(MailSettings.__dataclass_fields__) - {"policy"} | {"senders", "authserv_id"}
-    assert set(mailbox_module.SPEC) == fields
+    assert set(SPEC) == fields
 
 
 # Entering.
@@ -362,7 +363,7 @@ def test_reading_changes_nothing(script: Script) -> None:
 
 
 def test_a_mail_is_read_once_during_a_wait(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailbox_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 0.05)
     script.mails = {1: mail()}
     with script.open() as mailbox:
         assert tokens(mailbox, wait=0.4) == [TOKEN]
@@ -420,7 +421,7 @@ def test_an_answer_that_cannot_be_understood_is_told(script: Script, line: bytes
 
 
 def test_a_server_that_refuses_idle_is_asked_every_few_seconds(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailbox_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 0.05)
     script.capabilities += " IDLE"
     script.answers = {"IDLE": [b"TAG NO not now"]}
     with script.open() as mailbox:
@@ -448,6 +449,6 @@ def test_a_server_that_ends_every_connection_is_not_flooded_with_logins(script: 
 
 
 def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(mailbox_module, "HAS_IMAPCLIENT", False)
+    monkeypatch.setattr(connection_module, "HAS_IMAPCLIENT", False)
     with pytest.raises(MailError, match="pip install IMAPClient"), open_mailbox(mail_settings(OPTIONS)):
         pass
