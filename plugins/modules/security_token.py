@@ -37,6 +37,7 @@ notes:
     Setup, which is not documented; when it changes, the module says that it does not understand it.
   - Not every user has a token that can be reset. Not a user whose profile has login IP ranges, who may only use the
     API, or who must use multi-factor authentication for API logins. The module says so before it does anything.
+  - The mail is known in English only. Keep the language of the user English.
   - The option O(timeout) and the options of the store are also taken from variables with the prefix
     C(gatehouse_salesforce_), as O(mailbox) is from C(gatehouse_salesforce_mailbox).
 options:
@@ -123,7 +124,8 @@ options:
           - The name under which your mail server writes C(Authentication-Results), its first word. When it is given,
             only a mail counts whose sender's domain the server has verified by DMARC or DKIM, so that a forged mail
             is never tried.
-          - The server must remove such fields when they come from outside, as RFC 8601 demands.
+          - The server must remove such fields when they come from outside, as RFC 8601 demands. One that writes them
+            without a name of its own cannot be told from others; leave this option out there.
           - Without it these fields prove nothing, and are ignored. A forged mail can then cost a wrong try, or two,
             but never bring in a token that does not log in.
         type: str
