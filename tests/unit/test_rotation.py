@@ -505,13 +505,13 @@ def test_a_run_that_dies_anywhere_is_finished_by_the_next(
         try:
             rotate(world, method=method, keeps_mail=False)
         except Killed as death:
-            died.add(moment_of_death := str(death))
+            died.add(str(death))
         else:
             break
         world.dies_at, world.has_session = None, session
         world.steps.clear()
         rotate(world, method=method, keeps_mail=False)
-        assert world.lets_in(), moment_of_death
+        assert world.lets_in(), moment
         assert world.store.read("billing").rotation is None
         assert sum(user.wrong_tries for user in world.users.values()) <= 1
     assert {"before write", "after write", "before login", "after login", "before dispose", "after dispose"} < died
