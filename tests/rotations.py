@@ -25,13 +25,14 @@ from typing import Any
 
 import requests
 from cryptography.fernet import Fernet
-from simple_salesforce import SalesforceAuthenticationFailed, SalesforceLogin
+from simple_salesforce.exceptions import SalesforceAuthenticationFailed
+from simple_salesforce.login import SalesforceLogin
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import security_token
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import Mailbox
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import SPEC, Mailbox
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
@@ -121,6 +122,18 @@ class Scene:
         return os.WIFSIGNALED(status)
 
 
+def mailbox_option(server: Dovecot, user: str) -> dict[str, Any]:
+    """The option that leads to the mailbox of a user."""
+    return {
+        "host": "localhost",
+        "port": server.port,
+        "username": user,
+        "password": server.password,
+        "ca_path": server.ca_path,
+        "authserv_id": AUTHSERV_ID,
+    }
+
+
 @contextlib.contextmanager
 def scene(folder: Path, server: Dovecot) -> Iterator[Scene]:
     """A credential that logs in, in a store of its own."""
@@ -139,19 +152,9 @@ def scene(folder: Path, server: Dovecot) -> Iterator[Scene]:
         key_file.touch(mode=0o600)
         key_file.write_bytes(Fernet.generate_key() + b"\n")
         mailbox = {
-            "host": "localhost",
-            "port": server.port,
-            "username": box,
-            "password": server.password,
-            "access_token": None,
-            "tls": "implicit",
-            "ca_path": server.ca_path,
-            "folder": "INBOX",
-            "senders": ["salesforce.com"],
-            "authserv_id": AUTHSERV_ID,
-            "timeout": 10.0,
+            **{name: option.get("default") for name, option in SPEC.items()},
+            **mailbox_option(server, box),
             "afterwards": "delete",
-            "move_to": None,
         }
         options = {
             "name": "billing",
@@ -268,16 +271,11 @@ def rotations_in_use(
     # The failures of an application whose only user is renewed would lock that user out.
     sim.control.set_org(password_policies={"maxLoginAttempts": "NoLimit"})
     sim.control.set_mail(delay=0.2)
-    user = {"username": USER, "password": PASSWORD, "security_token": TOKEN}
-    credential = {"name": "billing", **user, **({"standby": {**user, "username": GREEN}} if pair else {})}
-    mailbox = {
-        "host": "localhost",
-        "port": server.port,
-        "username": box,
-        "password": server.password,
-        "ca_path": server.ca_path,
-        "authserv_id": AUTHSERV_ID,
-    }
+    blue = {"username": USER, "password": PASSWORD, "security_token": TOKEN}
+    credential: dict[str, Any] = {"name": "billing", **blue}
+    if pair:
+        credential["standby"] = {**blue, "username": GREEN}
+    mailbox = mailbox_option(server, box)
     file = playbook.folder / "billing.json"
     deliver = {
         "gatehouse.salesforce.app_credential": {"credential": "billing", "dest": str(file), "format": "json"},

@@ -16,9 +16,8 @@ import pytest
 
 from tests.dovecot import Absent, Dovecot, dovecot
 from tests.integration.conftest import Playbooks, Results
-from tests.rotations import rotations_in_use
+from tests.rotations import mailbox_option, rotations_in_use
 from tests.simulated_org import SimulatedOrg
-from tests.simulated_org.mail import AUTHSERV_ID
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 GREEN = "billing-green@acme.example"
@@ -48,14 +47,7 @@ def sim(server: Dovecot) -> Iterator[SimulatedOrg]:
 @pytest.fixture
 def mailbox(server: Dovecot, sim: SimulatedOrg) -> dict[str, Any]:
     """The option that leads to the mailbox of the user."""
-    return {
-        "host": "localhost",
-        "port": server.port,
-        "username": sim.control.user(USER)["email"],
-        "password": server.password,
-        "ca_path": server.ca_path,
-        "authserv_id": AUTHSERV_ID,
-    }
+    return mailbox_option(server, sim.control.user(USER)["email"])
 
 
 @pytest.fixture
