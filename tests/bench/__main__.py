@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 
 from tests.bench import deploy, formats, guard, logins, mail, orgs, rotation, stores, tasks
-from tests.check import link_collection
 from tests.processes import ROOT
 
 RESULT = ROOT / "build" / "bench.json"
@@ -17,7 +16,6 @@ PARTS = (tasks, deploy, guard, orgs, logins, formats, stores, mail, rotation)
 
 def main() -> None:
     """Measure, print, write."""
-    link_collection()
     figures: dict[str, float] = {}
     aims: dict[str, str] = {}
     for part in PARTS:

@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import functools
-import sys
 import timeit
-
-from tests.processes import COLLECTIONS
 
 TIMES = 200
 ROUNDS = 5
@@ -17,8 +14,6 @@ ROUNDS = 5
 
 def measure() -> dict[str, float]:
     """The best of a few rounds for each format, in microseconds."""
-    if str(COLLECTIONS) not in sys.path:
-        sys.path.insert(0, str(COLLECTIONS))
     from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
     from tests.readers.cases import credential, rendered
 

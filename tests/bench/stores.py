@@ -48,8 +48,6 @@ def measure() -> dict[str, float]:
     """All figures of this page."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, mode=0o700)
-    if str(COLLECTIONS) not in sys.path:
-        sys.path.insert(0, str(COLLECTIONS))
     return {**large_folder(), **server_lookup(), **leader_kill(FOLDER / "cluster")}
 
 
