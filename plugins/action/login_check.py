@@ -23,7 +23,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain impor
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import signed_assertion
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification, on_standby
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
@@ -88,7 +88,11 @@ def _connection(options: Mapping[str, Any], run: Run) -> tuple[Connection, str |
     connection = connection_from(options)
     if options.get("credential"):
         stored = store_from(options).read(options["credential"])
-        connection, worked = of_this_run(stored.connection, options), stored.verified
+        # When the user on standby was let in the last time is not known.
+        used, worked = (on_standby(stored), None) if options["standby"] else (stored, stored.verified)
+        connection = of_this_run(used.connection, options)
+    elif options["standby"]:
+        raise OptionError("standby", "is for a stored credential, whose name is missing")
     run.secrets.extend([*connection.secrets.values(), connection.login_password])
     return connection.checked(), worked
 

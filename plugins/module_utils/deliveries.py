@@ -23,6 +23,8 @@ class Delivery:
         format: the form in which it was written.
         encrypted: the name under which the host has encrypted it; None when it has not.
         delivered: when, as ISO 8601, UTC, in seconds.
+        standby: whether it is the user on standby of a pair.
+        settled: whether the application reads it, too: not as long as it is to be restarted for that.
         fingerprint: tells whether a text is the one that was delivered; None when it was read without the keys.
     """
 
@@ -31,11 +33,19 @@ class Delivery:
     format: str
     encrypted: str | None
     delivered: str
+    standby: bool = False
+    settled: bool = True
     fingerprint: str | None = dataclasses.field(default=None, repr=False)
 
     def is_of(self, clear: Clear | None) -> bool:
-        """Whether it is of the version that is stored now; None stands for a credential that is gone."""
-        return clear is not None and (self.version, self.updated) == (clear["version"], clear["updated"])
+        """Whether the user in use of the version that is stored now is used, and nobody else.
+
+        Args:
+            clear: what is stored; None stands for a credential that is gone.
+        """
+        if clear is None or self.standby or not self.settled:
+            return False
+        return (self.version, self.updated) == (clear["version"], clear["updated"])
 
 
 Deliveries = dict[str, Delivery]

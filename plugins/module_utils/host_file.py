@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FILE: dict[str, dict[str, Any]] = {
     "credential": {"type": "str", "required": True},
     "dest": {"type": "path", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "restarted"], "default": "present"},
     "format": {"type": "str", "default": "env"},
     "format_options": {"type": "dict", "default": {}, "no_log": True},
     "standby": {"type": "bool", "default": False},
@@ -38,6 +38,7 @@ FILE: dict[str, dict[str, Any]] = {
     "backup": {"type": "bool", "default": False},
     "encrypt": {"type": "bool", "default": False},
     "encrypt_name": {"type": "str"},
+    "restart": {"type": "bool", "default": False},
 }
 # Of what the user gave, the host gets these as they are. In place of format_options it gets what the file is to hold.
 AS_GIVEN = ("dest", "state", "owner", "group", "mode", "seuser", "serole", "setype", "selevel", "validate", "backup")

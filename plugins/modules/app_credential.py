@@ -42,8 +42,10 @@ options:
     description:
       - With V(absent) the file is removed, if it still holds what was delivered to it. If somebody else has written or
         changed it, the task fails and leaves it. The credential need not be stored any more.
+      - With V(restarted) nothing is done on the host. The store remembers that the application was restarted since its
+        file was written, see O(restart).
     type: str
-    choices: [present, absent]
+    choices: [present, absent, restarted]
     default: present
   format:
     description: The form in which the application reads it, as in P(gatehouse.salesforce.app_config#filter).
@@ -99,6 +101,14 @@ options:
   encrypt_name:
     description: The name of the encrypted credential, which the unit must use. By default, that of the file.
     type: str
+  restart:
+    description:
+      - Whether the application is restarted to read a file that has changed. Then what was written counts as delivered
+        when a task with O(state=restarted) has followed.
+      - Until then each run with V(true) is C(changed), so that a restart is made up for when a host or a run has died
+        before it, or when the restart has failed.
+    type: bool
+    default: false
 seealso:
   - plugin: gatehouse.salesforce.app_config
     plugin_type: filter
@@ -146,6 +156,16 @@ version_before:
   type: int
   returned: success
   sample: 2
+standby:
+  description: Whether the file holds the user on standby of a pair.
+  type: bool
+  returned: success with O(state=present)
+  sample: false
+fallback:
+  description: Whether the credential is one of two users, and the one on standby could be written in place of this one.
+  type: bool
+  returned: success with O(state=present)
+  sample: false
 version:
   description: The version that the file holds. V(none) with O(state=absent).
   type: int

@@ -217,8 +217,19 @@ credentials:
           description: When, UTC.
           type: str
           sample: "2026-10-01T08:00:00Z"
+        standby:
+          description: Whether it holds the user on standby of a pair.
+          type: bool
+          sample: false
+        restarted:
+          description:
+            - Whether the application was restarted since the file was written. V(true) where it need not be, see
+              O(gatehouse.salesforce.app_credential#module:restart) of M(gatehouse.salesforce.app_credential).
+          type: bool
+          sample: true
         behind:
-          description: Whether that is another version than the current one.
+          description:
+            - Whether another version than the current one may be in use there, or the user on standby of a pair.
           type: bool
           sample: true
 missing:

@@ -47,6 +47,10 @@ options:
         O(source_address).
       - Without it, the credential is given inline.
     type: str
+  standby:
+    description: Whether to log in as the user on standby of a stored pair in place of the one that is in use.
+    type: bool
+    default: false
   diagnose_with:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor

@@ -329,6 +329,108 @@ class TestSeveral:
         assert playbook([task]).last["consumer"] == f"elsewhere:{playbook.folder}/a.env"
 
 
+class TestRestarts:
+    """An application that was given something new is restarted, if need be by a later run."""
+
+    FAILS: Mapping[str, Any] = {"ansible.builtin.command": {"argv": ["false"]}}
+    # As seen by Ansible when a host dies: nobody listens at that port.
+    DIES: Mapping[str, Any] = {
+        "ansible.builtin.command": {"argv": ["true"]},
+        "vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9},
+    }
+
+    @staticmethod
+    def deliver(
+        playbook: Playbooks, *files: Mapping[str, Any], handler: Mapping[str, Any] | None = None, ok: bool = True
+    ) -> Results:
+        """Run the role, with a handler for billing that may not do what it should."""
+        book = play("shipping")
+        if handler:
+            book["handlers"].insert(0, {"name": "restart billing", "listen": "billing", **handler})
+        else:
+            book = play("billing", "shipping")
+        return playbook.run([book], app_credentials_files=list(files), ok=ok)
+
+    @pytest.fixture
+    def file(self, playbook: Playbooks, store: Store) -> dict[str, Any]:
+        """A file that was delivered, and of whose credential there is another version since."""
+        file = {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": ["billing"]}
+        self.deliver(playbook, file)
+        put(store, "billing", 2)
+        return file
+
+    @pytest.mark.parametrize("handler", [FAILS, DIES], ids=["a handler fails", "the host dies"])
+    def test_a_restart_that_was_lost_is_made_up_for_by_the_next_run(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any], handler: Mapping[str, Any]
+    ) -> None:
+        self.deliver(playbook, file, handler=handler, ok=False)
+        info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
+        assert info["behind"] == [f"localhost:{file['dest']}"]
+        assert any("(version 2, not restarted)" in text for text in info["warnings"])
+
+        inode = Path(file["dest"]).stat().st_ino
+        checked = deliver(playbook, file, options=("--check", "--diff"))
+        assert changed(checked) == [True] and "not restarted since it was written" in checked.output
+        again = self.deliver(playbook, file)
+        assert restarted(again) == ["billing"] and Path(file["dest"]).stat().st_ino == inode
+        assert playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last["behind"] == []
+        third = self.deliver(playbook, file)
+        assert restarted(third) == [] and changed(third) == [False]
+
+    def test_a_run_that_died_before_it_could_note_down_what_it_wrote_is_made_up_for(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any]
+    ) -> None:
+        noted = playbook.folder / "store" / ".deliveries" / "billing.json"
+        before = noted.read_bytes()
+        self.deliver(playbook, file)
+        noted.write_bytes(before)
+        assert restarted(self.deliver(playbook, file)) == ["billing"]
+        assert restarted(self.deliver(playbook, file)) == []
+
+    def test_a_handler_that_fails_keeps_no_other_application_from_its_restart(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any]
+    ) -> None:
+        other = {"credential": "shipping", "dest": str(playbook.folder / "shipping.env"), "notify": ["shipping"]}
+        results = self.deliver(playbook, file, other, handler=self.FAILS, ok=False)
+        assert restarted(results) == ["billing", "shipping"]
+        assert f"{file['dest']} has changed, but a handler failed" in results.last["msg"]
+        assert other["dest"] not in results.last["msg"]
+        assert restarted(self.deliver(playbook, file, other)) == ["billing"]
+
+    def test_a_file_counts_when_all_that_reads_it_was_restarted(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any]
+    ) -> None:
+        file["notify"] = ["shipping", "billing"]
+        assert restarted(self.deliver(playbook, file, handler=self.FAILS, ok=False)) == ["shipping", "billing"]
+        assert sorted(restarted(self.deliver(playbook, file))) == ["billing", "shipping"]
+
+    def test_where_nothing_is_to_be_restarted_what_is_written_counts_at_once(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        task = {
+            "gatehouse.salesforce.app_credential": {"credential": "billing", "dest": str(playbook.folder / "a.env")}
+        }
+        assert [item["result"]["changed"] for item in playbook([task, task])] == [True, False]
+        assert all(each.settled for each in store.deliveries("billing").values())
+
+
+class TestStandby:
+    """The user on standby is not the one who is in use."""
+
+    def test_who_holds_it_is_behind(self, playbook: Playbooks, store: Store) -> None:
+        before = store.read("billing")
+        standby = Connection(username="standby@acme.example", password=SECRETS[0], security_token=SECRETS[1])
+        store.write(dataclasses.replace(before, version=2, standby=standby), replaces=1)
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        first = written(deliver(playbook, {**file, "standby": True}))[0]
+        assert not first["fallback"]
+        info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
+        assert info["behind"] == [f"localhost:{file['dest']}"]
+        assert any("(version 2, the user on standby)" in text for text in info["warnings"])
+        assert written(deliver(playbook, file))[0]["fallback"]
+        assert playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last["behind"] == []
+
+
 class TestAbsent:
     """A file is taken away again, if it is ours."""
 

@@ -84,33 +84,45 @@ def run(options: Mapping[str, Any], run: Run, *, host: str, ask: Host) -> dict[s
     store, name = store_from(options), consumer_of(host, options["dest"])
     before = store.deliveries(options["credential"]).get(name)
     consumer = Consumer(name=name, options=options, store=store, before=before, ask=ask)
-    return _ensure_absent(consumer, run) if options["state"] == "absent" else _ensure_present(consumer, run)
+    ensure = {"absent": _ensure_absent, "present": _ensure_present, "restarted": _note_restart}
+    return ensure[options["state"]](consumer, run)
 
 
 def _ensure_present(consumer: Consumer, run: Run) -> dict[str, Any]:
     options, before = consumer.options, consumer.before
     credential = consumer.store.read(options["credential"])
+    fallback = credential.standby is not None and not options["standby"]
     if options["standby"]:
         credential = on_standby(credential)
     content = _content(credential, options, run)
     wanted = fingerprint(content.encode())
     answer = consumer.asked(wanted)
+    held = answer["held"]
+    noted = before is not None and before.fingerprint == wanted
+    # Whoever has written it has died before the restart, or even before it was noted down.
+    overdue = options["restart"] and held == "wanted" and not (before and noted and before.settled)
     delivery = Delivery(
         version=credential.version,
         updated=credential.updated,
         format=options["format"],
         encrypted=_encrypted_as(options),
-        delivered=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        delivered=_now(),
+        standby=options["standby"],
+        settled=not options["restart"] or (held == "wanted" and not overdue),
         fingerprint=wanted,
     )
-    held = answer["held"]
-    known = before and (held == "recorded" or (held == "wanted" and before.fingerprint == wanted))
+    known = before and (held == "recorded" or (held == "wanted" and noted))
     result = {
         **consumer.result,
-        "changed": answer["changed"],
+        "changed": answer["changed"] or overdue,
         "version_before": before.version if before and known else None,
         "version": credential.version,
+        "standby": options["standby"],
+        "fallback": fallback,
     }
+    if overdue:
+        shown = _shown(consumer, credential.version)
+        result["diff"] = _headed(consumer, f"{shown.rstrip()}, not restarted since it was written\n", shown)
     if held != "wanted":
         result["diff"] = _diff(consumer, held, credential.version)
         if not run.check_mode:
@@ -142,6 +154,17 @@ def _ensure_absent(consumer: Consumer, run: Run) -> dict[str, Any]:
         result |= {"version_before": consumer.before.version, "diff": _diff(consumer, answer["held"], None)}
     if not run.check_mode:
         consumer.note(None, result)
+    return result
+
+
+def _note_restart(consumer: Consumer, run: Run) -> dict[str, Any]:
+    """Have it known that the application was restarted since its file was written. The host has no part in it."""
+    before = consumer.before
+    result = {**consumer.result, "changed": False}
+    if before:
+        result |= {"version_before": before.version, "version": before.version}
+        if not before.settled and not run.check_mode:
+            consumer.note(dataclasses.replace(before, settled=True, delivered=_now()), result)
     return result
 
 
@@ -179,13 +202,17 @@ def _diff(consumer: Consumer, held: str, version: int | None) -> dict[str, str]:
     """The change for Ansible's diff: versions in place of secrets."""
     texts = {"nothing": "", "other": "content that is not known here\n"}
     before = consumer.before.version if consumer.before else None
-    return {
-        "before_header": consumer.options["dest"],
-        "after_header": consumer.options["dest"],
-        "before": texts.get(held, _shown(consumer, before)),
-        "after": _shown(consumer, version),
-    }
+    return _headed(consumer, texts.get(held, _shown(consumer, before)), _shown(consumer, version))
+
+
+def _headed(consumer: Consumer, before: str, after: str) -> dict[str, str]:
+    dest = consumer.options["dest"]
+    return {"before_header": dest, "after_header": dest, "before": before, "after": after}
 
 
 def _shown(consumer: Consumer, version: int | None) -> str:
     return f"credential {consumer.options['credential']}, version {version}\n" if version is not None else ""
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

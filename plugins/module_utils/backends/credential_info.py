@@ -91,6 +91,8 @@ def _consumer(consumer: str, delivery: Delivery, credential: Clear | None) -> di
         "format": delivery.format,
         "version": delivery.version,
         "delivered": delivery.delivered,
+        "standby": delivery.standby,
+        "restarted": delivery.settled,
         "behind": not delivery.is_of(credential),
     }
 
@@ -99,13 +101,18 @@ def _laggards(found: list[dict[str, Any]], gone: list[dict[str, Any]]) -> list[s
     """A warning for each credential that somebody holds who should hold another, or none."""
     warnings = []
     for item in found:
-        behind = [f"{each['consumer']} (version {each['version']})" for each in item["consumers"] if each["behind"]]
+        behind = [f"{each['consumer']} ({_held(each)})" for each in item["consumers"] if each["behind"]]
         if behind:
             warnings.append(f"{item['name']}: not on version {item['version']} yet: {_some(behind)}; deliver it there")
     for item in gone:
         holders = _some([each["consumer"] for each in item["consumers"]])
         warnings.append(f"{item['name']} is no longer stored, and still held by {holders}; remove it there")
     return warnings
+
+
+def _held(consumer: Mapping[str, Any]) -> str:
+    standby = ", the user on standby" if consumer["standby"] else ""
+    return f"version {consumer['version']}{standby}{'' if consumer['restarted'] else ', not restarted'}"
 
 
 def described(clear: Clear, now: datetime.datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..errors import GatehouseError, OptionError
 from ..login_probe import check
 from ..options import CONNECTION, LOGIN, Spec, connection_from
 
-SPEC: Spec = {"diagnose_with": {"type": "str"}, **CONNECTION}
+SPEC: Spec = {"standby": {"type": "bool", "default": False}, "diagnose_with": {"type": "str"}, **CONNECTION}
 # Files and keys of the controller stay there. In their place the host gets what they are for: the certificates in
 # ca_path, and an assertion that was signed with private_key.
 REPLACED = ("ca_path", "private_key")
