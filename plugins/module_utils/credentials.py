@@ -70,7 +70,8 @@ def ensure_present(
         skipped = _why_no_login(plan, verify=verify, check_mode=check_mode)
         verification = skipped or _tried(before, after, wanted, login, required=verify == "require")
         if not skipped:
-            after = record.verified(after, verification, now=_now())
+            tried = [user.username for user in _to_try(before, after)]
+            after = record.verified(after, verification, now=_now(), users=tried)
         if not check_mode and after != before:
             store.write(after, replaces=before.version if before else None)
     return Outcome(

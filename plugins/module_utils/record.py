@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from . import journal
@@ -146,7 +146,13 @@ def declared(
         verification=Verification(),
         previous=current.connection if current.verified else current.previous or current.connection,
         token_since=current.token_since if same_token else now if connection.security_token else None,
+        rotation=_still_under_way(current.rotation, connection, waiting),
     )
+
+
+def _still_under_way(rotation: Journal | None, *users: Connection | None) -> Journal | None:
+    """The rotation, if its user is one of these: of what it waits for, nothing may be tried with another user."""
+    return rotation if rotation and any(user and user.username == rotation.username for user in users) else None
 
 
 def rotated(credential: Credential, connection: Connection, *, now: str) -> Credential:
@@ -181,11 +187,17 @@ def paired(connection: Connection, standby: Connection) -> Connection:
     return dataclasses.replace(connection, **{field: getattr(standby, field) for field in OF_THE_USER})
 
 
-def verified(credential: Credential, verification: Verification, *, now: str) -> Credential:
-    """The credential after a login was tried with it; once it has passed, what it replaced is given up."""
+def verified(
+    credential: Credential, verification: Verification, *, now: str, users: Collection[str | None] | None = None
+) -> Credential:
+    """The credential after a login was tried with it; once it has passed, what it replaced is given up.
+
+    Args:
+        users: who was let in; by default the user in use.
+    """
     if verification.result == "ok":
-        under_way = credential.rotation
-        if under_way and under_way.step != journal.STORED and under_way.username == credential.connection.username:
+        under_way, let_in = credential.rotation, [credential.connection.username] if users is None else users
+        if under_way and under_way.step != journal.STORED and under_way.username in let_in:
             under_way = None
         return dataclasses.replace(
             credential, verification=verification, verified=now, previous=None, rotation=under_way

@@ -23,6 +23,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
     OrgError,
     StoreError,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.journal import ASKED, Journal
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
 
 WANTED = Connection(
@@ -259,6 +260,24 @@ def test_absent_removes_it_once(declare: Declare, store: FileStore, check_mode: 
 def test_absent_from_a_store_that_does_not_exist_makes_none(store: FileStore) -> None:
     assert not subject.ensure_absent(store, "prod", check_mode=False).changed
     assert not store.folder.exists()
+
+
+def test_what_is_under_way_for_a_user_outlives_a_login_of_the_other(store: FileStore, org: Org) -> None:
+    """Otherwise the password that a rotation has set would be forgotten with its journal."""
+
+    def declare(wanted: Connection, standby: Connection | None = None) -> None:
+        subject.ensure_present(
+            store, "prod", wanted, standby=standby, verify="require", check_mode=False, login=org.login
+        )
+
+    declare(WANTED)
+    journal = Journal(method="password", step=ASKED, username="user@example.com", started="", password="CANARY-next")
+    store.write(dataclasses.replace(store.read("prod"), rotation=journal), replaces=1)
+    declare(WANTED, dataclasses.replace(WANTED, username="green@example.com"))
+    assert store.read("prod").rotation == journal
+    assert [login.username for login in org.logins] == ["user@example.com", "green@example.com"]
+    declare(CHANGED)
+    assert store.read("prod").rotation is None
 
 
 def test_no_outcome_holds_a_secret(declare: Declare, store: FileStore, org: Org) -> None:

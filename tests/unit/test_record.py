@@ -347,3 +347,18 @@ def test_a_login_that_passes_ends_what_was_under_way_for_that_user() -> None:
     assert passed(dataclasses.replace(present(), rotation=under_way)).rotation is None
     of_the_other = dataclasses.replace(under_way, username=GREEN.username or "")
     assert passed(dataclasses.replace(pair(), rotation=of_the_other)).rotation == of_the_other
+    let_in = {"other": [GREEN.username], "neither": []}
+    rest = {
+        who: subject.verified(
+            dataclasses.replace(pair(), rotation=of_the_other), Verification(result="ok"), now=MONDAY, users=users
+        ).rotation
+        for who, users in let_in.items()
+    }
+    assert rest == {"other": None, "neither": of_the_other}
+
+
+def test_what_is_under_way_for_a_user_ends_when_the_credential_is_given_to_another() -> None:
+    under_way = Journal(method="password", step="asked", username=USER, started=MONDAY, password="canary-next")
+    current = dataclasses.replace(present(), rotation=under_way)
+    assert present(dataclasses.replace(BASIC, api_version="63.0"), current).rotation == under_way
+    assert present(dataclasses.replace(BASIC, username="other@example.com"), current).rotation is None
