@@ -70,6 +70,7 @@ class World:
         self.late = False
         self.has_session = True
         self.interrupts: list[str] = []
+        self.refuses: OrgError | None = None
         self.forged: list[str] = []
         self._write = self.store.write
         self.store.write = self._noted_write  # type: ignore[method-assign]
@@ -163,6 +164,8 @@ class Inside:
 
     def reset_security_token(self) -> None:
         """Reset and mail."""
+        if self.world.refuses:
+            raise self.world.refuses
         with self.world.step("reset"):
             self.world.renew(self.username)
             self.world.users[self.username].has_reset_before = True
@@ -172,6 +175,8 @@ class Inside:
     def change_password(self, old: str, new: str, *, again: bool) -> None:
         """Change, and mail if it was reset before."""
         user = self.world.users[self.username]
+        if self.world.refuses:
+            raise self.world.refuses
         with self.world.step("change"):
             if user.password == old:
                 user.password = new
@@ -295,6 +300,7 @@ def test_a_credential_without_a_token_to_renew_is_refused(world: World) -> None:
 
 
 def test_a_mailbox_is_asked_for_before_anything_is_done(world: World) -> None:
+    world.has_session = False
     with pytest.raises(OptionError, match="^mailbox: "):
         rotate(world, has_mailbox=False)
     assert world.steps == []
@@ -554,6 +560,192 @@ def test_of_two_runs_at_once_one_rotates_and_the_other_finds_it_fresh(
     second.join()
     assert sorted(outcome.rotated for outcome in outcomes) == [False, True]
     assert world.steps.count("after reset") == 1
+
+
+def die(world: World, step: str, **wanted: Any) -> None:
+    """A rotation that dies at a step."""
+    credential, user = world.store.read("billing"), dataclasses.replace(world.users[BLUE])
+    for moment in itertools.count():
+        world.steps.clear()
+        world.dies_at = moment
+        with contextlib.suppress(Killed):
+            rotate(world, **wanted)
+        world.dies_at = None
+        if world.steps[-1] == step:
+            world.steps.clear()
+            return
+        world.store.delete("billing", replaces=world.store.read("billing").version)
+        world.store.write(credential, replaces=None)
+        world.users[BLUE] = dataclasses.replace(user)
+        world.mails.clear()
+
+
+@pytest.mark.parametrize("method", rotation.METHODS)
+def test_what_was_not_done_and_is_refused_for_good_ends_the_rotation(world: World, method: str) -> None:
+    die(world, f"before {'reset' if method == 'reset' else 'change'}", method=method)
+    world.refuses = OrgError("not by its policy")
+    with pytest.raises(OrgError, match="policy"):
+        rotate(world, method=method)
+    assert world.store.read("billing").rotation is None
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 0
+
+
+def test_a_password_that_was_changed_and_may_not_be_changed_again_is_not_taken_for_unchanged(world: World) -> None:
+    world.users[BLUE].has_reset_before = False
+    die(world, "after change", method="password")
+    world.refuses = OrgError("the org lets nobody take the present password again")
+    with pytest.raises(Stuck, match="was changed"):
+        rotate(world, method="password", wait=1)
+    world.refuses = None
+    assert rotate(world, method="reset").resumed
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_a_new_password_that_is_refused_without_a_token_is_not_tried_again(world: World) -> None:
+    world.store.delete("billing", replaces=1)
+    plant(world, security_token=None)
+    world.trusts_us = True
+    wanted: dict[str, Any] = {"method": "password", "has_mailbox": False}
+    die(world, "before login", **wanted)
+    world.users[BLUE].password = "set-by-an-administrator"
+    for _run in range(3):
+        with pytest.raises(Stuck, match="the new password was refused"):
+            rotate(world, **wanted)
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_a_token_that_was_refused_as_the_user_was_locked_gets_another_chance_by_force(world: World) -> None:
+    genuine = world.log_in
+
+    def locked(connection: Connection) -> None:
+        raise LoginError("wrong, or locked", cause="invalid_credentials")
+
+    world.log_in = locked  # type: ignore[method-assign]
+    with pytest.raises(Stuck, match="1 token that came by mail for blue@example.com was refused"):
+        rotate(world)
+    world.log_in, world.has_session = genuine, False  # type: ignore[method-assign]
+    with pytest.raises(Stuck, match="force: true"):
+        rotate(world)
+    assert rotate(world, force=True).rotated
+    assert world.lets_in()
+    assert world.steps.count("after reset") == 1
+
+
+def test_a_stored_token_that_was_refused_as_the_user_was_locked_gets_another_chance_by_force(world: World) -> None:
+    world.has_session = False
+    genuine = world.log_in
+
+    def locked(connection: Connection) -> None:
+        raise LoginError("wrong, or locked", cause="invalid_credentials")
+
+    world.log_in = locked  # type: ignore[method-assign]
+    with pytest.raises(LoginError):
+        rotate(world)
+    world.log_in = genuine  # type: ignore[method-assign]
+    with pytest.raises(Stuck, match="force: true"):
+        rotate(world)
+    assert rotate(world, force=True).rotated
+    assert world.lets_in()
+
+
+def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    refusing = OrgError("Salesforce shows this user no button")
+
+    def come(self: Inside) -> None:
+        world.deliver()
+        raise refusing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Inside, "reset_security_token", come)
+        patch.setattr(Box, "position", lambda _self: world.deliver() or Position(7, len(world.mails) + 1))
+        with pytest.raises(OrgError, match="no button"):
+            rotate(world, wait=1)
+    world.has_session = False
+    assert rotate(world, wait=1).resumed
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 0
+
+
+def test_a_token_that_is_known_to_be_dead_is_not_tried_after_another_reset(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    world.on_the_way.clear()
+    world.steps.clear()
+    world.dies_at = 2  # after the note that it is asked for again
+    with pytest.raises(Killed):
+        rotate(world, wait=1)
+    world.dies_at, world.has_session = None, False
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    assert world.users[BLUE].wrong_tries == 0
+
+
+def test_a_token_from_a_person_ends_a_password_change_that_never_was(world: World) -> None:
+    die(world, "before change", method="password")
+    world.renew(BLUE, mailed=False)
+    assert rotate(world, given=world.users[BLUE].token).resumed
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_a_credential_that_never_had_a_token_is_not_kept_waiting_for_a_mail(world: World) -> None:
+    world.store.delete("billing", replaces=1)
+    plant(world, security_token=None)
+    world.trusts_us, world.late = True, True
+    rotate(world, method="password")
+    assert world.on_the_way
+    assert world.store.read("billing").connection.security_token is None
+
+
+def test_check_mode_does_not_take_a_mail_that_is_left_for_a_token_to_come(world: World) -> None:
+    die(world, "before dispose", keeps_mail=False)
+    assert rotate(world, keeps_mail=False, check_mode=True).changed is False
+    assert world.steps == []
+    assert rotate(world, keeps_mail=False).changed is False
+
+
+@pytest.mark.parametrize("token", ["OldToken", None])
+@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("died", [False, True])
+def test_check_mode_tells_of_each_secret_that_a_run_would_renew(
+    world: World, method: str, token: str | None, died: bool
+) -> None:
+    if method == "reset" and not token:
+        return
+    world.trusts_us = token is None
+    world.users[BLUE].has_reset_before = token is not None
+    world.store.delete("billing", replaces=1)
+    plant(world, security_token=token)
+    if died:
+        die(world, f"before {'reset' if method == 'reset' else 'change'}", method=method)
+    foreseen = rotate(world, method=method, check_mode=True)
+    assert rotate(world, method=method).diff == foreseen.diff
+
+
+def test_force_is_carried_out_though_something_else_was_changed_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = world.store.lock
+
+    @contextlib.contextmanager
+    def lock_after_another(name: str, *, seconds: float = 0) -> Iterator[None]:
+        monkeypatch.setattr(world.store, "lock", lock)
+        seen = world.store.read(name)
+        moved = record.declared(
+            seen, dataclasses.replace(seen.connection, api_version="63.0"), name=name, now="2026-01-02T00:00:00Z"
+        )
+        world.store.write(moved, replaces=seen.version)
+        with lock(name, seconds=seconds):
+            yield
+
+    monkeypatch.setattr(world.store, "lock", lock_after_another)
+    assert rotate(world, max_age=None, force=True).rotated
 
 
 def test_nothing_that_is_told_holds_a_secret(world: World) -> None:

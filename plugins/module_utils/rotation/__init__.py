@@ -13,10 +13,12 @@ import contextlib
 import dataclasses
 
 from ..errors import OptionError
+from ..record import Credential
 from ..store import Store
 from ..store.base import LOCK_SECONDS
-from .steps import Outcome, Rotation, Wanted
+from .steps import Rotation
 from .stuck import Stuck
+from .wanted import Outcome, Wanted
 from .way import Way
 
 METHODS = ("reset", "password")
@@ -37,11 +39,16 @@ def ensure_young(store: Store, name: str, wanted: Wanted, way: Way, *, check_mod
     seen = store.read(name)
     with contextlib.nullcontext() if check_mode else store.lock(name, seconds=wanted.wait + LOCK_SECONDS):
         credential = store.read(name)
-        if credential.version != seen.version:  # somebody has renewed it while this run waited
+        if _held(credential) != _held(seen):  # somebody has renewed it while this run waited
             wanted = dataclasses.replace(wanted, force=False)
         rotation = Rotation(store, credential, wanted, way, check_mode=check_mode)
         rotation.run()
     return rotation.outcome()
+
+
+def _held(credential: Credential) -> set[str]:
+    """What logs its users in."""
+    return {user.login_password for user in (credential.connection, credential.standby) if user}
 
 
 __all__ = ["METHODS", "Outcome", "Stuck", "Wanted", "Way", "ensure_young"]

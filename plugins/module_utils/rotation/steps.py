@@ -21,50 +21,12 @@ from ..mailbox import Position, TokenMail
 from ..record import PASSWORD_FLOWS, Credential, CredentialPlan, Verification
 from ..store import Store
 from .stuck import WHY_NO_MAIL, is_spent, stuck
+from .wanted import Outcome, Wanted
 from .way import Mailbox, Org, Way
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is declared of a security token.
-
-    Attributes:
-        method: how to get a new one, of METHODS.
-        max_age: how old it may be; None for any age.
-        force: renew it whatever its age.
-        verify: log in with it even when it is young enough.
-        given: a new token that somebody received.
-        has_mailbox: whether its mail can be read.
-        keeps_mail: whether the mail is left as it is.
-        wait: seconds to wait for the mail.
-    """
-
-    method: str = "reset"
-    max_age: datetime.timedelta | None = None
-    force: bool = False
-    verify: bool = False
-    given: str | None = dataclasses.field(default=None, repr=False)
-    has_mailbox: bool = False
-    keeps_mail: bool = True
-    wait: float = 300.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a declaration, as the module returns it; nowhere a secret.
-
-    Attributes:
-        rotated: whether the credential has another token than before, or in check mode would have.
-        resumed: whether an earlier run had left something to be finished.
-    """
-
-    changed: bool
-    rotated: bool
-    resumed: bool
-    version: int
-    diff: dict[str, dict[str, Any]]
-    credential: dict[str, Any]
-    warnings: list[str] = dataclasses.field(default_factory=list)
+# Verdicts on what was tried. The last one is of a token that is missing, or that does not count.
+NOT_LET_IN = (*REFUSED, "token_required_here")
+UNKNOWN = "(not known yet)"
 
 
 class Rotation:
@@ -86,8 +48,9 @@ class Rotation:
             raise OptionError(
                 "name", f"credential {self._before.name!r} logs in by {self._before.connection.auth}, without a token"
             )
-        if self._journal and self._journal.step == STORED:
-            self._dispose()
+        self._dispose()
+        if self._wanted.force and self._journal and self._journal.method == "found":
+            self._note(None)  # it holds nothing but that the stored token was refused
         given = self._given()
         if self._check_mode:
             self._foresee(given)
@@ -141,20 +104,28 @@ class Rotation:
 
     def _foresee(self, given: str | None) -> None:
         """Have outcome() tell what a run would change. What could stop it is looked at; nothing is asked for."""
-        if not (given or self._journal or self._is_due()):
+        journal = self._journal
+        if not (given or journal or self._is_due()):
             return
-        if not (given or self._journal):
-            self._look_ahead(self._way.enter(self._target))
-        target = self._credential.connection if given and not self._journal else self._target
-        token = given or "(not known yet)"
-        self._credential = record.rotated(
-            self._credential, dataclasses.replace(target, security_token=token), now=_now()
+        target = self._credential.connection if given and not journal else self._target
+        method = journal.method if journal else "given" if given else self._wanted.method
+        if method == self._wanted.method and not journal:
+            self._require_options()
+            self._look_ahead(self._way.enter(target))
+        # A user without a token goes on without one.
+        expects_token = method != "password" or target.security_token
+        foreseen = dataclasses.replace(
+            target,
+            security_token=given or (UNKNOWN if expects_token else None),
+            password=UNKNOWN if method == "password" or (journal and journal.password) else target.password,
         )
+        self._credential = record.rotated(self._credential, foreseen, now=_now())
 
     # What is written.
 
     def _write(self, credential: Credential) -> None:
-        self._store.write(credential, replaces=self._credential.version)
+        if not self._check_mode:
+            self._store.write(credential, replaces=self._credential.version)
         self._credential = credential
 
     def _note(self, journal: Journal | None, **changes: Any) -> None:
@@ -181,6 +152,7 @@ class Rotation:
     def _renew(self) -> None:
         """Begin a rotation, and bring it to its end."""
         target, method = self._target, self._wanted.method
+        self._require_options()
         try:
             org = self._way.enter(target)
         except LoginError as exc:
@@ -199,15 +171,23 @@ class Rotation:
                     password=password,
                 )
             )
-            try:
-                self._ask(org, again=False)
-            except OrgError:
-                self._note(None)
-                raise
+            self._ask_first(org)
             self._receive(mailbox, self._wanted.wait)
 
     def _look_ahead(self, org: Org) -> str | None:
         """Find what would stop a rotation while nothing was done yet; gives the new password, if there is to be one."""
+        method = self._wanted.method
+        obstacles = org.obstacles(method)
+        if obstacles:
+            raise OrgError(
+                f"the token of {self._target.username} cannot be renewed by method {method}, and nothing was done: "
+                + "; ".join(obstacles),
+                cause="not_approved",
+            )
+        return org.new_password() if method == "password" else None
+
+    def _require_options(self) -> None:
+        """Raise OptionError for what is known to stop a rotation without asking anybody."""
         method, target = self._wanted.method, self._target
         if not self._wanted.has_mailbox and (method == "reset" or target.security_token):
             raise OptionError("mailbox", f"is needed: the new token of {target.username} comes by mail")
@@ -218,14 +198,6 @@ class Rotation:
                 f"{', '.join(behind)} may still use {target.username}, whose token would be renewed, as the present "
                 "version was not delivered there; deliver it first",
             )
-        obstacles = org.obstacles(method)
-        if obstacles:
-            raise OrgError(
-                f"the token of {target.username} cannot be renewed by method {method}, and nothing was done: "
-                + "; ".join(obstacles),
-                cause="not_approved",
-            )
-        return org.new_password() if method == "password" else None
 
     def _behind(self) -> list[str]:
         """The consumers of a pair that do not use the user who is in use now."""
@@ -252,31 +224,54 @@ class Rotation:
             return
         self._note(journal, step=ASKED)
 
+    def _ask_first(self, org: Org) -> None:
+        """Ask for what was certainly not asked for yet: when it is refused, there is nothing to be finished."""
+        try:
+            self._ask(org, again=False)
+        except OrgError:
+            self._note(None)
+            raise
+
     def _finish_earlier(self) -> None:
         """Bring to its end what an earlier run has begun."""
-        journal = self._journal
+        journal, wanted = self._journal, self._wanted
         if journal is None:
             return
-        patience = self._wanted.wait if journal.step == ASKED and journal.method != "found" else 0
+        if wanted.force and journal.refused and self._way.enter_again(self._target) is None:
+            self._note(journal, refused=())  # no other token can be had than those that were refused
+        patience = wanted.wait if journal.step == ASKED and journal.method != "found" else 0
         with self._mailbox() as mailbox:
             if self._receive(mailbox, patience, last=False):
                 return
             asked = self._ask_again() if journal.step == ASKING else self._ask_anew(mailbox)
-            self._receive(mailbox, self._wanted.wait if asked else 0)
+            self._receive(mailbox, wanted.wait if asked else 0)
 
     def _ask_again(self) -> bool:
-        """Ask for what may have been asked for already. A second reset does no harm; a password changes only once."""
-        org = self._way.enter_again(self._target)
-        if org is None:
+        """Ask for what may have been asked for already. A second reset does no harm; a password changes only once.
+
+        When the org does not do it, or there is no session, a login with what is stored tells whether it was done.
+        """
+        org, refusal = self._way.enter_again(self._target), None
+        if org is not None:
             try:
-                org = self._way.enter(self._target)
-            except LoginError as exc:
-                if exc.cause not in REFUSED:
-                    raise
-                # What is stored does not let in any more, so it was asked for.
-                self._note(self._journal, step=ASKED)
+                self._ask(org)
+            except Interrupted:
+                raise
+            except OrgError as exc:
+                refusal = None if isinstance(exc, LoginError) else exc  # the session has ended just now
+            else:
                 return True
-        self._ask(org)
+        try:
+            self._way.log_in(self._target)
+        except LoginError as exc:
+            if exc.cause not in NOT_LET_IN:
+                raise
+            self._note(self._journal, step=ASKED)
+            return True
+        if refusal is not None:
+            self._note(None)
+            raise refusal
+        self._ask_first(self._way.enter(self._target))
         return True
 
     def _ask_anew(self, mailbox: Mailbox | None) -> bool:
@@ -287,8 +282,14 @@ class Rotation:
         org = self._way.enter_again(self._target)
         if org is None or org.obstacles("reset"):
             return False
-        self._note(journal, method="reset", step=ASKING, position=mailbox.position(), refused=())
-        self._ask(org)
+        # What was refused is left behind. What has not been seen yet is not: the mail may come at this very moment.
+        position = mailbox.position() if journal.refused else journal.position
+        self._note(journal, method="reset", position=position, refused=())
+        try:
+            self._ask(org)
+        except OrgError:
+            self._note(journal)
+            raise
         return True
 
     def _receive(self, mailbox: Mailbox | None, wait: float, *, last: bool = True) -> bool:
@@ -297,6 +298,8 @@ class Rotation:
         Args:
             last: raise Stuck instead of giving false.
         """
+        if not self._target.security_token and self._without_mail():
+            return True
         for mail in self._mails(mailbox, wait):
             if self._try(mail):
                 return True
@@ -325,14 +328,20 @@ class Rotation:
         journal, target = self._journal, self._target
         password = (journal.password if journal else None) or target.password
         candidate = dataclasses.replace(target, password=password, security_token=mail.token)
+        if not self._lets_in(candidate):
+            return False
+        self._store_new(candidate, mail)
+        return True
+
+    def _lets_in(self, candidate: Connection) -> bool:
+        """Whether a login passes. One that is refused is noted down, and so not repeated by the next run, either."""
         try:
             self._way.log_in(candidate)
         except LoginError as exc:
-            if exc.cause not in REFUSED:
+            if exc.cause not in NOT_LET_IN:
                 raise
-            self._note(journal, refused=(*self._refused(), mail.token))
+            self._note(self._journal, refused=(*self._refused(), candidate.security_token or ""))
             return False
-        self._store_new(candidate, mail)
         return True
 
     def _refused(self) -> tuple[str, ...]:
@@ -351,7 +360,8 @@ class Rotation:
         if had_token and (org is None or org.needs_token()):
             return False
         candidate = dataclasses.replace(target, password=journal.password, security_token=None)
-        self._way.log_in(candidate)
+        if not self._lets_in(candidate):
+            return False
         if had_token:
             self._warnings.append(
                 f"{target.username} has a new password, and no mail has brought its new token. It logs in from trusted "
@@ -362,13 +372,24 @@ class Rotation:
 
     def _take(self, token: str) -> None:
         """Store a token that somebody received, if it lets in."""
-        journal, target = self._journal, self._target
-        if journal is None:
-            target = self._credential.connection
-        password = (journal.password if journal else None) or target.password
-        candidate = dataclasses.replace(target, password=password, security_token=token)
-        self._way.log_in(candidate)
-        self._store_new(candidate)
+        journal = self._journal
+        target = self._target if journal else self._credential.connection
+        # Whether the password of a journal was set is not always known.
+        passwords = [target.password] if journal is None else [journal.password, target.password]
+        refusal = None
+        for password in filter(None, passwords):
+            candidate = dataclasses.replace(target, password=password, security_token=token)
+            try:
+                self._way.log_in(candidate)
+            except LoginError as exc:
+                if exc.cause not in NOT_LET_IN:
+                    raise
+                refusal = refusal or exc
+            else:
+                self._store_new(candidate)
+                return
+        if refusal is not None:
+            raise refusal
 
     def _check(self) -> None:
         """Log in with what is stored, and look for another token if it is refused."""
@@ -389,7 +410,7 @@ class Rotation:
 
     def _look_for_another(self, target: Connection, refusal: LoginError) -> None:
         """Take a newer token from the mailbox, as somebody else has reset it; raises the refusal if there is none."""
-        if refusal.cause not in REFUSED or not self._wanted.has_mailbox:
+        if refusal.cause not in NOT_LET_IN or not self._wanted.has_mailbox:
             raise refusal
         since = self._credential.token_since or self._credential.updated
         # The refusal is noted down as well: what is stored is not tried again by the next run.
@@ -404,10 +425,10 @@ class Rotation:
     def _dispose(self) -> None:
         """Deal with the mail whose token is stored, and end the journal."""
         journal = self._journal
-        if journal is None or journal.step != STORED or self._check_mode:
+        if journal is None or journal.step != STORED:
             return
         try:
-            with self._mailbox() as mailbox:
+            with contextlib.nullcontext() if self._check_mode else self._mailbox() as mailbox:
                 if mailbox and journal.position and journal.mail:
                     mailbox.dispose(journal.mail, validity=journal.position[0])
         except MailError as exc:

@@ -30,14 +30,18 @@ def stuck(journal: Journal, *, waited: str) -> Stuck:
     """
     user, since = journal.username, journal.started
     by_hand = f"reset the token of {user} by hand, and give what comes as new_token"
-    if is_spent(journal):
+    if journal.refused:
+        tokens = len([token for token in journal.refused if token])
+        what = f"{tokens} token{'s' * (tokens > 1)} that came by mail for {user}" if tokens else "the new password"
+        more = "no more are tried, as wrong tries lock the user out" if is_spent(journal) else f"no other came {waited}"
         return Stuck(
-            f"{len(journal.refused)} tokens that came by mail for {user} were refused, and no more are tried, as wrong "
-            f"tries lock the user out. Look whether these mails are from Salesforce; or {by_hand}"
+            f"{what} {'were' if tokens > 1 else 'was'} refused, and {more}. Look whether the mails are from "
+            f"Salesforce, and whether {user} is locked; after that, force: true tries once more. Or {by_hand}"
         )
     if journal.method == "found":
         return Stuck(
-            f"the stored token of {user} does not let in any more, and the mailbox has no newer one: {by_hand}"
+            f"the stored token of {user} does not let in any more, and the mailbox has no newer one: {by_hand}. If it "
+            "does let in, as the user was only locked, force: true finds that out"
         )
     if journal.method == "password":
         done = "was changed" if journal.step == ASKED else "may have been changed, which is not known"
