@@ -139,6 +139,26 @@ class TestReset:
         org.reset_security_token()
         assert asked(simulated_org)["resetToken"] == 1
 
+    @pytest.mark.parametrize("operation", ["frontdoor", "resetTokenPage"])
+    def test_while_only_the_page_was_asked_for_it_is_certain_that_nothing_was_reset(
+        self, simulated_org: SimulatedOrg, org: Org, operation: str
+    ) -> None:
+        simulated_org.control.inject("status", operation=operation, status=503, times=None)
+        with pytest.raises(Interrupted) as caught:
+            org.reset_security_token()
+        assert not caught.value.sent
+        assert "resetToken" not in asked(simulated_org)
+
+    def test_the_front_page_as_the_answer_leaves_open_what_was_done(
+        self, simulated_org: SimulatedOrg, org: Org
+    ) -> None:
+        simulated_org.control.inject(
+            "redirect", operation="resetToken", url=f"{simulated_org.url}/", executed=True, times=None
+        )
+        with pytest.raises(Interrupted, match="does not tell its outcome") as caught:
+            org.reset_security_token()
+        assert caught.value.sent
+
     def test_a_refusal_is_no_reset(self, simulated_org: SimulatedOrg, org: Org) -> None:
         simulated_org.control.inject("status", operation="resetToken", status=403, content_type=HTML)
         before = token(simulated_org)
@@ -261,6 +281,8 @@ class TestPagesOfSomebodyElse:
             "http://localhost/_ui/system/security/ResetApiTokenEdit",
             "https://[",
             "/_ui/system/security/ResetApiTokenConfirm",
+            "/_ui/system/security/ResetApiTokenConfirm;a=b",
+            "/_ui/system/security/resetapitoken%43onfirm/",
         ],
     )
     def test_a_page_that_moved_elsewhere_is_not_followed(self, liar: Liar, org: Org, target: str) -> None:

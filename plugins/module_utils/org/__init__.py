@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 from ..connection import Connection
-from ..errors import LoginError, OrgError, SessionExpired
+from ..errors import Interrupted, LoginError, OrgError, SessionExpired
 from .libraries import require_libraries
 from .login import Session, login
 from .metadata import MetadataApi
@@ -82,7 +82,11 @@ class Org:
             OrgError: nothing was reset.
         """
         with open_pages(self._connection) as pages:
-            press(pages, self._with_session(lambda session: self._find_button(pages, session)))
+            try:
+                button = self._with_session(lambda session: self._find_button(pages, session))
+            except Interrupted as exc:
+                raise Interrupted(str(exc), cause=exc.cause, retry_after=exc.retry_after, sent=False) from None
+            press(pages, button)
 
     def _find_button(self, pages: requests.Session, session: Session) -> Button:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from ..connection import LOGIN_HOSTS
 from ..errors import OrgError
@@ -103,7 +103,7 @@ def bridge(pages: requests.Session, session: Session, target: str) -> None:
 
 
 def get_page(pages: requests.Session, url: str, *, never: str) -> Page:
-    """A page, wherever it has moved to on its host; an address that ends in C(never) is not asked.
+    """A page, wherever it has moved to on its host; an address whose path holds C(never) is not asked.
 
     Raises:
         NoPageSession: the org wants somebody to log in first.
@@ -117,7 +117,7 @@ def get_page(pages: requests.Session, url: str, *, never: str) -> Page:
         if not response.is_redirect:
             return read_page(response)
         url = redirected(response)
-        if not same_place(url, origin.geturl()) or urlsplit(url).path.endswith(never):
+        if not same_place(url, origin.geturl()) or never.lower() in unquote(urlsplit(url).path).lower():
             raise OrgError(f"{origin.hostname} leads elsewhere with its page ({urlsplit(url).hostname}): not followed")
     raise OrgError(f"{origin.hostname} leads from page to page without end")
 

@@ -109,12 +109,18 @@ def press(pages: requests.Session, button: Button) -> None:
         response = sent_once(
             button.url, lambda: pages.get(button.url, params=button.fields, headers=headers, allow_redirects=False)
         )
-    if leads_to_login(response):
+    if leads_to_login(response) and not _leads_home(response):
         raise OrgError("the org wanted a login when it was asked to reset the security token, and did not reset it")
     if 400 <= response.status_code < 500:
         raise OrgError(f"the org refused to reset the security token (HTTP {response.status_code})")
     if not _is_done(button, response):
         raise Interrupted("the org answered the reset of the security token with a page that does not tell its outcome")
+
+
+def _leads_home(response: requests.Response) -> bool:
+    """Whether an answer sends its reader to the front page, as after what was done, or without a session."""
+    target = urlsplit(redirected(response))
+    return same_place(target.geturl(), response.url) and target.path in ("", "/") and not target.query
 
 
 def _is_done(button: Button, response: requests.Response) -> bool:
