@@ -11,22 +11,25 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests import dovecot as dovecots
 from tests.demo import __main__ as demo
+from tests.deployments import Deployment, by_host, changed
+from tests.dovecot import Dovecot, dovecot
 from tests.hosts import Host, free_port, inventory, managed_hosts
 from tests.integration.conftest import Playbooks, Results
 from tests.processes import ROOT
 from tests.readers.install import Absent
-from tests.services import Application, Services, services
+from tests.rotations import mailbox_option
+from tests.services import Application, services
 from tests.simulated_org import SimulatedOrg
 
-DELIVER, SITE = ROOT / "playbooks" / "deliver.yml", ROOT / "playbooks" / "site.yml"
+SITE = ROOT / "playbooks" / "site.yml"
 EXAMPLE = ROOT / "playbooks" / "example"
 CREDENTIALS = {
     "billing": ("billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"),
@@ -44,11 +47,6 @@ def hosts() -> Iterator[dict[str, Host]]:
         except Absent as exc:
             pytest.skip(f"no managed hosts ({exc}), so deployments over SSH are NOT TESTED")
         yield made
-
-
-def by_host(results: Results, task: str) -> dict[str, dict[str, Any]]:
-    """What each host returned for the task of that name."""
-    return {item["host"]: item["result"] for item in results if item["task"] == task}
 
 
 class TestHosts:
@@ -99,62 +97,28 @@ class TestHosts:
         assert "Host key verification failed" in found["web2"]["msg"]
 
 
-@dataclass
-class Deployment:
-    """Four applications on three hosts, and the inventory by which their two credentials are delivered."""
+@pytest.fixture(scope="module")
+def server() -> Iterator[Dovecot]:
+    """The mail server to which orgs mail new tokens."""
+    try:
+        with dovecot() as started:
+            yield started
+    except dovecots.Absent as exc:
+        pytest.skip(f"{exc}: deployments of rotated credentials are NOT TESTED")
 
-    playbook: Playbooks
-    hosts: dict[str, Host]
-    services: Services
-    sim: SimulatedOrg
 
-    def inventory(self) -> dict[str, Any]:
-        """What an operator would write: for each host the files of its applications, and whom to restart for each."""
-        listed = inventory(self.hosts)
-        for application in self.services.applications:
-            variables = listed["salesforce_applications"]["hosts"][application.host.name]
-            variables["gatehouse_salesforce_source_address"] = application.host.address
-            variables.setdefault("app_credentials_files", []).append(
-                {
-                    "credential": application.name,
-                    "dest": str(application.file),
-                    "format": application.format,
-                    "notify": [f"Restart {application.name}"],
-                }
-            )
-        return listed
+@pytest.fixture
+def sim(server: Dovecot) -> Iterator[SimulatedOrg]:
+    """An org that mails tokens."""
+    with SimulatedOrg(mail_server=f"lmtp://127.0.0.1:{server.lmtp_port}") as org:
+        yield org
 
-    def deliver(self, *options: str, ok: bool = True, listed: dict[str, Any] | None = None) -> Results:
-        """Run the collection's playbook with nothing but an inventory and the handlers beside it."""
-        folder = self.playbook.folder
-        restart = {"chdir": "~", "argv": ["./supervisorctl", "restart"]}
-        handlers = [
-            {"name": f"Restart {name}", "ansible.builtin.command": {**restart, "argv": [*restart["argv"], name]}}
-            for name in CREDENTIALS
-        ]
-        (folder / "handlers.yml").write_text(json.dumps(handlers))
-        (folder / "inventory.json").write_text(json.dumps(listed or self.inventory()))
-        return self.playbook.run(DELIVER, "-i", str(folder / "inventory.json"), *options, ok=ok)
 
-    def rotate(self, name: str) -> None:
-        """Give the user a new token, and the store with it."""
-        # The module security_token will do both. Until then the token is reset behind its back and told to the store.
-        username, password, _token = CREDENTIALS[name]
-        self.store(name, username, password, self.sim.control.reset_token(username))
-
-    def store(self, name: str, username: str, password: str, token: str) -> None:
-        """Store a credential, which is verified by a login from the controller."""
-        options = {"name": name, "username": username, "password": password, "security_token": token}
-        self.playbook([{"gatehouse.salesforce.credential": options}])
-
-    def pages(self) -> dict[str, str]:
-        """The name of the user on each page that nginx serves."""
-        found = {}
-        for application in self.services.applications:
-            answer = self.services.page(application)
-            assert answer.status_code == 200, answer.text
-            found[application.site] = answer.text.partition("&lt;")[2].partition("&gt;")[0]
-        return found
+def rotate(deployment: Deployment, server: Dovecot, name: str) -> None:
+    """Give the user a new token, and the store with it."""
+    mailbox = mailbox_option(server, deployment.sim.control.user(CREDENTIALS[name][0])["email"])
+    task = {"gatehouse.salesforce.security_token": {"name": name, "force": True, "mailbox": mailbox, "wait": 20}}
+    assert deployment.playbook([task]).last["rotated"]
 
 
 @pytest.fixture
@@ -180,11 +144,6 @@ def deployment(sim: SimulatedOrg, playbook: Playbooks, hosts: dict[str, Host]) -
             application.file.unlink(missing_ok=True)
 
 
-def changed(results: Results) -> set[tuple[str, str]]:
-    """Which tasks changed something, and where."""
-    return {(item["task"], item["host"]) for item in results if item["result"].get("changed")}
-
-
 SITES = {
     "billing.web1.example": "billing@acme.example",
     "billing.web2.example": "billing@acme.example",
@@ -197,7 +156,7 @@ class TestDelivery:
     """From the store to a page that a visitor sees."""
 
     def test_a_rotation_restarts_the_consumers_of_that_credential_and_nothing_else(
-        self, deployment: Deployment, hosts: dict[str, Host]
+        self, deployment: Deployment, hosts: dict[str, Host], server: Dovecot
     ) -> None:
         deployment.deliver()
         assert deployment.pages() == SITES
@@ -207,7 +166,7 @@ class TestDelivery:
             found = application.file.stat()
             assert (found.st_uid, found.st_mode & 0o777) == (application.host.account.pw_uid, 0o600)
 
-        deployment.rotate("billing")
+        rotate(deployment, server, "billing")
         results = deployment.deliver()
         after = deployment.services.processes()
         assert {site for site in SITES if after[site] != before[site]} == {
@@ -249,11 +208,13 @@ class TestDelivery:
         assert failed[0] == ("web3", LOGIN) and {host for host, _task in failed} == {"web3"}
         assert "Not delivered to web3," in results.output and "Not delivered to web2" not in results.output
 
-    def test_check_mode_writes_and_restarts_nothing_and_shows_no_secret(self, deployment: Deployment) -> None:
+    def test_check_mode_writes_and_restarts_nothing_and_shows_no_secret(
+        self, deployment: Deployment, server: Dovecot
+    ) -> None:
         deployment.deliver()
         before = deployment.services.processes()
         content = {site.file: site.file.read_bytes() for site in deployment.services.applications}
-        deployment.rotate("billing")
+        rotate(deployment, server, "billing")
         deployment.sim.control.clear_requests()
         results = deployment.deliver("--check", "--diff", "-vvv")
         assert {host for task, host in changed(results) if not task.startswith(RESTART)} == {"web1", "web2"}

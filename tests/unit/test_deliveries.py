@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery, merged, to_clear
 
@@ -35,6 +36,6 @@ def test_that_an_application_was_restarted_is_news() -> None:
 
 
 def test_a_list_that_was_written_before_there_were_pairs_and_restarts_is_read() -> None:
-    written = {"version": 2, "updated": NOW, "format": "env", "encrypted": None, "delivered": NOW}
+    written: dict[str, Any] = {"version": 2, "updated": NOW, "format": "env", "encrypted": None, "delivered": NOW}
     assert Delivery(**written, fingerprint="x") == CURRENT
     assert to_clear(CURRENT) == {**written, "standby": False, "settled": True}

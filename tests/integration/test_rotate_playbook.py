@@ -1,0 +1,261 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nightly run: what is due is renewed and delivered, and a host that has trouble with it is no worse off."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import dovecot as dovecots
+from tests.deployments import DELIVER, ROTATE, Deployment, by_host, changed
+from tests.dovecot import Dovecot, dovecot
+from tests.hosts import Host, managed_hosts
+from tests.integration.conftest import Playbooks, Results
+from tests.readers.install import Absent
+from tests.rotations import mailbox_option
+from tests.services import Application, services
+from tests.simulated_org import SimulatedOrg
+
+BLUE, GREEN, REPORTS = "billing@acme.example", "billing-green@acme.example", "reports@acme.example"
+PASSWORD, TOKEN = "Acme-Password-1", "OldToken00000000000000001"
+WEB = ("web1", "web2", "web3")
+NUMBERS = itertools.count(1)
+LOGIN, FORESEEN = "Log in from here with what this host was given", "Would be given a new token"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Dovecot]:
+    """A mail server."""
+    try:
+        with dovecot() as started:
+            yield started
+    except dovecots.Absent as exc:
+        pytest.skip(f"{exc}: rotate.yml is NOT TESTED")
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[dict[str, Host]]:
+    """Three hosts, each with an sshd, an address and a user of its own."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(managed_hosts(*WEB))
+        except Absent as exc:
+            pytest.skip(f"no managed hosts ({exc}), so rotations over SSH are NOT TESTED")
+        yield made
+
+
+@pytest.fixture
+def sim(server: Dovecot) -> Iterator[SimulatedOrg]:
+    """An org that mails tokens, with the users of two applications. One of them has a second user."""
+    with SimulatedOrg(mail_server=f"lmtp://127.0.0.1:{server.lmtp_port}") as org:
+        box = f"rotate{next(NUMBERS)}@acme.example"
+        for user, profile in ((BLUE, "Blue"), (GREEN, "Green"), (REPORTS, "Reports")):
+            org.control.set_profile(profile, permissions=["ApiEnabled"])
+            org.control.add_user(user, PASSWORD, security_token=TOKEN, profile=profile, email=box)
+        yield org
+
+
+@pytest.fixture
+def playbook(tmp_path: Path, sim: SimulatedOrg, server: Dovecot) -> Playbooks:
+    """Runs playbooks that know the mailbox."""
+    made = Playbooks(tmp_path, sim)
+    made.variables["gatehouse_salesforce_mailbox"] = mailbox_option(server, sim.control.user(BLUE)["email"])
+    made.variables["rotate_wait"] = 20
+    return made
+
+
+def store(playbook: Playbooks, name: str, username: str, *, standby: str | None = None) -> None:
+    """Store a credential, which is verified by a login."""
+    user = {"username": username, "password": PASSWORD, "security_token": TOKEN}
+    pair = {"standby": {**user, "username": standby}} if standby else {}
+    playbook([{"gatehouse.salesforce.credential": {"name": name, **user, **pair}}])
+
+
+def behind(playbook: Playbooks) -> list[str]:
+    """The hosts of which somebody does not use the current version."""
+    found = playbook([{"gatehouse.salesforce.credential_info": {}}]).last["behind"]
+    return [consumer.partition(":")[0] for consumer in found]
+
+
+class TestDeployed:
+    """Web applications on hosts that are reached by SSH."""
+
+    @pytest.fixture
+    def deployment(self, sim: SimulatedOrg, playbook: Playbooks, hosts: dict[str, Host]) -> Iterator[Deployment]:
+        """Billing on each host, and reports on one of them."""
+        applications = [*(Application("billing", host) for host in hosts.values())]
+        applications.append(Application("reports", hosts["web3"], "json"))
+        with ExitStack() as stack:
+            try:
+                made = stack.enter_context(services(applications, sim.ca_path))
+            except Absent as exc:
+                pytest.skip(f"no services on managed hosts ({exc}), so rotations of deployments are NOT TESTED")
+            store(playbook, "reports", REPORTS)
+            yield Deployment(playbook, hosts, made, sim)
+            for application in applications:
+                application.file.unlink(missing_ok=True)
+
+    def test_what_is_due_is_renewed_delivered_and_logged_in_with_and_nothing_else_is_touched(
+        self, deployment: Deployment, playbook: Playbooks, hosts: dict[str, Host], sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        deployment.deliver()
+        pages, processes = deployment.pages(), deployment.services.processes()
+        forced: dict[str, Any] = {"rotate_credentials": ["billing"], "rotate_force": True}
+
+        # Check mode tells who would get a new token. It may log in to look for obstacles; nothing is changed.
+        sim.control.clear_requests()
+        checked = deployment.run(ROTATE, "--check", "--diff", **forced)
+        assert {host for task, host in changed(checked) if task == FORESEEN} == set(WEB)
+        assert not {"resetTokenPage", "resetToken"} & set(sim.control.counts())
+        assert sim.control.user(BLUE)["security_token"] == TOKEN
+        assert deployment.services.processes() == processes
+
+        done = deployment.run(ROTATE, **forced)
+        assert sim.control.user(BLUE)["security_token"] != TOKEN
+        assert sim.control.user(REPORTS)["security_token"] == TOKEN
+        assert deployment.pages() == pages
+        after = deployment.services.processes()
+        assert {site for site in after if after[site] != processes[site]} == {f"billing.{host}.example" for host in WEB}
+        logins = {host: [one["address"] for one in found["results"]] for host, found in by_host(done, LOGIN).items()}
+        assert logins == {name: [host.address] for name, host in hosts.items()}
+
+        # The night after, nothing is due.
+        sim.control.clear_requests()
+        assert changed(deployment.run(ROTATE)) == set()
+        assert sim.control.counts() == {}
+        assert deployment.services.processes() == after
+
+    def test_a_host_that_a_new_user_of_a_pair_is_denied_to_keeps_the_other_one_and_serves_its_page(
+        self, deployment: Deployment, playbook: Playbooks, hosts: dict[str, Host], sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE, standby=GREEN)
+        deployment.deliver()
+        # A user who has login ranges cannot reset a token, so these are declared when that is done.
+        allowed = ["127.0.0.1", hosts["web1"].address, hosts["web2"].address]
+        denied = {"command": "set_profile", "name": "Green", "login_ip_ranges": allowed}
+        sim.control.hook("resetToken", [denied], when="after")
+        done = deployment.run(ROTATE, ok=False, rotate_credentials=["billing"], rotate_force=True)
+        assert {item["host"] for item in done if item["status"] == "failed"} == {"web3"}
+        assert "Not delivered to web3, for the reasons above. All others" in done.output
+        found = {site: user for site, user in deployment.pages().items() if site.startswith("billing")}
+        assert found == {"billing.web1.example": GREEN, "billing.web2.example": GREEN, "billing.web3.example": BLUE}
+        assert behind(playbook) == ["web3"]
+        # The old user is still needed, so the pair is not rotated. When the host is let in, it gets what it missed.
+        refused = deployment.run(ROTATE, ok=False, rotate_credentials=["billing"], rotate_force=True)
+        assert "may still use billing@acme.example" in refused.output
+        assert "Not renewed, for the reasons above: billing" in refused.output and behind(playbook) == ["web3"]
+        sim.control.set_profile("Green", login_ip_ranges=[])
+        before = deployment.services.processes()
+        deployment.run(ROTATE)
+        assert deployment.pages()["billing.web3.example"] == GREEN and behind(playbook) == []
+        after = deployment.services.processes()
+        assert {site for site in after if after[site] != before[site]} == {"billing.web3.example"}
+
+
+class TestHandled:
+    """Where applications are only said to be restarted, on three hosts that are folders."""
+
+    @pytest.fixture(autouse=True)
+    def _hosts(self, playbook: Playbooks) -> None:
+        for host in WEB:
+            (playbook.folder / host).mkdir()
+
+    @staticmethod
+    def run(playbook: Playbooks, book: Path, *options: str, ok: bool = True, restart: str = "", **more: Any) -> Results:
+        """Run a playbook on the hosts.
+
+        Args:
+            restart: the shell command of the handler, beside the file.
+        """
+        folder = playbook.folder
+        file = {
+            "credential": "billing",
+            "dest": f"{folder}/{{{{ inventory_hostname }}}}/app.env",
+            "notify": ["Restart billing"],
+        }
+        variables = {"ansible_connection": "local", "app_credentials_files": [file]}
+        listed = {"salesforce_applications": {"hosts": dict.fromkeys(WEB, {}), "vars": variables}}
+        handler = {
+            "name": "Restart billing",
+            "ansible.builtin.shell": {"cmd": restart or "true", "chdir": f"{folder}/{{{{ inventory_hostname }}}}"},
+        }
+        (folder / "inventory.json").write_text(json.dumps(listed))
+        (folder / "handlers.yml").write_text(json.dumps([handler]))
+        return playbook.run(book, "-i", str(folder / "inventory.json"), *options, ok=ok, **more)
+
+    @staticmethod
+    def users(playbook: Playbooks) -> list[str]:
+        """The user that each host holds."""
+        texts = [(playbook.folder / host / "app.env").read_text() for host in WEB]
+        return [text.partition("SALESFORCE_USERNAME=")[2].partition("\n")[0] for text in texts]
+
+    def test_a_host_whose_restart_fails_is_given_the_other_user_and_is_repaired_by_the_next_run(
+        self, playbook: Playbooks
+    ) -> None:
+        store(playbook, "billing", BLUE, standby=GREEN)
+        self.run(playbook, DELIVER)
+        stubborn = f"test $(basename $PWD) != web2 || ! grep {GREEN} app.env"
+        done = self.run(playbook, ROTATE, ok=False, restart=stubborn, rotate_force=True)
+        assert self.users(playbook) == [GREEN, BLUE, GREEN]
+        assert {item["host"] for item in done if item["status"] == "failed"} == {"web2"}
+        assert "have the user on standby of a pair, who was let in" in done.output
+        assert behind(playbook) == ["web2"]
+        repaired = self.run(playbook, ROTATE)
+        assert self.users(playbook) == [GREEN] * 3 and behind(playbook) == []
+        assert {host for task, host in changed(repaired)} == {"web2"}
+
+    def test_of_a_single_user_the_new_token_stays_as_the_old_one_is_dead(self, playbook: Playbooks) -> None:
+        store(playbook, "billing", BLUE)
+        self.run(playbook, DELIVER)
+        fails = "test $(basename $PWD) != web2"
+        self.run(playbook, ROTATE, ok=False, restart=fails, rotate_force=True)
+        texts = {(playbook.folder / host / "app.env").read_text() for host in WEB}
+        assert len(texts) == 1 and TOKEN not in texts.pop()
+        assert behind(playbook) == ["web2"]
+        assert {task for task, host in changed(self.run(playbook, ROTATE)) if host == "web2"} >= {"Restart billing"}
+        assert behind(playbook) == []
+
+    def test_when_a_host_of_the_first_ones_fails_no_more_are_touched(self, playbook: Playbooks) -> None:
+        store(playbook, "billing", BLUE, standby=GREEN)
+        self.run(playbook, DELIVER)
+        stubborn = f"test $(basename $PWD) != web1 || ! grep {GREEN} app.env"
+        done = self.run(playbook, ROTATE, ok=False, restart=stubborn, rotate_force=True, deliver_serial=[2, "100%"])
+        assert "Not delivered to web1, for the reasons above. No more hosts are touched." in done.output
+        assert self.users(playbook) == [BLUE, GREEN, BLUE]
+        assert "web3" not in {item["host"] for item in done if item["task"] == "Restart billing"}
+        assert behind(playbook) == ["web1", "web3"]
+
+    def test_a_rotation_whose_mail_was_late_is_finished_and_delivered_by_the_next_run(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        self.run(playbook, DELIVER)
+        sim.control.set_mail(delay=3)
+        first = self.run(playbook, ROTATE, ok=False, rotate_force=True, rotate_wait=0.5)
+        assert "Not renewed, for the reasons above: billing" in first.output
+        self.run(playbook, ROTATE)
+        assert behind(playbook) == []
+        token = sim.control.user(BLUE)["security_token"]
+        assert all(token in (playbook.folder / host / "app.env").read_text() for host in WEB)
+        assert sim.control.counts()["resetToken"] == 1
+
+    def test_one_that_cannot_be_renewed_does_not_hold_up_the_others(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        store(playbook, "reports", REPORTS)
+        sim.control.set_profile("Reports", login_ip_ranges=["127.0.0.0/8"])
+        names = ["reports", "nobody", "billing"]
+        done = self.run(playbook, ROTATE, ok=False, rotate_force=True, rotate_credentials=names)
+        assert "Not renewed, for the reasons above: reports, nobody" in done.output
+        token = sim.control.user(BLUE)["security_token"]
+        assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
