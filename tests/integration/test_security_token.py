@@ -201,6 +201,31 @@ def test_a_token_that_somebody_received_is_verified_and_stored(rotate: Rotate, s
     assert not rotate(new_token=token, mailbox=None).last["changed"]
 
 
+def test_what_is_no_token_is_not_even_tried(rotate: Rotate, sim: SimulatedOrg) -> None:
+    message = rotate(new_token="Security token: Canary000000000000000001", mailbox=None, ok=False).last["msg"]
+    assert "new_token: is no security token" in message
+    assert "Canary" not in message
+    assert rotate(new_token=f" {TOKEN}\n", mailbox=None).last["changed"] is False
+    assert "wait: must be from 0 to 86400 seconds" in rotate(wait=float("inf"), ok=False).last["msg"]
+    assert rotate.operations() == []
+
+
+def test_a_stored_token_that_is_refused_is_explained_and_not_tried_when_that_would_lock_the_user_out(
+    rotate: Rotate, sim: SimulatedOrg
+) -> None:
+    sim.control.set_user(USER, security_token="Another00000000000000001")
+    sim.control.end_sessions()
+    message = rotate(force=True, diagnose_with="admin", ok=False).last["msg"]
+    assert "so the security token is no longer right" in message
+    sim.control.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
+    sim.control.clear_requests()
+    rotate(force=True, diagnose_with="admin", ok=False)
+    message = rotate(force=True, diagnose_with="admin", ok=False).last["msg"]
+    assert "would be locked out by another, so none was made" in message
+    refused = [row for row in sim.control.login_history() if row["status"] != "Success"]
+    assert len(refused) == 2
+
+
 def test_a_token_that_somebody_else_has_reset_is_taken_from_the_mailbox(rotate: Rotate, sim: SimulatedOrg) -> None:
     sim.control.reset_token(USER)
     sim.control.end_sessions()

@@ -40,13 +40,18 @@ SPEC: Spec = {
     **STORE,
 }
 
+LONGEST_WAIT = 86400.0
+
 
 def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Make the token of a stored credential young enough."""
-    run.secrets.append(options.get("new_token") or "")
+    given = (options.get("new_token") or "").strip()
+    run.secrets.append(given)
     store, mailbox = store_from(options), options.get("mailbox")
-    if options["wait"] < 0:
-        raise OptionError("wait", "must not be less than 0 seconds")
+    if not 0 <= options["wait"] <= LONGEST_WAIT:
+        raise OptionError("wait", f"must be from 0 to {LONGEST_WAIT:.0f} seconds")
+    if given and not (given.isascii() and given.isalnum()):
+        raise OptionError("new_token", "is no security token, which has letters and digits only; nothing was tried")
     if mailbox is not None:
         mail_settings(mailbox)
     wanted = Wanted(
@@ -54,7 +59,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
         max_age=parse_duration(options["max_age"], "max_age") if options.get("max_age") else None,
         force=options["force"],
         verify=options["verify"],
-        given=options.get("new_token"),
+        given=given or None,
         has_mailbox=mailbox is not None,
         keeps_mail=mailbox is None or mailbox["afterwards"] == "keep",
         wait=options["wait"],
@@ -75,15 +80,17 @@ class Way:
 
     def enter(self, connection: Connection) -> EnteredOrg:
         """The org over a session that is kept, or a new one by one login; raises LoginError."""
-        self._run.secrets.extend([*connection.secrets.values(), connection.login_password])
-        org = Org(of_this_run(connection, self._options), self._sessions)
-        org.session()
-        return EnteredOrg(org, connection, self._asker() or org)
+        if self._over_kept_session(connection) is None:
+            self.log_in(connection)
+        return self._entered(Org(of_this_run(connection, self._options), self._sessions), connection)
 
     def enter_again(self, connection: Connection) -> EnteredOrg | None:
         """The org over a session that is kept and still holds; None where there is none. No login is made."""
         org = self._over_kept_session(connection)
-        return EnteredOrg(org, connection, self._asker() or org) if org else None
+        return self._entered(org, connection) if org else None
+
+    def _entered(self, org: Org, connection: Connection) -> EnteredOrg:
+        return EnteredOrg(org, connection, self._asker() or org, self._run)
 
     def log_in(self, connection: Connection) -> object:
         """One login; raises LoginError, or OrgError when it could not be tried."""
@@ -134,14 +141,16 @@ class Way:
 class EnteredOrg:
     """An org, entered as the user whose token is to be renewed."""
 
-    def __init__(self, org: Org, connection: Connection, asker: Org) -> None:
+    def __init__(self, org: Org, connection: Connection, asker: Org, run: Run) -> None:
         """Enter it over a session.
 
         Args:
             asker: the same org, as somebody who may see what is in the way of this user.
+            run: learns what must not be told.
         """
         self._org = org
         self._asker = asker
+        self._run = run
         self._username = connection.username or ""
 
     def obstacles(self, method: str) -> list[str]:
@@ -162,6 +171,7 @@ class EnteredOrg:
 
     def change_password(self, old: str, new: str, *, again: bool) -> None:
         """Change the password; raises as reset_security_token() does. With again, it may have been changed before."""
+        self._run.secrets.extend([old, new])
         try:
             self._org.change_own_password(old, new)
         except OldPasswordRefused:
