@@ -9,16 +9,21 @@ import base64
 import json
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
 from tests.demo.__main__ import SECRETS as DEMO_SECRETS
 from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
+from tests.dovecot import Absent, dovecot
+from tests.integration.conftest import Playbooks
+from tests.rotations import USER, mailbox_option
 from tests.simulated_org import SimulatedOrg
 
 # Characters that each encoding changes, so that the forms differ.
@@ -50,6 +55,10 @@ def forms(secret: str) -> set[str]:
     }
 
 
+def all_forms(secrets: Iterable[str]) -> set[bytes]:
+    return {form.encode() for secret in secrets for form in forms(secret)}
+
+
 def canaries() -> set[bytes]:
     """All forms of passwords, tokens and their concatenations."""
     pairs = [
@@ -57,7 +66,7 @@ def canaries() -> set[bytes]:
         for name, secret in SECRETS.items()
         if name.endswith("password")
     ]
-    return {form.encode() for secret in (*SECRETS.values(), *pairs) for form in forms(secret)}
+    return all_forms([*SECRETS.values(), *pairs])
 
 
 def found_in(content: bytes) -> list[bytes]:
@@ -65,26 +74,23 @@ def found_in(content: bytes) -> list[bytes]:
 
 
 @contextmanager
-def watched_arguments() -> Iterator[list[str]]:
-    """Looks at the arguments of every process, again and again, and lists those with a canary in them."""
-    caught: list[str] = []
-    wanted = canaries()
+def watched_arguments() -> Iterator[set[bytes]]:
+    """Looks at the arguments of every process, again and again, and gives all that it has seen."""
+    seen: set[bytes] = set()
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(0.005):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    content = path.read_bytes()
+                    seen.add(path.read_bytes())
                 except OSError:
                     continue
-                if any(canary in content for canary in wanted):
-                    caught.append(str(path))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield caught
+        yield seen
     finally:
         done.set()
         watcher.join()
@@ -143,13 +149,14 @@ def test_the_canaries_are_seen_where_they_are() -> None:
 
 
 def test_the_whole_demo_at_full_verbosity_leaks_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:
-    with watched_arguments() as caught:
+    with watched_arguments() as arguments:
         first = run_playbook(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
         seen = run_application(tmp_path, demo.ca_path)
         second = run_playbook(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
         checked = run_playbook(tmp_path, "-vvvv", "--diff", "--check", environment=environment(tmp_path))
     assert "portal@acme.example" in seen
-    assert not caught
+    assert any(b"ansible-playbook" in each for each in arguments)
+    assert not found_in(b"\n".join(arguments))
     assert_clean(tmp_path, demo, first, second, checked, seen)
 
 
@@ -174,3 +181,63 @@ def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: P
     demo.control.inject("status", operation="login", times=None, status=500, body=echo)
     outputs.append(run_playbook(tmp_path, "-vvvv", *limit, ok=False, environment=environment(tmp_path)))
     assert_clean(tmp_path, demo, *outputs)
+
+
+def test_rotations_at_full_verbosity_leak_nothing(tmp_path: Path) -> None:
+    """Nor does what can go wrong with them: what was made on the way is as secret as what was declared."""
+    password, token, box = 'Canary&<1>+=%/ "ü', "CanaryToken00000000000001", "box@acme.example"
+    try:
+        with dovecot() as server, SimulatedOrg(mail_server=f"lmtp://127.0.0.1:{server.lmtp_port}") as sim:
+            sim.control.add_user(USER, password, security_token=token, email=box, profile="Standard User")
+            sim.control.set_user(USER, token_was_reset=True)
+            sim.control.set_switches(token_reset_csrf="post")
+            playbook = Playbooks(tmp_path, sim)
+            playbook.variables |= {
+                "gatehouse_salesforce_mailbox": {**mailbox_option(server, box), "afterwards": "delete"},
+                "user": {"username": USER, "password": password, "security_token": token},
+                "received": "CanaryReceived00000000001",
+            }
+            made, outputs = leaky_rotations(playbook, sim)
+            requests = json.dumps([sim.control.requests(), sim.control.audit_trail()], ensure_ascii=False)
+            known = {password, token, server.password, "CanaryReceived00000000001"}
+    except Absent as exc:
+        pytest.skip(f"{exc}: rotations with a real mailbox are NOT TESTED")
+    wanted = all_forms([*known, *made, password + token])
+    assert len(made) >= 8
+    assert b"TASK" in (tmp_path / "log").read_bytes()
+    declared = (tmp_path / "variables.json").read_bytes()
+    assert [form for form in wanted if form in declared]
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "variables.json"]
+    for content in [*(output.encode() for output in outputs), requests.encode(), *kept]:
+        assert not [form for form in wanted if form in content]
+        assert b"CONFIRMATIONTOKEN" not in content or content == requests.encode()
+
+
+def leaky_rotations(playbook: Playbooks, sim: SimulatedOrg) -> tuple[set[str], list[str]]:
+    """What rotations have made that is secret, and all that they said, in the log and in arguments too."""
+    made, outputs = set[str](), []
+
+    def run(arguments: dict[str, Any], *options: str, ok: bool = True, module: str = "security_token") -> None:
+        task = {f"gatehouse.salesforce.{module}": {"name": "billing", **arguments}}
+        env = {name: value for name, value in environment(playbook.folder).items() if name != "ANSIBLE_LOCAL_TEMP"}
+        outputs.append(playbook([task], "-vvvv", "--diff", *options, ok=ok, env=env).output)
+        user, stored = sim.state.user(USER), store.read("billing")
+        made.update({user.password, str(user.security_token), f"{user.password}{user.security_token}"})
+        made.update(stored.connection.secrets.values())
+
+    store = open_store(str(playbook.folder / "store"), str(playbook.key_file))
+    declared = {field: f"{{{{ user.{field} }}}}" for field in ("username", "password", "security_token")}
+    with watched_arguments() as arguments:
+        run(declared, module="credential")
+        run({"force": True, "wait": 20})
+        run({"force": True, "wait": 20, "method": "password"})
+        run({"force": True, "method": "password"}, "--check")
+        run({"new_token": "{{ received }}"}, ok=False)
+        sim.control.inject("status", operation="login", status=500, body="<faultstring>x</faultstring>", times=None)
+        run({"force": True, "wait": 20, "method": "password"}, ok=False)
+        sim.control.clear_faults()
+        run({"wait": 20})
+        sim.control.inject("reset", operation="resetToken", executed=True)
+        sim.control.set_mail(delay=60)
+        run({"force": True, "wait": 0.2}, ok=False)
+    return made, [*outputs, *(argument.decode(errors="replace") for argument in arguments)]

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, lease, open_store
 from tests.dovecot import Absent, dovecot
-from tests.rotations import Scene, kill_at_random, scene
+from tests.openbao import OpenBao
+from tests.rotations import USER, Scene, kill_at_random, scene
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +46,53 @@ def test_a_rotation_that_is_killed_before_or_after_any_step_is_finished_by_the_n
 def test_a_rotation_that_is_killed_at_any_moment_is_finished_by_the_next(there: Scene) -> None:
     killed, survived = kill_at_random(there, 10, longest=0.6, seed=7)
     assert (killed, survived) == (10, 10)
+
+
+@pytest.fixture
+def on_a_server(
+    there: Scene, bao: OpenBao, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[tuple[Scene, Store]]:
+    """The same credential on a key-value server, where a lock is a lease that runs out; a short one here."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.0)
+    store = open_store(store_key_file=there.options["store_key_file"], **bao.options)
+    store.write(there.stored(), replaces=None)
+    there.control.set_mail(delay=2.5)
+    yield dataclasses.replace(there, options={**there.options, **bao.options}), store
+    there.control.set_mail(delay=0.0)
+    there.store.write(store.read("billing"), replaces=there.stored().version)
+
+
+def knows(there: Scene, store: Store) -> bool:
+    """Whether the store has what the org knows, and nothing is left to be done."""
+    stored, user = store.read("billing"), there.control.user(USER)
+    known = (user["password"], user["security_token"])
+    return stored.rotation is None and (stored.connection.password, stored.connection.security_token) == known
+
+
+def test_the_lock_of_a_server_is_held_while_the_mail_is_awaited(on_a_server: tuple[Scene, Store]) -> None:
+    there, store = on_a_server
+    outcomes: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(there.run(force=True)["rotated"])) for _number in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [False, True]
+    assert knows(there, store)
+
+
+def test_a_lock_that_is_lost_while_the_mail_is_awaited_costs_nothing_but_another_run(
+    on_a_server: tuple[Scene, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, store = on_a_server
+    with monkeypatch.context() as patch:
+        patch.setattr(lease.Lease, "keep", lambda _self: None)  # the server cannot be reached for a while
+        with pytest.raises(GatehouseError, match="the lock was lost"):
+            there.run(force=True)
+    assert store.read("billing").rotation
+    assert there.run()["resumed"]
+    assert knows(there, store)
+    assert {row["status"] for row in there.control.login_history()} == {"Success"}
