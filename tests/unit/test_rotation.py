@@ -459,6 +459,15 @@ def test_a_token_that_somebody_received_is_tried_and_stored(world: World) -> Non
     assert world.steps == []
 
 
+def test_a_token_that_goes_on_being_given_though_it_is_stored_is_not_tried_when_it_is_dead(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    assert rotate(world, given="OldToken").resumed
+    assert world.lets_in()
+    assert world.users[BLUE].wrong_tries == 0
+
+
 def test_a_token_that_somebody_received_ends_a_rotation_whose_mail_went_elsewhere(world: World) -> None:
     world.users[BLUE].has_reset_before = False
     with pytest.raises(Stuck):
@@ -654,15 +663,14 @@ def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(wor
     world.late = True
     with pytest.raises(Stuck):
         rotate(world, wait=1)
-    refusing = OrgError("Salesforce shows this user no button")
+    world.refuses = OrgError("Salesforce shows this user no button")
 
-    def come(self: Inside) -> None:
+    def enter_while_it_comes(connection: Connection) -> Inside:
         world.deliver()
-        raise refusing
+        return Inside(world, connection.username or "")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Inside, "reset_security_token", come)
-        patch.setattr(Box, "position", lambda _self: world.deliver() or Position(7, len(world.mails) + 1))
+        patch.setattr(world, "enter_again", enter_while_it_comes)
         with pytest.raises(OrgError, match="no button"):
             rotate(world, wait=1)
     world.has_session = False

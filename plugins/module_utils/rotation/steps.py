@@ -95,7 +95,7 @@ class Rotation:
             return None
         held = (self._credential.connection, self._credential.standby)
         known = self._before.verified and any(one and one.security_token == given for one in held)
-        return None if known and not self._journal else given
+        return None if known else given
 
     def _is_due(self) -> bool:
         since = self._credential.token_since or self._credential.updated
@@ -108,16 +108,14 @@ class Rotation:
         if not (given or journal or self._is_due()):
             return
         target = self._credential.connection if given and not journal else self._target
-        method = journal.method if journal else "given" if given else self._wanted.method
-        if method == self._wanted.method and not journal:
+        new_password = journal is not None and journal.password is not None
+        if not (given or journal):
             self._require_options()
-            self._look_ahead(self._way.enter(target))
-        # A user without a token goes on without one.
-        expects_token = method != "password" or target.security_token
+            new_password = self._look_ahead(self._way.enter(target)) is not None
+        # A user without a token goes on without one when only the password is changed.
+        new_token = UNKNOWN if target.security_token or not new_password else None
         foreseen = dataclasses.replace(
-            target,
-            security_token=given or (UNKNOWN if expects_token else None),
-            password=UNKNOWN if method == "password" or (journal and journal.password) else target.password,
+            target, security_token=given or new_token, password=UNKNOWN if new_password else target.password
         )
         self._credential = record.rotated(self._credential, foreseen, now=_now())
 
