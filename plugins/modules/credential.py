@@ -20,7 +20,8 @@ description:
   - A secret that is not given is kept as stored, one that is given empty is removed. All other options are declared
     whole, so that one left out returns to its default.
   - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Whoever declares it
-    still, as from a file of variables, does not bring it back.
+    still, as from a file of variables, does not bring it back. If a person has set the same password again, remove the
+    credential with O(state=absent) first.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store

@@ -54,7 +54,8 @@ options:
   force:
     description:
       - Renew the token whatever its age. This is not idempotent.
-      - Also gives a rotation another chance whose mails were refused twice.
+      - Also gives another chance to what was refused before, as when the user was only locked. That is the tokens of
+        mails that a rotation waits for, and a stored token that did not let in.
     type: bool
     default: false
   verify:
@@ -75,7 +76,8 @@ options:
     description:
       - A new token that a person has received. It is verified by one login and stored, and ends a rotation that waits
         for its mail. Nothing is asked for then.
-      - A token that a rotation has replaced already is ignored.
+      - A token that is stored already, or that a rotation has replaced, is ignored.
+      - Of two users it is that of the user in use, or of the one whose rotation waits.
     type: str
   mailbox:
     description:
@@ -142,7 +144,7 @@ options:
         description: The folder for O(mailbox.afterwards=move).
         type: str
   wait:
-    description: Seconds to wait for the mail. A later one is found by the next run.
+    description: Seconds to wait for the mail, a day at most. A later one is found by the next run.
     type: float
     default: 300.0
   diagnose_with:

@@ -192,6 +192,21 @@ def test_a_password_change_that_brings_no_mail_is_explained_and_can_be_finished(
     assert rotate.lets_in()
 
 
+@pytest.mark.parametrize("looks_at", ["old_first", "new_first"])
+def test_a_password_change_whose_answer_is_lost_is_told_from_one_that_was_not_made(
+    rotate: Rotate, sim: SimulatedOrg, looks_at: str
+) -> None:
+    sim.control.set_user(USER, token_was_reset=False)
+    sim.control.set_switches(own_change_check=looks_at)
+    sim.control.inject("reset", operation="changeOwnPassword", executed=True)
+    assert "may have been changed" in rotate(force=True, method="password", wait=0.5, ok=False).last["msg"]
+    assert "was changed at" in rotate(method="password", wait=0.5, ok=False).last["msg"]
+    assert rotate(method="reset").last["resumed"]
+    assert rotate.lets_in()
+    refused = [row for row in sim.control.login_history() if row["status"] != "Success"]
+    assert len(refused) == (looks_at == "new_first")
+
+
 def test_a_token_that_somebody_received_is_verified_and_stored(rotate: Rotate, sim: SimulatedOrg) -> None:
     token = sim.control.reset_token(USER)
     wrong = rotate(new_token="Mistyped0000000000000000", mailbox=None, ok=False)
