@@ -29,6 +29,7 @@ PASSWORD, TOKEN = "Acme-Password-1", "OldToken00000000000000001"
 WEB = ("web1", "web2", "web3")
 NUMBERS = itertools.count(1)
 LOGIN, FORESEEN = "Log in from here with what this host was given", "Would be given a new token"
+STANDBY = "Log in from here with the user on standby"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,13 @@ def behind(playbook: Playbooks) -> list[str]:
     return [consumer.partition(":")[0] for consumer in found]
 
 
+def assert_no_secret(playbook: Playbooks, sim: SimulatedOrg, *runs: Results) -> None:
+    """No secret that there was or is shows in what these runs have printed."""
+    tokens = {sim.control.user(user)["security_token"] for user in (BLUE, GREEN)}
+    secrets = {PASSWORD, TOKEN, playbook.variables["gatehouse_salesforce_mailbox"]["password"], *tokens}
+    assert not [secret for secret in secrets for run in runs if secret in run.output]
+
+
 class TestDeployed:
     """Web applications on hosts that are reached by SSH."""
 
@@ -113,14 +121,15 @@ class TestDeployed:
 
         # Check mode tells who would get a new token. It may log in to look for obstacles; nothing is changed.
         sim.control.clear_requests()
-        checked = deployment.run(ROTATE, "--check", "--diff", **forced)
+        checked = deployment.run(ROTATE, "--check", "--diff", "-vvv", **forced)
         assert {host for task, host in changed(checked) if task == FORESEEN} == set(WEB)
         assert not {"resetTokenPage", "resetToken"} & set(sim.control.counts())
         assert sim.control.user(BLUE)["security_token"] == TOKEN
         assert deployment.services.processes() == processes
 
-        done = deployment.run(ROTATE, **forced)
+        done = deployment.run(ROTATE, "--diff", "-vvv", **forced)
         assert sim.control.user(BLUE)["security_token"] != TOKEN
+        assert_no_secret(playbook, sim, checked, done)
         assert sim.control.user(REPORTS)["security_token"] == TOKEN
         assert deployment.pages() == pages
         after = deployment.services.processes()
@@ -143,8 +152,10 @@ class TestDeployed:
         allowed = ["127.0.0.1", hosts["web1"].address, hosts["web2"].address]
         denied = {"command": "set_profile", "name": "Green", "login_ip_ranges": allowed}
         sim.control.hook("resetToken", [denied], when="after")
-        done = deployment.run(ROTATE, ok=False, rotate_credentials=["billing"], rotate_force=True)
+        done = deployment.run(ROTATE, "--diff", "-vvv", ok=False, rotate_credentials=["billing"], rotate_force=True)
         assert {item["host"] for item in done if item["status"] == "failed"} == {"web3"}
+        assert [one["address"] for one in by_host(done, STANDBY)["web3"]["results"]] == [hosts["web3"].address]
+        assert_no_secret(playbook, sim, done)
         assert "Not delivered to web3, for the reasons above. All others" in done.output
         found = {site: user for site, user in deployment.pages().items() if site.startswith("billing")}
         assert found == {"billing.web1.example": GREEN, "billing.web2.example": GREEN, "billing.web3.example": BLUE}
