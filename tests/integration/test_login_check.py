@@ -69,6 +69,22 @@ class TestOneHost:
         assert result["address"] == "127.0.0.1"
         assert sim.control.counts()["login"] == 1
 
+    def test_the_user_on_standby_of_a_pair_logs_in_where_it_is_asked_for(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        refused = playbook([check(credential="billing", standby=True), check(standby=True)])
+        assert "has no user on standby" in refused[0]["result"]["msg"]
+        assert "is for a stored credential" in refused[1]["result"]["msg"]
+        assert sim.control.counts() == {}
+        green = {"username": f"green-{USER}", "password": PASSWORD, "security_token": TOKEN}
+        sim.control.add_user(**green, profile="Integration")
+        pair = {"name": "billing", "username": USER, "password": PASSWORD, "security_token": TOKEN, "standby": green}
+        playbook([{"gatehouse.salesforce.credential": pair}])
+        # Only the one in use is refused now.
+        sim.control.reset_token(USER)
+        found = playbook([check(credential="billing", standby=True), check(credential="billing")])
+        assert [item["result"]["verification"]["result"] for item in found] == ["ok", "failed"]
+
     def test_in_check_mode_it_is_skipped_without_a_login(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         (found,) = playbook([check(credential="billing")], "--check")
         assert found["status"] == "skipped" and found["result"]["verification"]["result"] == "skipped"
