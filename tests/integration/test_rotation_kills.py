@@ -44,8 +44,8 @@ def test_a_rotation_that_is_killed_before_or_after_any_step_is_finished_by_the_n
 
 
 def test_a_rotation_that_is_killed_at_any_moment_is_finished_by_the_next(there: Scene) -> None:
-    killed, survived = kill_at_random(there, 10, longest=0.6, seed=7)
-    assert (killed, survived) == (10, 10)
+    killed, survived = kill_at_random(there, 30, longest=0.6, seed=7)
+    assert (killed, survived) == (30, 30)
 
 
 @pytest.fixture
