@@ -70,6 +70,17 @@ def open_org(options: Mapping[str, Any], run: Run) -> Org:
     return Org(of_this_run(connection, options), kept_sessions(store, run))
 
 
+def open_asker(options: Mapping[str, Any], run: Run, connection: Connection) -> Org | None:
+    """The org as the user of O(diagnose_with) sees it, to look into a login of a connection; None without one.
+
+    The very user whose login it is would need another login, as wrong as the first, or wait for itself.
+    """
+    name = options.get("diagnose_with")
+    if not name or store_from(options).read(name).connection.username == connection.username:
+        return None
+    return open_org({**options, "credential": name}, run)
+
+
 def kept_sessions(store: Store, run: Run) -> SessionCache:
     """The sessions of stored credentials, which outlast the run."""
     return SessionCache(store.folder / ".sessions", store.fernet, run.folder)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from .access import Access, Decision, Settings
-from .backend import Run, open_org
+from .backend import Run, open_asker
 from .backends.network_access_info import always_activates_devices
 from .connection import Connection
 from .diagnosis import BY_ADDRESS, UNSPECIFIC, Evidence, Finding, diagnose, own_row
@@ -71,11 +71,12 @@ def explained(
     asker = options.get("diagnose_with")
     if refusal.cause not in (*UNSPECIFIC, *BY_ADDRESS):
         return Explanation(refusal.cause, refusal.detail)
-    if not asker:
-        hint = "; with an administrator's credential, diagnose_with may tell which"
-        return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
     try:
-        found, address = ask(open_org({**options, "credential": asker}, run), refusal, connection, worked=worked)
+        org = open_asker(options, run, connection)
+        if org is None:
+            hint = "; with an administrator's credential, diagnose_with may tell which"
+            return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
+        found, address = ask(org, refusal, connection, worked=worked)
     except GatehouseError as exc:
         problem = mask(str(exc), run.secrets)
         return Explanation(refusal.cause, f"{refusal.detail}; {asker} could not learn more: {problem}")

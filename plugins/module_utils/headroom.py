@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .backend import Run, open_org
+from .backend import Run, open_asker
 from .connection import Connection
 from .errors import GatehouseError, LoginError
 from .login_history import USERS_SOQL
@@ -40,11 +40,10 @@ def require_headroom(
     Args:
         own: gives the org over such a session.
     """
-    asker = options.get("diagnose_with")
     if not connection.username:
         return
     try:
-        org = open_org({**options, "credential": asker}, run) if asker else own() if own else None
+        org = open_asker(options, run, connection) or (own() if own else None)
         problem = _problem(org, connection) if org else None
     except GatehouseError:
         return

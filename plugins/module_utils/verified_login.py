@@ -31,11 +31,12 @@ def verified_login(
     """
 
     def log_in(connection: Connection) -> object:
-        return kept_sessions(store, run).renew(connection, attempt)
-
-    def attempt(connection: Connection) -> Session:
         require_headroom(connection, options, run, own=own)
-        return explaining(login, options, run, worked=worked)(connection)
+        return explaining(renewed, options, run, worked=worked)(connection)
+
+    def renewed(connection: Connection) -> Session:
+        # Nobody else is asked meanwhile: two runs that ask with each other's user would wait for each other.
+        return kept_sessions(store, run).renew(connection, login)
 
     def worked(connection: Connection) -> str | None:
         return when_it_worked(store, name, connection)

@@ -88,3 +88,18 @@ def test_where_nobody_can_be_asked_it_is_tried(sim: SimulatedOrg, playbook: Play
     assert playbook([verify()], **NOBODY).last["verification"]["cause"] == "ok"
     playbook([verify(security_token="Wrong", diagnose_with=None)], ok=False, **NOBODY)
     assert logins(sim) == 2
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_user_who_is_to_look_into_its_own_login_neither_waits_for_itself_nor_tries_twice(
+    sim: SimulatedOrg, playbook: Playbooks, right: bool
+) -> None:
+    """As when C(diagnose_with) is set for all credentials, and so for the administrator's, too."""
+    admin = sim.admin.username
+    sim.control.set_user(admin, password="Changed-Pass-1")
+    sim.control.end_sessions()
+    password = "Changed-Pass-1" if right else "Wrong-Pass-1"
+    task = verify(name="admin", username=admin, password=password, security_token=sim.admin.security_token)
+    results = playbook([{**task, "timeout": 20}], ok=right, **NOBODY)
+    assert results.last["verification"]["cause"] == ("ok" if right else "invalid_credentials")
+    assert sim.control.counts()["login"] == 1

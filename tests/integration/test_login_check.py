@@ -103,6 +103,15 @@ class TestOneHost:
         result = playbook([check(credential="billing", diagnose_with="admin")]).last
         assert result["verification"]["cause"] == "stale_token" and result["address"] == "127.0.0.1"
 
+    def test_a_user_who_is_to_look_into_its_own_refusal_makes_no_second_try(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        sim.control.reset_token(USER)
+        sim.control.end_sessions()
+        result = playbook([check(credential="billing", diagnose_with="billing")]).last
+        assert result["verification"]["cause"] == "invalid_credentials"
+        assert sim.control.counts()["login"] == 1
+
     def test_a_password_that_was_changed_is_told_as_such(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.advance(3600)
         sim.control.set_user(USER, password="Another-1")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ..backend import Run, kept_sessions, of_this_run, open_org
+from ..backend import Run, kept_sessions, of_this_run, open_asker
 from ..connection import Connection
 from ..errors import GatehouseError, OptionError
 from ..expiry import parse_duration
@@ -90,7 +90,7 @@ class Way:
         return self._entered(org, connection) if org else None
 
     def _entered(self, org: Org, connection: Connection) -> EnteredOrg:
-        return EnteredOrg(org, connection, self._asker() or org, self._run)
+        return EnteredOrg(org, connection, open_asker(self._options, self._run, connection) or org, self._run)
 
     def log_in(self, connection: Connection) -> object:
         """One login; raises LoginError, or OrgError when it could not be tried."""
@@ -107,11 +107,6 @@ class Way:
         """The mailbox; raises MailError."""
         with open_mailbox(mail_settings(self._options["mailbox"])) as mailbox:
             yield mailbox
-
-    def _asker(self) -> Org | None:
-        """The org as the user of O(diagnose_with) sees it, where one is named."""
-        asker = self._options.get("diagnose_with")
-        return open_org({**self._options, "credential": asker}, self._run) if asker else None
 
     def _connection_before(self, connection: Connection) -> Connection:
         """What is stored for the user of a connection, whose session may be open still."""
