@@ -377,6 +377,13 @@ class TestRestarts:
         third = self.deliver(playbook, file)
         assert restarted(third) == [] and changed(third) == [False]
 
+    def test_where_only_the_tag_of_the_role_is_run_the_restart_is_made_as_well(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any]
+    ) -> None:
+        book = play("billing", roles=[{"role": "gatehouse.salesforce.app_credentials", "tags": ["credentials"]}])
+        results = playbook.run([book], "--tags", "credentials", app_credentials_files=[file])
+        assert restarted(results) == ["billing"] and all(each.settled for each in store.deliveries("billing").values())
+
     def test_a_run_that_died_before_it_could_note_down_what_it_wrote_is_made_up_for(
         self, playbook: Playbooks, store: Store, file: dict[str, Any]
     ) -> None:

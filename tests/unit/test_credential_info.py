@@ -174,6 +174,8 @@ class TestConsumers:
                 "format": "env",
                 "version": 1,
                 "delivered": "2026-11-02T00:00:00Z",
+                "standby": False,
+                "restarted": True,
                 "behind": False,
             }
             for host in ("web1", "web2")
