@@ -160,7 +160,7 @@ def scene(folder: Path, server: Dovecot) -> Iterator[Scene]:
             "name": "billing",
             "max_age": None,
             "force": False,
-            "verify": False,
+            "check_login": False,
             "method": "reset",
             "wait": 10.0,
             "timeout": 10.0,

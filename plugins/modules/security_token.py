@@ -58,7 +58,7 @@ options:
         mails that a rotation waits for, and a stored token that did not let in.
     type: bool
     default: false
-  verify:
+  check_login:
     description:
       - Log in with a token that is young enough, too, to find out whether somebody else has reset it.
     type: bool

@@ -244,7 +244,7 @@ def test_a_stored_token_that_is_refused_is_explained_and_not_tried_when_that_wou
 def test_a_token_that_somebody_else_has_reset_is_taken_from_the_mailbox(rotate: Rotate, sim: SimulatedOrg) -> None:
     sim.control.reset_token(USER)
     sim.control.end_sessions()
-    assert rotate(verify=True).last["rotated"]
+    assert rotate(check_login=True).last["rotated"]
     assert rotate.lets_in()
 
 

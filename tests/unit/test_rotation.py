@@ -479,7 +479,7 @@ def test_a_token_that_somebody_received_ends_a_rotation_whose_mail_went_elsewher
 def test_a_token_that_somebody_else_has_reset_is_found_in_the_mailbox(world: World) -> None:
     world.has_session = False
     world.renew(BLUE)
-    assert rotate(world, max_age=None, verify=True).rotated
+    assert rotate(world, max_age=None, check_login=True).rotated
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 1
 
@@ -489,7 +489,7 @@ def test_a_token_that_was_revoked_is_not_tried_again_and_again(world: World) -> 
     world.users[BLUE].token = "NobodyKnows"
     for _run in range(3):
         with pytest.raises((LoginError, Stuck)):
-            rotate(world, verify=True)
+            rotate(world, check_login=True)
     assert world.users[BLUE].wrong_tries == 1
 
 

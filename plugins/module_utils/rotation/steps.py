@@ -60,7 +60,7 @@ class Rotation:
             self._finish_earlier()
         elif self._is_due():
             self._renew()
-        elif self._wanted.verify or self._before.verification.cause in REFUSED:
+        elif self._wanted.check_login or self._before.verification.cause in REFUSED:
             self._check()
 
     def outcome(self) -> Outcome:

@@ -18,7 +18,7 @@ class Wanted:
         method: how to get a new one, of METHODS.
         max_age: how old it may be; None for any age.
         force: renew it whatever its age.
-        verify: log in with it even when it is young enough.
+        check_login: log in with it even when it is young enough.
         given: a new token that somebody received.
         has_mailbox: whether its mail can be read.
         keeps_mail: whether the mail is left as it is.
@@ -28,7 +28,7 @@ class Wanted:
     method: str = "reset"
     max_age: datetime.timedelta | None = None
     force: bool = False
-    verify: bool = False
+    check_login: bool = False
     given: str | None = dataclasses.field(default=None, repr=False)
     has_mailbox: bool = False
     keeps_mail: bool = True
