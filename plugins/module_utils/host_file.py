@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FILE: dict[str, dict[str, Any]] = {
     "credential": {"type": "str", "required": True},
     "dest": {"type": "path", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent", "restarted"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "restarted", "forgotten"], "default": "present"},
     "format": {"type": "str", "default": "env"},
     "format_options": {"type": "dict", "default": {}, "no_log": True},
     "standby": {"type": "bool", "default": False},

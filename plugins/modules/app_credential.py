@@ -44,8 +44,11 @@ options:
         changed it, the task fails and leaves it. The credential need not be stored any more.
       - With V(restarted) nothing is done on the host. The store remembers that the application was restarted since its
         file was written, see O(restart).
+      - With V(forgotten) nothing is done on the host, either. The store forgets what was delivered to it, as a host
+        that is gone for good would be listed as behind for ever, and a pair of users not be rotated. Delegate the task
+        to the name of the host; it need not be in the inventory any more.
     type: str
-    choices: [present, absent, restarted]
+    choices: [present, absent, restarted, forgotten]
     default: present
   format:
     description: The form in which the application reads it, as in P(gatehouse.salesforce.app_config#filter).
@@ -127,6 +130,13 @@ EXAMPLES = r"""
     dest: "{{ example_folder }}/billing.json"
     format: json
     validate: "{{ ansible_playbook_python }} -m json.tool %s /dev/null"
+
+- name: Forget a host that is gone for good
+  gatehouse.salesforce.app_credential:
+    credential: billing
+    dest: /etc/billing/salesforce.env
+    state: forgotten
+  delegate_to: old-host
 
 - name: Take the first one away again
   gatehouse.salesforce.app_credential:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store
 from tests.integration.conftest import Playbooks, Results
@@ -654,3 +655,22 @@ class TestSecrecy:
         results = deliver(playbook, file, ok=False)
         assert restarted(results) == ["app"] and target.exists()
         assert ".deliveries" in results.last["msg"]
+
+
+def test_a_host_that_is_gone_for_good_is_forgotten_without_being_asked(playbook: Playbooks, store: Store) -> None:
+    gone = Delivery(version=1, updated=NOW.format(1), format="env", encrypted=None, delivered=NOW.format(1))
+    gone = dataclasses.replace(gone, fingerprint="x")
+    store.record_deliveries("billing", {"old-host:/etc/billing.env": gone, "other:/etc/billing.env": gone})
+    forget = {
+        "gatehouse.salesforce.app_credential": {
+            "credential": "billing",
+            "dest": "/etc/billing.env",
+            "state": "forgotten",
+        },
+        "delegate_to": "old-host",
+    }
+    foreseen = playbook([forget], "--check", "--diff").last
+    assert (foreseen["changed"], foreseen["diff"]["after"]) == (True, "")
+    assert playbook([forget]).last["changed"]
+    assert set(store.deliveries("billing")) == {"other:/etc/billing.env"}
+    assert not playbook([forget]).last["changed"]

@@ -84,7 +84,12 @@ def run(options: Mapping[str, Any], run: Run, *, host: str, ask: Host) -> dict[s
     store, name = store_from(options), consumer_of(host, options["dest"])
     before = store.deliveries(options["credential"]).get(name)
     consumer = Consumer(name=name, options=options, store=store, before=before, ask=ask)
-    ensure = {"absent": _ensure_absent, "present": _ensure_present, "restarted": _note_restart}
+    ensure = {
+        "absent": _ensure_absent,
+        "forgotten": _forget,
+        "present": _ensure_present,
+        "restarted": _note_restart,
+    }
     return ensure[options["state"]](consumer, run)
 
 
@@ -154,6 +159,17 @@ def _ensure_absent(consumer: Consumer, run: Run) -> dict[str, Any]:
         result |= {"version_before": consumer.before.version, "diff": _diff(consumer, answer["held"], None)}
     if not run.check_mode:
         consumer.note(None, result)
+    return result
+
+
+def _forget(consumer: Consumer, run: Run) -> dict[str, Any]:
+    """Have the store forget a consumer whose host is gone, and is not asked."""
+    before = consumer.before
+    result = {**consumer.result, "changed": before is not None, "version_before": before.version if before else None}
+    if before:
+        result["diff"] = _diff(consumer, "recorded", None)
+        if not run.check_mode:
+            consumer.note(None, result)
     return result
 
 
