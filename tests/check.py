@@ -40,6 +40,7 @@ SAME_ON_EVERY_ANSIBLE = (
     "unit/test_store*",
     "unit/test_token_mail.py",
     "unit/test_token_reset.py",
+    "integration/test_deployment.py",
     "integration/test_diagnosis.py",
     "integration/test_guard.py",
     "integration/test_headroom.py",
@@ -100,7 +101,8 @@ def unit_tests() -> None:
 
 def integration_tests() -> None:
     """Playbooks and foreign clients against the simulated org."""
-    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations", "8", "tests/integration")
+    shared = ("-n", "2", "--dist", "worksteal", "--durations", "8")
+    run(sys.executable, "-m", "pytest", "-q", *shared, "tests/integration")
 
 
 def readers() -> None:
@@ -153,7 +155,7 @@ def other_ansible() -> None:
     path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
     run(venv / "bin" / "ansible", "--version", PATH=path)
     ignored = [f"--ignore-glob=*/{name}" for name in SAME_ON_EVERY_ANSIBLE]
-    run(venv / "bin" / "python", "-m", "pytest", "-q", "-n", "2", *ignored, PATH=path)
+    run(venv / "bin" / "python", "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *ignored, PATH=path)
 
 
 def find_other_python() -> Path | None:
