@@ -70,7 +70,7 @@ class World:
         self.late = False
         self.has_session = True
         self.interrupts: list[str] = []
-        self.refuses: OrgError | None = None
+        self.refuses: list[OrgError] = []
         self.forged: list[str] = []
         self._write = self.store.write
         self.store.write = self._noted_write  # type: ignore[method-assign]
@@ -165,7 +165,7 @@ class Inside:
     def reset_security_token(self) -> None:
         """Reset and mail."""
         if self.world.refuses:
-            raise self.world.refuses
+            raise self.world.refuses[0]
         with self.world.step("reset"):
             self.world.renew(self.username)
             self.world.users[self.username].has_reset_before = True
@@ -176,7 +176,7 @@ class Inside:
         """Change, and mail if it was reset before."""
         user = self.world.users[self.username]
         if self.world.refuses:
-            raise self.world.refuses
+            raise self.world.refuses[0]
         with self.world.step("change"):
             if user.password == old:
                 user.password = new
@@ -592,7 +592,7 @@ def die(world: World, step: str, **wanted: Any) -> None:
 @pytest.mark.parametrize("method", rotation.METHODS)
 def test_what_was_not_done_and_is_refused_for_good_ends_the_rotation(world: World, method: str) -> None:
     die(world, f"before {'reset' if method == 'reset' else 'change'}", method=method)
-    world.refuses = OrgError("not by its policy")
+    world.refuses = [OrgError("not by its policy")]
     with pytest.raises(OrgError, match="policy"):
         rotate(world, method=method)
     assert world.store.read("billing").rotation is None
@@ -603,10 +603,10 @@ def test_what_was_not_done_and_is_refused_for_good_ends_the_rotation(world: Worl
 def test_a_password_that_was_changed_and_may_not_be_changed_again_is_not_taken_for_unchanged(world: World) -> None:
     world.users[BLUE].has_reset_before = False
     die(world, "after change", method="password")
-    world.refuses = OrgError("the org lets nobody take the present password again")
+    world.refuses = [OrgError("the org lets nobody take the present password again")]
     with pytest.raises(Stuck, match="was changed"):
         rotate(world, method="password", wait=1)
-    world.refuses = None
+    world.refuses = []
     assert rotate(world, method="reset").resumed
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 1
@@ -663,7 +663,7 @@ def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(wor
     world.late = True
     with pytest.raises(Stuck):
         rotate(world, wait=1)
-    world.refuses = OrgError("Salesforce shows this user no button")
+    world.refuses = [OrgError("Salesforce shows this user no button")]
 
     def enter_while_it_comes(connection: Connection) -> Inside:
         world.deliver()
