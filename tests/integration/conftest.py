@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
+from tests import dovecot as dovecots
+from tests.dovecot import Dovecot, dovecot
+from tests.hosts import Host, managed_hosts
 from tests.processes import ansible_environment
+from tests.readers.install import Absent
 from tests.simulated_org import SimulatedOrg
 
 CALLBACKS = Path(__file__).parent / "callback"
@@ -130,3 +135,24 @@ def sim() -> Iterator[SimulatedOrg]:
 def playbook(tmp_path: Path, sim: SimulatedOrg) -> Playbooks:
     """Runs tasks as a playbook against the simulated org."""
     return Playbooks(tmp_path, sim)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Dovecot]:
+    """A mail server, to which orgs mail tokens."""
+    try:
+        with dovecot() as started:
+            yield started
+    except dovecots.Absent as exc:
+        pytest.skip(f"{exc}: what reads a real mailbox is NOT TESTED")
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[dict[str, Host]]:
+    """Three hosts, each with an sshd, an address and a user of its own."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(managed_hosts("web1", "web2", "web3"))
+        except Absent as exc:
+            pytest.skip(f"no managed hosts ({exc}), so what goes over SSH is NOT TESTED")
+        yield made

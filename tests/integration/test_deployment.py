@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import dovecot as dovecots
 from tests.demo import __main__ as demo
 from tests.deployments import Deployment, by_host, changed
-from tests.dovecot import Dovecot, dovecot
-from tests.hosts import Host, free_port, inventory, managed_hosts
+from tests.dovecot import Dovecot
+from tests.hosts import Host, free_port, inventory
 from tests.integration.conftest import Playbooks, Results
 from tests.processes import ROOT
 from tests.readers.install import Absent
@@ -36,17 +35,6 @@ CREDENTIALS = {
     "reports": ("reports@acme.example", "Reports-Password-1", "ReportsToken0000000000001"),
 }
 LOGIN, RESTART = "Log in from here with what this host was given", "Restart"
-
-
-@pytest.fixture(scope="module")
-def hosts() -> Iterator[dict[str, Host]]:
-    """Three hosts, each with an sshd, an address and a user of its own."""
-    with ExitStack() as stack:
-        try:
-            made = stack.enter_context(managed_hosts("web1", "web2", "web3"))
-        except Absent as exc:
-            pytest.skip(f"no managed hosts ({exc}), so deployments over SSH are NOT TESTED")
-        yield made
 
 
 class TestHosts:
@@ -95,16 +83,6 @@ class TestHosts:
         }
         found = by_host(self.run(playbook, {"web2": web2}, **changed), "who")
         assert "Host key verification failed" in found["web2"]["msg"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    """The mail server to which orgs mail new tokens."""
-    try:
-        with dovecot() as started:
-            yield started
-    except dovecots.Absent as exc:
-        pytest.skip(f"{exc}: deployments of rotated credentials are NOT TESTED")
 
 
 @pytest.fixture

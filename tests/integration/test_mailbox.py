@@ -12,7 +12,7 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from email.message import EmailMessage
 from typing import Any
@@ -29,20 +29,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox impor
     open_mailbox,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import connection as connection_module
-from tests.dovecot import PLAIN_ADDRESS, Absent, Dovecot, Relay, dovecot
+from tests.dovecot import PLAIN_ADDRESS, Dovecot, Relay
 
 USERNAME = "int@example.com"
 AUTHSERV_ID = "mx.example.org"
 PASSED = f"{AUTHSERV_ID}; dkim=pass header.d=salesforce.com; dmarc=pass (p=REJECT) header.from=salesforce.com"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    try:
-        with dovecot() as server:
-            yield server
-    except Absent as exc:
-        pytest.skip(str(exc))
 
 
 def new_token() -> str:

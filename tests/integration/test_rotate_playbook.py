@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests import dovecot as dovecots
 from tests.deployments import DELIVER, ROTATE, Deployment, by_host, changed
-from tests.dovecot import Dovecot, dovecot
-from tests.hosts import Host, managed_hosts
+from tests.dovecot import Dovecot
+from tests.hosts import Host
 from tests.integration.conftest import Playbooks, Results
 from tests.readers.install import Absent
 from tests.rotations import mailbox_option
@@ -30,27 +29,6 @@ WEB = ("web1", "web2", "web3")
 NUMBERS = itertools.count(1)
 LOGIN, FORESEEN = "Log in from here with what this host was given", "Would be given a new token"
 STANDBY = "Log in from here with the user on standby"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    """A mail server."""
-    try:
-        with dovecot() as started:
-            yield started
-    except dovecots.Absent as exc:
-        pytest.skip(f"{exc}: rotate.yml is NOT TESTED")
-
-
-@pytest.fixture(scope="module")
-def hosts() -> Iterator[dict[str, Host]]:
-    """Three hosts, each with an sshd, an address and a user of its own."""
-    with ExitStack() as stack:
-        try:
-            made = stack.enter_context(managed_hosts(*WEB))
-        except Absent as exc:
-            pytest.skip(f"no managed hosts ({exc}), so rotations over SSH are NOT TESTED")
-        yield made
 
 
 @pytest.fixture

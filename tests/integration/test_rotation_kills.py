@@ -14,19 +14,16 @@ import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, lease, open_store
-from tests.dovecot import Absent, dovecot
+from tests.dovecot import Dovecot
 from tests.openbao import OpenBao
 from tests.rotations import USER, Scene, kill_at_random, scene
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def there(tmp_path_factory: pytest.TempPathFactory, server: Dovecot) -> Iterator[Scene]:
     """A credential, an org and a mail server, each in a process of its own."""
-    try:
-        with dovecot() as server, scene(tmp_path_factory.mktemp("rotation"), server) as made:
-            yield made
-    except Absent as exc:
-        pytest.skip(f"{exc}: rotations that are killed are NOT TESTED")
+    with scene(tmp_path_factory.mktemp("rotation"), server) as made:
+        yield made
 
 
 @pytest.mark.parametrize("method", ["reset", "password"])

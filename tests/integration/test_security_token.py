@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.dovecot import Absent, Dovecot, dovecot
+from tests.dovecot import Dovecot
 from tests.integration.conftest import Playbooks, Results
 from tests.rotations import mailbox_option, rotations_in_use
 from tests.simulated_org import SimulatedOrg
@@ -22,16 +22,6 @@ from tests.simulated_org import SimulatedOrg
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 GREEN = "billing-green@acme.example"
 NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Dovecot]:
-    """A mail server."""
-    try:
-        with dovecot() as started:
-            yield started
-    except Absent as exc:
-        pytest.skip(f"{exc}: rotations with a real mailbox are NOT TESTED")
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import Interrupted, LoginError, OrgError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.own_password import (
@@ -24,10 +22,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.own_passw
     OldPasswordRefused,
     generate_password,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
 from tests.simulated_org.passwords import COMPLEXITY, _kinds
+from tests.unit.test_token_reset import connect
 
 __all__ = ["simulated_org", "simulated_org_server"]
 
@@ -71,18 +69,6 @@ class TestGenerated:
         new = generate_password(org.metadata(lambda api: api.read_password_policies()))
         org.change_own_password(simulated_org.admin.password, new)
         assert simulated_org.control.user(simulated_org.admin.username)["password"] == new
-
-
-def connect(sim: SimulatedOrg, folder: Path, **changes: Any) -> Org:
-    given: dict[str, Any] = {
-        "login_url": sim.url,
-        "username": sim.admin.username,
-        "password": sim.admin.password,
-        "security_token": sim.admin.security_token,
-        "ca_path": sim.ca_path,
-        "allowed_hosts": ("localhost",),
-    }
-    return Org(Connection(**{**given, **changes}), SessionCache(folder / "sessions", Fernet(Fernet.generate_key())))
 
 
 class TestChange:

@@ -62,6 +62,7 @@ class World:
         self.mails: list[tuple[str, TokenMail]] = []
         self.on_the_way: list[tuple[str, TokenMail]] = []
         self.disposed: list[int] = []
+        self.opened = 0
         self.tokens = (f"Token{number}" for number in itertools.count(1))
         self.steps: list[str] = []
         self.dies_at: int | None = None
@@ -114,6 +115,7 @@ class World:
     @contextlib.contextmanager
     def open_mailbox(self) -> Iterator[Box]:
         """The mailbox."""
+        self.opened += 1
         yield Box(self)
 
     # What happens in it.
@@ -396,7 +398,7 @@ def test_a_reset_of_which_no_answer_came_is_settled_by_its_mail(world: World) ->
 
 def test_the_mail_is_dealt_with_when_its_token_is_stored(world: World) -> None:
     rotate(world, keeps_mail=False)
-    assert world.disposed == [1]
+    assert (world.disposed, world.opened) == ([1], 1)
     assert world.steps.index("after dispose") > world.steps.index("after login")
     assert world.store.read("billing").rotation is None
 

@@ -54,13 +54,13 @@ class Consumer:
             "version": None,
         }
 
-    def asked(self, wanted: str | None, **more: Any) -> dict[str, Any]:
-        """What the host answers."""
+    def asked(self, wanted: str | None, *, content: str | None = None, **more: Any) -> dict[str, Any]:
+        """What the host answers; with the content it writes the file."""
         recorded = self.before.fingerprint if self.before else None
         return self.ask(
             {name: self.options[name] for name in AS_GIVEN}
             | {name: self.options[name] for name in ("credential", "encrypt", "encrypt_name")}
-            | {"format_options": {"wanted": wanted, "recorded": recorded}}
+            | {"format_options": {"wanted": wanted, "recorded": recorded, "content": content}}
             | more
         )
 
@@ -131,14 +131,7 @@ def _ensure_present(consumer: Consumer, run: Run) -> dict[str, Any]:
     if held != "wanted":
         result["diff"] = _diff(consumer, held, credential.version)
         if not run.check_mode:
-            again = consumer.asked(
-                wanted,
-                format_options={
-                    "wanted": wanted,
-                    "recorded": before.fingerprint if before else None,
-                    "content": content,
-                },
-            )
+            again = consumer.asked(wanted, content=content)
             result |= {key: again[key] for key in ("changed", "backup_file") if key in again}
     if not run.check_mode:
         consumer.note(delivery, result)

@@ -132,7 +132,7 @@ class Rotation:
             journal = dataclasses.replace(journal, **changes)
         self._write(dataclasses.replace(self._credential, rotation=journal))
 
-    def _store_new(self, connection: Connection, mail: TokenMail | None = None) -> None:
+    def _store_new(self, connection: Connection, mail: TokenMail | None = None, mailbox: Mailbox | None = None) -> None:
         """Store a connection that has just passed a login; then deal with the mail that brought its token."""
         journal = self._journal
         done = record.rotated(self._credential, connection, now=_now())
@@ -143,7 +143,7 @@ class Rotation:
                 rotation=dataclasses.replace(journal, step=STORED, position=position, mail=mail.uid, password=None),
             )
         self._write(done)
-        self._dispose()
+        self._dispose(mailbox)
 
     # The steps.
 
@@ -299,7 +299,7 @@ class Rotation:
         if not self._target.security_token and self._without_mail():
             return True
         for mail in self._mails(mailbox, wait):
-            if self._try(mail):
+            if self._try(mail, mailbox):
                 return True
             if self._spent():
                 break
@@ -321,14 +321,14 @@ class Rotation:
             if mail.token not in (*self._refused(), self._target.security_token):
                 yield mail
 
-    def _try(self, mail: TokenMail) -> bool:
+    def _try(self, mail: TokenMail, mailbox: Mailbox | None) -> bool:
         """Whether the token of a mail lets in. It is then stored."""
         journal, target = self._journal, self._target
         password = (journal.password if journal else None) or target.password
         candidate = dataclasses.replace(target, password=password, security_token=mail.token)
         if not self._lets_in(candidate):
             return False
-        self._store_new(candidate, mail)
+        self._store_new(candidate, mail, mailbox)
         return True
 
     def _lets_in(self, candidate: Connection) -> bool:
@@ -420,15 +420,19 @@ class Rotation:
     def _mailbox(self) -> AbstractContextManager[Mailbox | None]:
         return self._way.open_mailbox() if self._wanted.has_mailbox else contextlib.nullcontext()
 
-    def _dispose(self) -> None:
-        """Deal with the mail whose token is stored, and end the journal."""
+    def _dispose(self, mailbox: Mailbox | None = None) -> None:
+        """Deal with the mail whose token is stored, and end the journal.
+
+        Args:
+            mailbox: where it is open already.
+        """
         journal = self._journal
         if journal is None or journal.step != STORED:
             return
         try:
-            with contextlib.nullcontext() if self._check_mode else self._mailbox() as mailbox:
-                if mailbox and journal.position and journal.mail:
-                    mailbox.dispose(journal.mail, validity=journal.position[0])
+            with contextlib.nullcontext(mailbox) if mailbox or self._check_mode else self._mailbox() as opened:
+                if opened and journal.position and journal.mail:
+                    opened.dispose(journal.mail, validity=journal.position[0])
         except MailError as exc:
             self._warnings.append(f"the new token is stored, but its mail is still in the mailbox: {exc}")
         self._note(None)
