@@ -68,10 +68,11 @@ def ensure_present(
         after = record.declared(before, wanted, standby=standby, name=name, now=_now())
         plan = CredentialPlan(before, after)
         skipped = _why_no_login(plan, verify=verify, check_mode=check_mode)
-        verification = skipped or _tried(before, after, wanted, login, required=verify == "require")
+        users = _to_try(before, after)
+        verification = skipped or _tried(after, users, wanted, login, required=verify == "require")
         if not skipped:
-            tried = [user.username for user in _to_try(before, after)]
-            after = record.verified(after, verification, now=_now(), users=tried)
+            names = [user.username for user in users]
+            after = record.verified(after, verification, now=_now(), users=names)
         if not check_mode and after != before:
             store.write(after, replaces=before.version if before else None)
     return Outcome(
@@ -129,16 +130,16 @@ def _why_no_login(plan: CredentialPlan, *, verify: str, check_mode: bool) -> Ver
 
 
 def _tried(
-    before: Credential | None,
     credential: Credential,
+    users: list[Connection],
     wanted: Connection,
     login: Callable[[Connection], object],
     *,
     required: bool,
 ) -> Verification:
-    """The result of one login of each user who may not be let in any more, over the connection of this run."""
+    """The result of one login of each of these users, over the connection of this run."""
     of_this_run = {field: getattr(wanted, field) for field in record.OF_THE_RUN}
-    for connection in _to_try(before, credential):
+    for connection in users:
         try:
             login(dataclasses.replace(connection, **of_this_run))
         except OrgError as exc:
@@ -150,9 +151,9 @@ def _tried(
 
 
 def _to_try(before: Credential | None, credential: Credential) -> list[Connection]:
-    works = [before.connection, before.standby] if before and before.verified else []
-    users = [credential.connection, *([credential.standby] if credential.standby else [])]
-    return [user for user in users if user not in works] or users
+    """The users of whom it is not known that they are let in; all of them when it is known of each."""
+    works = before.users if before and before.verified else []
+    return [user for user in credential.users if user not in works] or credential.users
 
 
 def _warnings(name: str, verification: Verification) -> list[str]:

@@ -79,6 +79,11 @@ class Credential:
     rotation: Journal | None = None
     replaced: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
+    @property
+    def users(self) -> list[Connection]:
+        """The user in use and, of a pair, the one on standby."""
+        return [self.connection, *([self.standby] if self.standby else [])]
+
 
 @dataclasses.dataclass(frozen=True)
 class CredentialPlan:
@@ -249,11 +254,9 @@ def _require_pair(connection: Connection, standby: Connection) -> None:
 
 def is_replaced(credential: Credential, token: str) -> bool:
     """Whether a rotation has replaced that token."""
-    users = (credential.connection, credential.standby)
     return any(
         _digest(dataclasses.replace(user, security_token=token), "security_token") in credential.replaced
-        for user in users
-        if user
+        for user in credential.users
     )
 
 

@@ -16,7 +16,7 @@ from ..errors import OptionError, StoreError, UnknownCredential
 from ..options import STORE, Spec
 from ..record import Clear
 from ..retirement import retirements
-from ..store.base import ClearStore
+from ..store.base import ClearStore, names_ever
 from ..store.clear import open_clear
 
 SPEC: Spec = {
@@ -32,7 +32,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
     store = open_clear(options)
     now = datetime.datetime.now(datetime.UTC)
-    names = list(dict.fromkeys(options["names"])) if options["names"] is not None else _all(store)
+    names = list(dict.fromkeys(options["names"])) if options["names"] is not None else names_ever(store)
     found: list[dict[str, Any]] = []
     missing: list[str] = []
     gone: list[dict[str, Any]] = []
@@ -71,10 +71,6 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
             *_countdown(retiring, options["warn_days"]),
         ],
     }
-
-
-def _all(store: ClearStore) -> list[str]:
-    return sorted({*store.names(), *store.delivered()})
 
 
 def _consumers(store: ClearStore, name: str, credential: Clear | None) -> list[dict[str, Any]]:

@@ -111,9 +111,7 @@ class Way:
     def _connection_before(self, connection: Connection) -> Connection:
         """What is stored for the user of a connection, whose session may be open still."""
         stored = self._store.read(self._options["name"])
-        if stored.standby and stored.standby.username == connection.username:
-            return stored.standby
-        return stored.connection
+        return next((user for user in stored.users if user.username == connection.username), stored.connection)
 
     def _over_kept_session(self, connection: Connection) -> Org | None:
         session = self._sessions.kept(of_this_run(connection, self._options))

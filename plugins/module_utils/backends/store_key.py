@@ -19,6 +19,7 @@ from ..backend import Run
 from ..errors import OptionError, StoreError, UnknownCredential
 from ..options import STORE, Spec
 from ..store import Store, build_store, generate_key, store_from
+from ..store.base import names_ever
 from ..store.keys import OPTION, fernet_of, key_path, key_texts, new_key, plain_text, rewrite_keys
 
 STATES = ("present", "added", "retired", "rotated")
@@ -40,7 +41,7 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     retired = False
     if state in ("retired", "rotated") and not made:
         # In check mode no key was added, but each credential would have to be sealed again for it.
-        outdated = _outdated(options, file) if not (added and run.check_mode) else _names(store_from(options))
+        outdated = _outdated(options, file) if not (added and run.check_mode) else names_ever(store_from(options))
         resealed = outdated if run.check_mode else _reseal(store_from(options), outdated)
         retired = _retire(file, run) or (added and run.check_mode)
     return _result(file, key_texts(file), changed=made or added or bool(resealed) or retired, resealed=resealed)
@@ -62,12 +63,7 @@ def _outdated(options: Mapping[str, Any], file: Path) -> list[str]:
     """The credentials of which something was sealed with another key than the newest."""
     newest, *older = key_texts(file)
     store = build_store(options, fernet_of([newest]))
-    return [name for name in _names(store) if not _opens(store, name)] if older else []
-
-
-def _names(store: Store) -> list[str]:
-    """All credentials, and those that are gone and still held by somebody."""
-    return sorted({*store.names(), *store.delivered()})
+    return [name for name in names_ever(store) if not _opens(store, name)] if older else []
 
 
 def _opens(store: Store, name: str) -> bool:

@@ -93,8 +93,7 @@ class Rotation:
         given = self._wanted.given
         if not given or record.is_replaced(self._credential, given):
             return None
-        held = (self._credential.connection, self._credential.standby)
-        known = self._before.verified and any(one and one.security_token == given for one in held)
+        known = self._before.verified and any(user.security_token == given for user in self._credential.users)
         return None if known else given
 
     def _is_due(self) -> bool:

@@ -36,6 +36,11 @@ class ClearStore(Protocol):
         """What may be read of who holds one credential; raises StoreError when that is no such list."""
 
 
+def names_ever(store: ClearStore) -> list[str]:
+    """The names of all credentials, and of those that are gone and still held by somebody, sorted."""
+    return sorted({*store.names(), *store.delivered()})
+
+
 class Store(ClearStore, Protocol):
     """Named credentials, each write of which names the version that it replaces."""
 
