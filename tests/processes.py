@@ -24,7 +24,7 @@ START_TIMEOUT = 20.0
 def simulated_org(folder: Path, seed: Mapping[str, Any], *options: str) -> Iterator[dict[str, Any]]:
     """A simulated org in a process of its own; gives its address, CA and control interface."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "seed.json").write_text(json.dumps(seed))
+    write_private(folder / "seed.json", json.dumps(seed))
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.simulated_org", "--folder", folder, "--ready-file", ready]
@@ -42,6 +42,12 @@ def simulated_org(folder: Path, seed: Mapping[str, Any], *options: str) -> Itera
         finally:
             process.terminate()
             process.wait(10)
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file that only its owner may read, from its first byte on."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
 
 
 def ansible_environment(**extra: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.check import link_collection
-from tests.processes import ROOT, ansible_environment, simulated_org
+from tests.processes import ROOT, ansible_environment, simulated_org, write_private
 from tests.simulated_org import Control
 
 FOLDER = ROOT / "build" / "demo"
@@ -83,12 +83,6 @@ def org_seed(secrets: dict[str, str]) -> dict[str, Any]:
             for org, users in USERS.items()
         ]
     }
-
-
-def write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner may read, from its first byte on."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(content)
 
 
 def prepare(folder: Path, org: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
