@@ -26,8 +26,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.openbao import free_port
-from tests.processes import ROOT
+from tests.processes import ROOT, free_port
 from tests.simulated_org import ca
 
 PACKAGES = ("dovecot-imapd", "dovecot-lmtpd")

@@ -27,6 +27,7 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.processes import free_port
 from tests.readers.install import Absent, require, unpacked
 
 LOCKS = Path("/run/gatehouse-tests")
@@ -174,13 +175,6 @@ class Sshd:
         stack.callback(_stop, process)
         wait_for_port(address, port, process, log)
         return port
-
-
-def free_port(address: str) -> int:
-    """A port of this address that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(address: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:

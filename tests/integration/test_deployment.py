@@ -20,9 +20,9 @@ import yaml
 from tests.demo import __main__ as demo
 from tests.deployments import Deployment, by_host, changed
 from tests.dovecot import Dovecot
-from tests.hosts import Host, free_port, inventory
+from tests.hosts import Host, inventory
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT
+from tests.processes import ROOT, free_port
 from tests.readers.install import Absent
 from tests.rotations import mailbox_option
 from tests.services import Application, services

@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_probe import Checked, check
-from tests.processes import COLLECTIONS
+from tests.processes import COLLECTIONS, free_port
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
 from tests.unit.simulated_org.apps import assertion, key_pair
@@ -177,10 +177,7 @@ class TestTheWay:
         assert simulated_org.control.counts() == {}
 
     def test_nobody_there_is_unreachable(self, attempt: Try) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        found = attempt(login_url=f"https://localhost:{port}")
+        found = attempt(login_url=f"https://localhost:{free_port()}")
         assert found.cause == "unreachable" and "refused" in found.detail
 
     @pytest.mark.parametrize(
