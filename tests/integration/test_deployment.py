@@ -231,10 +231,10 @@ class TestExample:
             sim.control.add_user(f"{user}@acme.example", password, security_token=token, profile=profile)
         mine = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
         options = ("-i", str(EXAMPLE / "minimal" / "inventory.yml"))
-        extra: dict[str, Any] = {**mine, **secrets, "example_folder": str(playbook.folder)}
+        extra: dict[str, Any] = {**mine, **secrets, "application_folder": str(playbook.folder)}
         assert {host for _task, host in changed(playbook.run(SITE, *options, **extra))} == {"acme", "billing-host"}
         assert changed(playbook.run(SITE, *options, **extra)) == set()
-        assert "SALESFORCE_USERNAME=billing@acme.example" in (playbook.folder / "billing.env").read_text()
+        assert "SALESFORCE_USERNAME=billing@acme.example" in (playbook.folder / "salesforce.env").read_text()
 
     def test_systemd_accepts_the_units(self) -> None:
         if shutil.which("systemd-analyze") is None:

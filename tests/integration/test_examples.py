@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
-import os
+import json
 import re
 import subprocess
 import sys
@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
 from tests.dovecot import Absent, Dovecot, dovecot
 from tests.integration.conftest import Playbooks
@@ -48,12 +49,14 @@ USERS = (
     "billing-green@acme.example",
 )
 MAIL_HOST = "imap.acme.example"
+APPLICATIONS = ("billing", "portal", "reports", "shipping")  # each with a folder in /etc
 AGAIN = "Again: "
 LONG_AGO = "2026-01-01T00:00:00Z"
 
 # Blocks that are not run as all others are, by their page and first words, and who runs them, or why nobody can.
 ELSEWHERE = {
     ("README.md", "make demo"): "these are the demo and all checks, this one among them",
+    ("README.md", "pip install"): "test_the_collection_installs_as_the_readme_says",
     ("README.md", "mkdir -p"): "test_the_key_that_the_readme_tells_to_make_opens_a_store",
     (
         "docs/awx.md",
@@ -62,10 +65,15 @@ ELSEWHERE = {
     ("docs/awx.md", "fields:"): "test_awx.py gives it to AWX's own injector",
     ("docs/awx.md", "file:"): "test_awx.py gives it to AWX's own injector",
     ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
-    ("docs/simulated-org.md", "python -m tests.simulated_org"): "test_the_simulated_org_starts_as_its_page_says",
+    (
+        "docs/simulated-org.md",
+        ".venv/bin/python",
+    ): "test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says",
+    (
+        "docs/simulated-org.md",
+        "ansible-playbook",
+    ): "test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says",
 }
-# Pages without a play that changes something.
-NOTHING_TO_CHANGE = ("docs/simulated-org.md", "rotate.md")
 
 
 def examples_of(module: str) -> list[dict[str, Any]]:
@@ -89,9 +97,8 @@ def is_elsewhere(page: Path, block: str) -> bool:
 
 
 def playbooks_of(page: Path) -> list[dict[str, Any]]:
-    """The plays on a page, one after the other, to be run on this host."""
-    plays = [play for block in blocks(page, "yaml") if block.startswith("- name") for play in yaml.safe_load(block)]
-    return [{**play, "hosts": "localhost"} for play in plays]
+    """The plays on a page, one after the other."""
+    return [play for block in blocks(page, "yaml") if block.startswith("- name") for play in yaml.safe_load(block)]
 
 
 def again(play: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +127,9 @@ class ExampleOrg:
     variables: dict[str, Any]
 
     def at_home(self, example: Any) -> Any:
-        """An example that leads to this org and this mailbox, as Salesforce and the reader's are out of reach."""
+        """An example that leads to this org, this mailbox and this folder, not to Salesforce and the reader's own."""
+        if isinstance(example, str):
+            return example.replace("/etc/", f"{self.playbook.folder}/etc/")
         if isinstance(example, list):
             return [self.at_home(item) for item in example]
         if not isinstance(example, dict):
@@ -176,6 +185,7 @@ INVENTORY = {
     "salesforce_orgs": {
         "hosts": {
             "acme": {
+                "ansible_host": "acme.invalid",  # An org is no machine: a task that connects to one fails.
                 "credentials_declared": [
                     {
                         "name": "billing",
@@ -193,7 +203,7 @@ INVENTORY = {
         "hosts": {
             "billing-host": {
                 "ansible_connection": "local",
-                "app_credentials_files": [{"credential": "billing", "dest": "{{ example_folder }}/nightly.env"}],
+                "app_credentials_files": [{"credential": "billing", "dest": "/etc/billing/nightly.env"}],
             }
         }
     },
@@ -233,6 +243,10 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
     # Administrators are restricted already, to where this run is; otherwise the guard would refuse the example.
     sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1"])
     private_key, certificate = key_pair()
+    for name in APPLICATIONS:
+        (playbook.folder / "etc" / name).mkdir(parents=True)
+    (playbook.folder / "files").mkdir()
+    (playbook.folder / "files" / "cloudflare-ips.txt").write_text("203.0.113.0/24\n2001:db8::/32\n")
     beside = playbook.folder / "beside"
     beside.mkdir()
     (beside / "billing.pem").touch(mode=0o600)
@@ -314,18 +328,21 @@ def test_the_playbooks_of_a_page_run_and_the_second_time_change_nothing(
     playbook: Playbooks, example_org: ExampleOrg, mail_server: Dovecot | None, page: Path
 ) -> None:
     plays = example_org.at_home(playbooks_of(page))
+    inventory = playbook.folder / "inventory.json"
+    inventory.write_text(json.dumps(INVENTORY))
+    options = ("-i", str(inventory))
     variables = {**example_org.variables}
     for content in example_org.at_home(list(files_of(page).values())):
         variables |= content if isinstance(content, dict) else {}
     needs_mail(str([plays, *files_of(page)]), mail_server)
     if page == RECOVER:  # what helps in one case undoes what helps in another
-        results = playbook.run([one for play in plays for one in (play, again(play))], **variables)
+        results = playbook.run([one for play in plays for one in (play, again(play))], *options, **variables)
         second = [item for item in results if item["task"].startswith(AGAIN)]
         first = [item for item in results if item not in second]
         assert len(first) == len(second)
     else:
-        first = playbook.run(plays, **variables)
-        second = playbook.run(plays, **variables)
+        first = playbook.run(plays, *options, **variables)
+        second = playbook.run(plays, *options, **variables)
     assert any(item["result"].get("changed") for item in first)
     assert not any(item["result"].get("changed") for item in second)
 
@@ -343,7 +360,7 @@ def test_the_nightly_run_of_the_guide_renews_an_old_token_once_and_delivers_it(
     needs_mail(ROTATE.read_text(), mail_server)
     example_org.write_files(ROTATE)
     check, nightly, now = commands_of(ROTATE)
-    delivered = example_org.playbook.folder / "nightly.env"
+    delivered = example_org.playbook.folder / "etc" / "billing" / "nightly.env"
 
     def token() -> str:
         return str(example_org.sim.state.user(USERS[1]).security_token)
@@ -415,21 +432,67 @@ def test_the_key_that_the_readme_tells_to_make_opens_a_store(playbook: Playbooks
     assert (home / ".local/share/gatehouse/salesforce/acme-admin.json").exists()
 
 
-def test_the_simulated_org_starts_as_its_page_says(tmp_path: Path) -> None:
-    (command,) = blocks(ROOT / "docs" / "simulated-org.md", "sh")
-    folder = tmp_path / "org"
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    process = subprocess.Popen(
-        ["sh", "-ec", "exec " + command.replace("build/org", str(folder))], cwd=ROOT, env={**os.environ, "PATH": path}
+def test_the_readme_names_every_format() -> None:
+    table = README.read_text().split("## Formats")[1].split("\n## ")[0]
+    named = re.findall(r"`(\w+)`", table)
+    assert sorted(named) == sorted(FORMATS), "the table of formats in README.md is stale"
+
+
+def test_the_collection_installs_as_the_readme_says(tmp_path: Path) -> None:
+    (script,) = (block for block in blocks(README, "sh") if "galaxy collection install" in block)
+    pip, install = script.splitlines()
+    assert pip.endswith("-r requirements.txt") and (ROOT / "requirements.txt").exists()
+    artifact = tmp_path / "artifact"
+    for command in (
+        f"ansible-galaxy collection build --output-path {artifact}",
+        install.replace("git+file://$PWD", f"{artifact}/*.tar.gz"),
+    ):
+        subprocess.run(
+            ["bash", "-ec", command],
+            cwd=ROOT,
+            env=ansible_environment(HOME=str(tmp_path), ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections")),
+            check=True,
+            capture_output=True,
+        )
+    installed = tmp_path / "collections" / "ansible_collections" / "gatehouse" / "salesforce"
+    assert (installed / "meta" / "execution-environment.yml").exists()
+    # The tests stay behind; only what ansible-test must know of the supported Pythons goes along.
+    assert [path.name for path in (installed / "tests").iterdir()] == ["config.yml"]
+    assert not [path.name for path in installed.iterdir() if path.name.startswith(".")]
+
+
+def test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "simulated-org.md"
+    start, run = blocks(page, "sh")
+    (key,) = (block for block in blocks(README, "sh") if "generate_key" in block)
+    (tmp_path / "playbooks").symlink_to(ROOT / "playbooks")
+    for name, content in files_of(page).items():
+        (tmp_path / name).write_text(yaml.safe_dump(content).replace("/tmp", str(tmp_path)))
+    environment = ansible_environment(
+        HOME=str(tmp_path), PYTHONPATH=str(ROOT), ANSIBLE_LOCAL_TEMP=str(tmp_path / "tmp")
+    )
+
+    def shell(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-ec", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert shell(key).returncode == 0
+    server = subprocess.Popen(
+        ["bash", "-ec", "exec " + start.replace(".venv/bin/python", sys.executable)], cwd=tmp_path, env=environment
     )
     try:
         deadline = time.monotonic() + 30
-        while not (folder / "ready.json").exists():
-            assert process.poll() is None and time.monotonic() < deadline
+        while not (tmp_path / "build" / "org" / "ready.json").exists():
+            assert server.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
+        first, second = shell(run), shell(run)
     finally:
-        process.terminate()
-    assert process.wait(10) == 0
+        server.terminate()
+    assert server.wait(10) == 0
+    assert first.returncode == second.returncode == 0, first.stdout + first.stderr + second.stdout + second.stderr
+    assert "SALESFORCE_USERNAME=billing@acme.example" in (tmp_path / "salesforce.env").read_text()
+    assert re.findall(r"changed=(\d+)", second.stdout) == ["0", "0"]
 
 
 def test_the_readmes_first_commands_are_targets_of_the_makefile() -> None:

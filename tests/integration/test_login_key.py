@@ -100,7 +100,7 @@ def test_the_tasks_of_the_guide_run(sim: SimulatedOrg, playbook: Playbooks) -> N
     make_key, store_it = map(yaml.safe_load, re.findall(r"```yaml\n# tasks\n(.*?)```", guide, re.DOTALL))
     user = "billing@acme.example"
     sim.control.add_user(user, "Billing-Pass-1")
-    extra: dict[str, Any] = {"example_folder": str(playbook.folder), "billing_consumer_key": "key"}
+    extra: dict[str, Any] = {"billing_consumer_key": "key"}
     extra |= {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
     made = playbook(make_key, **extra).last
     sim.control.add_app("key", certificate=made["certificate_text"], approved_users=[user])
