@@ -36,7 +36,7 @@ from tests.unit.simulated_org.apps import key_pair
 
 README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [README, *GUIDES]
+PAGES = [README, *GUIDES, *sorted((ROOT / "roles").glob("*/README.md"))]
 ROTATE, RECOVER = ROOT / "docs" / "rotate.md", ROOT / "docs" / "recover.md"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 PASSWORD, TOKEN, SECRET = "Example-Password-1", "ExampleToken00000000000001", "Example-Consumer-Secret-1"
