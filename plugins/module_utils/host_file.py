@@ -8,6 +8,7 @@ It runs there with whatever Python Ansible supports on hosts, so that it imports
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shlex
@@ -42,6 +43,12 @@ FILE: dict[str, dict[str, Any]] = {
 }
 # Of what the user gave, the host gets these as they are. In place of format_options it gets what the file is to hold.
 AS_GIVEN = ("dest", "state", "owner", "group", "mode", "seuser", "serole", "setype", "selevel", "validate", "backup")
+WHAT_TO_DO = {
+    errno.ENOENT: "its folder must be made before, as with ansible.builtin.file",
+    errno.EACCES: "the task may need become",
+    errno.EPERM: "the task may need become, or the file or its folder is protected, as by chattr",
+    errno.EBUSY: "a file that is a mount point cannot be replaced: mount its folder",
+}
 
 
 class HostFile:
@@ -75,7 +82,9 @@ class HostFile:
             return {"held": held, "changed": self._ensure_absent(held)}
         if held == "wanted":
             arguments = self.module.load_file_common_arguments(self.module.params, path=str(self.dest))
-            return {"held": held, "changed": self.module.set_fs_attributes_if_different(arguments, False)}
+            diff: dict[str, Any] = {}
+            changed = self.module.set_fs_attributes_if_different(arguments, False, diff)
+            return {"held": held, "changed": changed, **({"diff": diff} if diff else {})}
         if self.content is None or self.module.check_mode:
             return {"held": held, "changed": True}
         return {"held": held, "changed": True, **self._write(self.content.encode())}
@@ -84,11 +93,11 @@ class HostFile:
         """What is there: C(nothing), what is C(wanted), what was C(recorded) before, or something C(other)."""
         try:
             descriptor = os.open(self.dest, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
+        except OSError as exc:
+            if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+                return "nothing"
             if self.dest.is_symlink():
                 return "other"
-            if not self.dest.exists():
-                return "nothing"
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             self.fail("is not a file")
@@ -134,25 +143,47 @@ class HostFile:
         """Give the new file what is asked for, and else what the old one has."""
         module = self.module
         there = self._is_there()
-        if there and os.geteuid() == 0:
-            before = self.dest.lstat()
-            os.chown(new, before.st_uid, before.st_gid)
+        if there:
+            self._keep_owner(new)
         if module.selinux_enabled():
             context = (module.selinux_context if there else module.selinux_default_context)(str(self.dest))
             module.set_context_if_different(str(new), context, False)
         arguments = module.load_file_common_arguments(module.params, path=str(self.dest))
         module.set_fs_attributes_if_different({**arguments, "path": str(new)}, False)
 
+    def _keep_owner(self, new: Path) -> None:
+        """Give the new file to whom the old one belongs, who could not read it otherwise."""
+        before, mine = self.dest.lstat(), new.stat()
+        user = -1 if self.module.params["owner"] or before.st_uid == mine.st_uid else before.st_uid
+        group = -1 if self.module.params["group"] or before.st_gid == mine.st_gid else before.st_gid
+        if user not in (-1, 0) and self.dest.parent.stat().st_mode & stat.S_IWOTH:
+            self.fail(f"belongs to user {user}, who may have put it there as everybody may: give owner, or remove it")
+        try:
+            os.chown(new, user, group)
+        except PermissionError:
+            self.fail(
+                f"belongs to user {before.st_uid} and group {before.st_gid}, which cannot be kept: the task needs "
+                "become, or owner and group; the file is as it was"
+            )
+
     def _validate(self, new: Path) -> None:
         command = self.module.params["validate"]
         if not command:
             return
-        status, _output, _errors = self.module.run_command(command.replace("%s", shlex.quote(str(new))))
-        if status != 0:
-            self.fail(
-                f"the new content did not pass {command!r}, which ended with status {status}; the file is as it was. "
-                "What the command said is not shown, as it may quote the secret"
+        problem = ""
+        try:
+            status, *_said = self.module.run_command(
+                command.replace("%s", shlex.quote(str(new))), handle_exceptions=False
             )
+            if status != 0:
+                problem = (
+                    f"the new content did not pass {command!r} (what that said is not shown, as it may quote the "
+                    f"secret), which ended with status {status}"
+                )
+        except OSError as exc:
+            problem = f"{command!r} cannot be run: {exc.strerror}"
+        if problem:
+            self.fail(f"validate: {problem}; the file is as it was")
 
     def _keep(self) -> dict[str, str]:
         """Keep the old file beside, as what it is: owner and mode of it are never those of another."""
@@ -180,6 +211,11 @@ class HostFile:
         if program is None:
             self.fail("cannot be encrypted: the host has no systemd-creds, which comes with systemd 250")
         return [program, command, f"--name={self.name}"]
+
+
+def refusal(exc: OSError) -> str:
+    """What the system refuses, and what to do about it."""
+    return "; ".join(filter(None, (exc.strerror, WHAT_TO_DO.get(exc.errno or 0))))
 
 
 def _sync(folder: Path) -> None:

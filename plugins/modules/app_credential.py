@@ -63,10 +63,12 @@ options:
     type: bool
     default: false
   owner:
-    description: Who owns the file. By default it stays as it is, and a new one belongs to who runs the task.
+    description:
+      - Who owns the file. By default it stays as it is, and a new one belongs to who runs the task. Where it cannot
+        stay, the task fails, as the application could not read the new file.
     type: str
   group:
-    description: The group of the file.
+    description: The group of the file. By default it stays as it is, as for O(owner).
     type: str
   mode:
     description:
@@ -107,7 +109,8 @@ options:
   restart:
     description:
       - Whether the application is restarted to read a file that has changed. Then what was written counts as delivered
-        when a task with O(state=restarted) has followed.
+        when a task with O(state=restarted) has followed, and what was removed as gone when one with O(state=forgotten)
+        has.
       - Until then each run with V(true) is C(changed), so that a restart is made up for when a host or a run has died
         before it, or when the restart has failed.
     type: bool
@@ -190,7 +193,7 @@ backup_file:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.host_file import FILE, HostFile
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.host_file import FILE, HostFile, refusal
 
 # Read on the controller. A host may have a Python that cannot import what describes them there.
 STORE = {
@@ -211,7 +214,7 @@ def main() -> None:
     try:
         result = file.ensure()
     except OSError as exc:
-        module.fail_json(msg=f"{file.dest}: {exc.strerror}")
+        module.fail_json(msg=f"{file.dest}: {refusal(exc)}")
     module.exit_json(**result)
 
 

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,10 @@ from ansible_collections.gatehouse.salesforce.plugins.modules import app_credent
 CONTEXTS = ("seuser", "serole", "setype", "selevel")
 
 
+class Failed(Exception):
+    """The module has ended."""
+
+
 class Module:
     """As much of an AnsibleModule as is needed, on a host with SELinux."""
 
@@ -30,6 +37,13 @@ class Module:
         defaults = {name: option.get("default") for name, option in host_file.FILE.items()}
         self.params = {**defaults, "dest": str(dest), "format_options": given, **params}
         self.steps: list[tuple[Any, ...]] = []
+
+    def fail_json(self, msg: str) -> None:
+        raise Failed(msg)
+
+    def run_command(self, command: str, *, handle_exceptions: bool) -> tuple[int, str, str]:
+        assert not handle_exceptions, "Ansible's own message says nothing"
+        return subprocess.run(shlex.split(command), check=False).returncode, "", ""
 
     def selinux_enabled(self) -> bool:
         return True
@@ -46,7 +60,7 @@ class Module:
     def load_file_common_arguments(self, params: dict[str, Any], path: str) -> dict[str, Any]:
         return {"path": path, "secontext": [params[name] for name in CONTEXTS], "mode": params["mode"]}
 
-    def set_fs_attributes_if_different(self, arguments: dict[str, Any], _changed: bool) -> bool:
+    def set_fs_attributes_if_different(self, arguments: dict[str, Any], _changed: bool, *_diff: Any) -> bool:
         self.steps.append(("attributes", self._which(arguments["path"]), arguments["secontext"]))
         return False
 
@@ -80,6 +94,75 @@ class TestSELinux:
         module = Module(tmp_path / "app.env", seuser="system_u")
         assert ensure(module)["held"] == "wanted"
         assert module.steps == [("attributes", "file", ["system_u", None, None, None])]
+
+
+class TestOwner:
+    """The owner and the group of the file stay as they are, unless others are asked for."""
+
+    @pytest.fixture
+    def target(self, tmp_path: Path) -> Path:
+        """A file of somebody else."""
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file away")
+        path = tmp_path / "app.env"
+        path.write_text("old")
+        os.chown(path, 65534, 65533)
+        return path
+
+    def test_they_stay_also_where_another_than_root_may_keep_them(
+        self, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        ensure(Module(target))
+        assert (target.stat().st_uid, target.stat().st_gid) == (65534, 65533)
+
+    def test_where_they_cannot_be_kept_the_old_file_stays_as_its_application_could_not_read_the_new_one(
+        self, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_path: Path, uid: int, gid: int) -> None:
+            if (uid, gid) != (-1, -1):
+                raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "chown", refuse)
+        with pytest.raises(Failed, match="65534.*65533.*become"):
+            ensure(Module(target))
+        assert target.read_text() == "old" and list(target.parent.iterdir()) == [target]
+        ensure(Module(target, owner="0", group="0"))
+        assert target.read_text() == "CANARY"
+
+    def test_who_has_put_a_file_where_everybody_may_is_not_given_the_secret(self, target: Path) -> None:
+        target.parent.chmod(0o1777)
+        with pytest.raises(Failed, match="owner"):
+            ensure(Module(target))
+        assert target.read_text() == "old"
+        ensure(Module(target, owner="nobody"))
+        assert target.read_text() == "CANARY"
+
+
+def test_a_file_in_a_folder_that_may_not_be_searched_is_not_taken_for_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(Path, "exists", lambda _self: False)  # as Python 3.14 has it then
+    with pytest.raises(PermissionError):
+        ensure(Module(tmp_path / "app.env", state="absent"))
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"), [(errno.ENOENT, "folder"), (errno.EACCES, "become"), (errno.EBUSY, "mount")]
+)
+def test_what_the_system_refuses_is_told_with_what_to_do(number: int, hint: str) -> None:
+    told = host_file.refusal(OSError(number, os.strerror(number)))
+    assert told.startswith(os.strerror(number)) and hint in told
+
+
+def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="validate: 'nonexistent-command %s' cannot be run: No such file"):
+        ensure(Module(tmp_path / "app.env", validate="nonexistent-command %s"))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
