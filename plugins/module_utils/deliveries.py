@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,8 +53,9 @@ Deliveries = dict[str, Delivery]
 
 
 def consumer_of(host: str, dest: str) -> str:
-    """The name of a consumer: a file on a host."""
-    return f"{host}:{dest}"
+    """The name of a consumer: a file on a host, however its path is spelled."""
+    path = re.sub(r"/(\./|/)*", "/", dest)
+    return f"{host}:{path}"
 
 
 def parts_of(consumer: str) -> tuple[str, str]:

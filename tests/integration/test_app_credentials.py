@@ -113,6 +113,23 @@ class TestWriting:
         deliver(playbook, {**file, "standby": True})
         assert "SALESFORCE_USERNAME=standby@acme.example" in target.read_text()
 
+    def test_the_diff_tells_also_what_is_no_other_version(self, playbook: Playbooks, store: Store) -> None:
+        before = store.read("billing")
+        standby = Connection(username="standby@acme.example", password=SECRETS[0], security_token=SECRETS[1])
+        store.write(dataclasses.replace(before, version=2, standby=standby), replaces=1)
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        deliver(playbook, file)
+
+        def diff(**more: Any) -> tuple[Any, Any]:
+            found = written(deliver(playbook, {**file, **more}, options=("--diff",)))[0]["diff"]
+            return found["before"], found["after"]
+
+        assert diff(mode="0640") == ({"mode": "0600"}, {"mode": "0640"})
+        version = "credential billing, version 2"
+        assert diff(standby=True) == (f"{version}\n", f"{version}, the user on standby\n")
+        assert diff() == (f"{version}, the user on standby\n", f"{version}\n")
+        assert diff(format="json") == (f"{version}, in another form\n", f"{version}\n")
+
     def test_check_mode_tells_the_same_writes_nothing_and_records_nothing(
         self, playbook: Playbooks, store: Store
     ) -> None:
@@ -235,6 +252,8 @@ class TestWriting:
             ({"dest": "/nonexistent/app.env"}, "/nonexistent"),
             ({"dest": "/tmp"}, "/tmp: is not a file"),
             ({"validate": "/bin/true"}, "validate: must contain %s"),
+            ({"validate": "sh -c 'true %s"}, 'validate: "sh -c \'true %s" cannot be split into words: No closing'),
+            ({"owner": "nobody-of-this-name"}, "app.env: chown failed: failed to look up user nobody-of-this-name"),
             ({"credential": "nobody"}, "no credential 'nobody'"),
             ({"format": "json", "format_options": {"name": "x"}}, "name: format json has no use for it"),
             ({"standby": True}, "has no user on standby"),
@@ -245,7 +264,10 @@ class TestWriting:
     ) -> None:
         file = {"credential": "billing", "dest": str(playbook.folder / "app.env"), **options}
         results = deliver(playbook, file, ok=False)
-        assert problem in results.last["msg"]
+        told = results.last["msg"].removeprefix(f"{file['dest']}: ")
+        assert (
+            told != results.last["msg"] and not told.startswith(f"{file['dest']}: ") and problem in results.last["msg"]
+        )
         assert store.deliveries("billing") == {}
 
     def test_without_the_action_nothing_is_done(self, playbook: Playbooks, store: Store) -> None:
@@ -277,6 +299,23 @@ class TestSeveral:
         assert sorted(restarted(deliver(playbook, *files))) == ["billing", "proxy"]
         put(store, "shipping", 2)
         assert sorted(restarted(deliver(playbook, *files))) == [DEFAULT, "shipping"]
+
+    def test_a_file_that_another_credential_is_written_over_holds_the_former_no_more(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        target = playbook.folder / "app.env"
+        deliver(playbook, {"credential": "billing", "dest": str(target)})
+        deliver(playbook, {"credential": "shipping", "dest": str(target)}, options=("--check",))
+        assert list(store.deliveries("billing")) == [f"localhost:{target}"]
+        deliver(playbook, {"credential": "shipping", "dest": str(target)})
+        assert (list(store.deliveries("billing")), list(store.deliveries("shipping"))) == ([], [f"localhost:{target}"])
+        results = deliver(playbook, {"credential": "billing", "dest": str(target), "state": "absent"}, ok=False)
+        assert "holds nothing that was written there of billing" in results.last["msg"] and target.exists()
+
+    def test_a_file_is_one_however_its_path_is_spelled(self, playbook: Playbooks, store: Store) -> None:
+        for spelled in ("//app.env", "/./app.env", "/app.env"):
+            deliver(playbook, {"credential": "billing", "dest": f"{playbook.folder}{spelled}"})
+        assert list(store.deliveries("billing")) == [f"localhost:{playbook.folder}/app.env"]
 
     def test_no_files_are_nothing_to_do(self, playbook: Playbooks, store: Store) -> None:
         assert not any(item["result"].get("changed") for item in deliver(playbook))
@@ -395,6 +434,23 @@ class TestRestarts:
         assert restarted(self.deliver(playbook, file)) == ["billing"]
         assert restarted(self.deliver(playbook, file)) == []
 
+    @pytest.mark.parametrize("dies", [False, True], ids=["a handler fails", "the run dies before it is noted down"])
+    def test_a_restart_without_a_file_that_was_removed_is_made_up_for_as_well(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any], dies: bool
+    ) -> None:
+        absent = {**file, "state": "absent"}
+        if dies:
+            Path(file["dest"]).unlink()
+        else:
+            self.deliver(playbook, absent, handler=self.FAILS, ok=False)
+        info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
+        assert info["behind"] == [f"localhost:{file['dest']}"]
+        checked = deliver(playbook, absent, options=("--check", "--diff"))
+        assert changed(checked) == [True] and "not restarted since it was removed" in checked.output
+        assert restarted(self.deliver(playbook, absent)) == ["billing"]
+        assert store.deliveries("billing") == {}
+        assert restarted(self.deliver(playbook, absent)) == []
+
     def test_a_handler_that_fails_keeps_no_other_application_from_its_restart(
         self, playbook: Playbooks, store: Store, file: dict[str, Any]
     ) -> None:
@@ -484,12 +540,13 @@ class TestAbsent:
         target = playbook.folder / "theirs.env"
         target.write_text("theirs")
         results = deliver(playbook, self.absent(target), ok=False)
-        assert "was not written by this collection" in results.last["msg"]
+        assert "holds nothing that was written there of billing" in results.last["msg"]
         assert target.read_text() == "theirs"
 
     def test_one_that_is_gone_already_is_forgotten(self, playbook: Playbooks, store: Store, target: Path) -> None:
         target.unlink()
-        assert changed(deliver(playbook, self.absent(target))) == [False]
+        absent = {"credential": "billing", "dest": str(target), "state": "absent"}
+        assert not playbook([{"gatehouse.salesforce.app_credential": absent}]).last["changed"]
         assert store.deliveries("billing") == {}
 
     def test_the_file_of_a_credential_that_is_gone_can_be_removed(

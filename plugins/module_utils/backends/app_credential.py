@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -64,13 +65,19 @@ class Consumer:
             | more
         )
 
-    def note(self, delivery: Delivery | None, result: dict[str, Any]) -> None:
-        """Have the store know what the consumer holds now."""
+    def note(self, delivery: Delivery | None, result: dict[str, Any], *, credential: str | None = None) -> None:
+        """Have the store know what the consumer holds now of this credential, or of another one."""
         try:
-            self.store.record_deliveries(self.options["credential"], {self.name: delivery})
+            self.store.record_deliveries(credential or self.options["credential"], {self.name: delivery})
         except StoreError as exc:
             exc.result = result
             raise
+
+    def take_from_others(self, result: dict[str, Any]) -> None:
+        """Have the store know that the consumer holds no other credential any more."""
+        for other in self.store.delivered():
+            if other != self.options["credential"] and self.name in self.store.clear_deliveries(other):
+                self.note(None, result, credential=other)
 
 
 def run(options: Mapping[str, Any], run: Run, *, host: str, ask: Host) -> dict[str, Any]:
@@ -126,37 +133,44 @@ def _ensure_present(consumer: Consumer, run: Run) -> dict[str, Any]:
         "fallback": fallback,
     }
     if overdue:
-        shown = _shown(consumer, credential.version)
-        result["diff"] = _headed(consumer, f"{shown.rstrip()}, not restarted since it was written\n", shown)
+        result["diff"] = _overdue(consumer, delivery, "written")
+    elif "diff" in answer:
+        result["diff"] = _headed(consumer, **answer["diff"])
     if held != "wanted":
-        result["diff"] = _diff(consumer, held, credential.version)
+        result["diff"] = _diff(consumer, held, delivery)
         if not run.check_mode:
             again = consumer.asked(wanted, content=content)
             result |= {key: again[key] for key in ("changed", "backup_file") if key in again}
     if not run.check_mode:
+        if held != "nothing" and not known:
+            consumer.take_from_others(result)
         consumer.note(delivery, result)
     return result
 
 
 def _ensure_absent(consumer: Consumer, run: Run) -> dict[str, Any]:
-    encrypted = consumer.before.encrypted if consumer.before else None
+    before, restart = consumer.before, consumer.options["restart"]
+    encrypted = before.encrypted if before else None
     answer = consumer.asked(None, encrypt=encrypted is not None, encrypt_name=encrypted)
     if answer["held"] == "other":
-        told = "holds something else than what was written" if consumer.before else "was not written by this collection"
+        told = "something else than" if before else "nothing that"
         raise GatehouseError(
-            f"{consumer.options['dest']} {told}, and was left as it is. Look at it; if nobody needs it, remove it with "
-            "ansible.builtin.file"
+            f"{consumer.options['dest']} holds {told} was written there of {consumer.options['credential']}, and was "
+            "left as it is. Look at it; if nobody needs it, remove it with ansible.builtin.file"
         )
-    result = {**consumer.result, "changed": answer["changed"]}
-    if consumer.before and answer["changed"]:
-        result |= {"version_before": consumer.before.version, "diff": _diff(consumer, answer["held"], None)}
+    # Whoever has removed it has died before the restart, or it was somebody else.
+    overdue = restart and before is not None and answer["held"] == "nothing"
+    result = {**consumer.result, "changed": answer["changed"] or overdue}
+    if before and result["changed"]:
+        diff = _overdue(consumer, before, "removed") if overdue else _diff(consumer, answer["held"], None)
+        result |= {"version_before": before.version, "diff": diff}
     if not run.check_mode:
-        consumer.note(None, result)
+        consumer.note(dataclasses.replace(before, settled=False) if restart and before else None, result)
     return result
 
 
 def _forget(consumer: Consumer, run: Run) -> dict[str, Any]:
-    """Have the store forget a consumer whose host is gone, and is not asked."""
+    """Have the store forget a consumer, whose host is not asked."""
     before = consumer.before
     result = {**consumer.result, "changed": before is not None, "version_before": before.version if before else None}
     if before:
@@ -198,6 +212,10 @@ def _require_usable(options: Mapping[str, Any]) -> None:
         raise OptionError("mode", f"{mode!r} would open the secret to everybody on the host")
     if options["validate"] and "%s" not in options["validate"]:
         raise OptionError("validate", "must contain %s, which stands for the new file")
+    try:
+        shlex.split(options["validate"] or "")
+    except ValueError as exc:
+        raise OptionError("validate", f"{options['validate']!r} cannot be split into words: {exc}") from None
 
 
 def _encrypted_as(options: Mapping[str, Any]) -> str | None:
@@ -207,20 +225,29 @@ def _encrypted_as(options: Mapping[str, Any]) -> str | None:
     return str(options["encrypt_name"] or PurePosixPath(options["dest"]).name)
 
 
-def _diff(consumer: Consumer, held: str, version: int | None) -> dict[str, str]:
+def _diff(consumer: Consumer, held: str, after: Delivery | None) -> dict[str, Any]:
     """The change for Ansible's diff: versions in place of secrets."""
     texts = {"nothing": "", "other": "content that is not known here\n"}
-    before = consumer.before.version if consumer.before else None
-    return _headed(consumer, texts.get(held, _shown(consumer, before)), _shown(consumer, version))
+    before, shown = texts.get(held, _shown(consumer, consumer.before)), _shown(consumer, after)
+    return _headed(consumer, f"{before.rstrip()}, in another form\n" if before == shown else before, shown)
 
 
-def _headed(consumer: Consumer, before: str, after: str) -> dict[str, str]:
+def _overdue(consumer: Consumer, delivery: Delivery, what: str) -> dict[str, Any]:
+    shown = _shown(consumer, delivery)
+    after = shown if what == "written" else ""
+    return _headed(consumer, f"{shown.rstrip()}, not restarted since it was {what}\n", after)
+
+
+def _headed(consumer: Consumer, before: Any, after: Any) -> dict[str, Any]:
     dest = consumer.options["dest"]
     return {"before_header": dest, "after_header": dest, "before": before, "after": after}
 
 
-def _shown(consumer: Consumer, version: int | None) -> str:
-    return f"credential {consumer.options['credential']}, version {version}\n" if version is not None else ""
+def _shown(consumer: Consumer, delivery: Delivery | None) -> str:
+    if delivery is None:
+        return ""
+    standby = ", the user on standby" if delivery.standby else ""
+    return f"credential {consumer.options['credential']}, version {delivery.version}{standby}\n"
 
 
 def _now() -> str:
