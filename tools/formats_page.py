@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "formats.md"
 
-# Their readers cannot be installed freely; the tests read them by the published grammar.
-GRAMMAR_ONLY = ("logstash", "datadirect_jdbc", "datadirect_odbc", "cdata_jdbc", "devart")
-
-INTRODUCTION = f"""# Formats
+INTRODUCTION = """# Formats
 
 <!-- Written by tools/formats_page.py from plugins/module_utils/formats; change that and run it again. -->
 
@@ -23,12 +21,10 @@ The filter `app_config` and the role `app_credentials` write a credential in one
 place for what a credential logs in with, or whose reader would take some character for something else, is an error that
 names it.
 
-In the tests each is read back by the program or the library that parses it in the application: python-dotenv, node's
-dotenv, sh, systemd, docker, kubectl, `java.util.Properties`, Ant, Spring, Airflow, dlt, Django, the Salesforce CLI and
-parsers of JSON, YAML, TOML and XML. Airflow, django-salesforce and jsforce also log in to the simulated org. These are
-read by their published grammar instead: {", ".join(f"`{name}`" for name in GRAMMAR_ONLY)}.
-What the keys are called is proven only where the application itself was the reader; else the last column says where it
-is taken from.
+The tests read each back, with passwords of every printable character and many others, by the program or library in the
+column *read by*. Where that is the application, or a part of it, the names of its keys are proven too; else they are as
+the last column says. Where no reader can be installed freely, only a parser in the tests, which follows the published
+*grammar*, has read it. Airflow, django-salesforce, jsforce and simple-salesforce also log in to the simulated org.
 
 *apart* means that password and security token are two values, *joined* that they are one. *flows* are the values of
 `auth` whose credentials a format can hold. Any text can be put into something else by a play: into one key of a
@@ -41,7 +37,8 @@ DATA_LOADER = """
 
 Data Loader decrypts the password with a key file on its own machine. The filter gets the content of that file in
 Base64, as `ansible.builtin.slurp` returns it. The same credential and key always give the same text, so that nothing
-is written when nothing changed.
+is written when nothing changed. What is beyond ASCII in a password is UTF-8, as Data Loader reads it on any system with
+Java 18 or newer; with an older Java on Windows, keep the password to ASCII.
 
 ```yaml
 - name: Give Data Loader its credential
@@ -89,11 +86,15 @@ The role takes what the format needs as `format_options`:
 """
 
 
-def page(formats: dict[str, Any]) -> str:
-    """The whole page."""
+def page(formats: dict[str, Any], readers: Iterable[tuple[str, str]]) -> str:
+    """The whole page.
+
+    Args:
+        readers: pairs of a format and of what reads it in the tests.
+    """
     rows = [
-        ("format", "what reads it", "file", "password and token", "flows", "options", "defined by"),
-        ("---",) * 7,
+        ("format", "what it is for", "file", "password and token", "flows", "options", "read by", "defined by"),
+        ("---",) * 8,
         *(
             (
                 f"`{known.name}`",
@@ -102,6 +103,7 @@ def page(formats: dict[str, Any]) -> str:
                 {True: "joined", False: "apart", None: "none"}[known.composed],
                 ", ".join(f"`{flow}`" for flow in known.flows),
                 ", ".join(f"`{option}`" for option in known.options),
+                ", ".join(sorted((program for name, program in readers if name == known.name), key=str.lower)),
                 known.source,
             )
             for known in formats.values()
@@ -117,8 +119,10 @@ def main() -> None:
     link_collection()
     sys.path.insert(0, str(COLLECTIONS))
     from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
+    from tests.readers.test_readers import BY_COMMAND, PARSERS
+    from tests.unit.test_formats_light_readers import READERS
 
-    PAGE.write_text(page(FORMATS))
+    PAGE.write_text(page(FORMATS, {*READERS, *PARSERS, *BY_COMMAND}))
 
 
 if __name__ == "__main__":

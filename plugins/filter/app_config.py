@@ -71,6 +71,7 @@ options:
       - airbyte
       - datadirect_jdbc
       - datadirect_odbc
+      - datadirect_odbc_ini
       - cdata_jdbc
       - devart
       - kubernetes
@@ -79,6 +80,7 @@ options:
       - sfdx_url
       - keydra
       - amazon_connect
+      - kelverion
       - vault
       - n8n
     required: true
@@ -86,7 +88,7 @@ options:
     description:
       - What the credential is called in the file, in O(format=airflow_uri), O(format=airflow_json),
         O(format=airflow_connections), O(format=dataloader_process), O(format=mulesoft_xml), O(format=adf),
-        O(format=kubernetes) and O(format=n8n). Each has a default.
+        O(format=datadirect_odbc_ini), O(format=kubernetes) and O(format=n8n). Each has a default.
     type: str
   encryption_key:
     description:

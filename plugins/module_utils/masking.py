@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
 MASK = "********"
+_CONTROLS = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f"}
+_URL_SAFE = str.maketrans("+/", "-_")
 SHORTEST = 4  # a shorter value would mask half of any text, and guards nothing
 
 
@@ -33,18 +38,44 @@ def _masked(value: Any, forms: list[str]) -> Any:
     return value
 
 
-def _forms(secret: str) -> Iterable[str]:
+def _forms(secret: str) -> set[str]:
+    """The secret as it is, and as what it passes through on its way to an application or a log may write it."""
     if len(secret) < SHORTEST:
-        return ()
-    encoded = base64.b64encode(secret.encode()).decode()
-    return {
-        secret,
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-        escape(secret),
-        quoteattr(secret)[1:-1],
-        encoded,
-        encoded.rstrip("="),
-        repr(secret)[1:-1],
-    }
+        return set()
+    # Two steps, since a text in one syntax may be a value in another: JSON in an environment file, for one.
+    once = {secret, *_escaped(secret)}
+    forms = once.union(*map(_escaped, once), _encoded(secret.encode()))
+    return {form for form in forms if len(form) >= SHORTEST}
+
+
+def _escaped(text: str) -> Iterable[str]:
+    in_ascii = json.dumps(text)[1:-1]
+    yield from (in_ascii, in_ascii.replace("$", "\\u0024").replace("`", "\\u0060"))
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield "".join(char if char > "\uffff" else json.dumps(char)[1:-1] for char in text)
+    yield from (repr(text)[1:-1], ascii(text)[1:-1])
+    yield from (quote(text), quote(text, safe=""), quote_plus(text))
+    yield from (escape(text), quoteattr(text)[1:-1], escape(text, {'"': "&quot;", "'": "&apos;"}), html.escape(text))
+    yield from (re.sub(rf"([\\{marks}])", r"\\\1", text) for marks in ('"', "'", '"$`'))  # within quotes
+    yield from (text.replace("'", end) for end in ("'\"'\"'", "'\\''"))  # a shell's
+    yield from (text.replace(mark, mark * 2) for mark in "\"'$")
+    for digits in ("{:04x}", "{:04X}"):  # properties
+        yield "".join(_property(char, digits) for char in text)
+
+
+def _property(char: str, digits: str) -> str:
+    if " " <= char <= "~":
+        return f"\\{char}" if char in "\\=:#!" else char
+    if char in _CONTROLS:
+        return _CONTROLS[char]
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join("\\u" + digits.format(int.from_bytes(units[at : at + 2])) for at in range(0, len(units), 2))
+
+
+def _encoded(data: bytes) -> Iterable[str]:
+    yield from (data.hex(), data.hex().upper())
+    for before in range(3):
+        # What stays the same wherever the secret stands in a text that is encoded in Base64.
+        whole = base64.b64encode(bytes(before) + data).decode().rstrip("=")
+        inner = whole[(0, 2, 3)[before] : len(whole) if (before + len(data)) % 3 == 0 else -1]
+        yield from (inner, inner.translate(_URL_SAFE))

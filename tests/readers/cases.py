@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
+HIDDEN = "\t\n\r\x85\xa0\u2028\ufeff"
 AWKWARD = "$`'\"\\ #{}=~!%@;:,.[](<>&|^*?+-_/a"
 KEY = b"0123456789abcdef"
 PRIVATE_KEY = "-----BEGIN KEY-----\nabc+/=\n-----END KEY-----\n"
@@ -44,11 +46,26 @@ EXAMPLES = (
     "pässwörd €",
     "密码 😀 e\u0301",
     "<a href='b'>&amp;]]></a>",
+    "tab\tand line\nbreak",
+    "\r\n at both ends\n",
+    "\ufeffhidden\u2028ones\x85\xa0",
+    *("yes", "null", "1e3", "0x1f", "2026-11-27", "~"),
+    "@{expression()}",
+    "@expression()",
+    "=expression",
+    "<%= template %>",
+    "RAW(a)",
+    "ENC(a)",
+    ", a,b ,c",
+    "a,b,,c,",
+    "\\,",
+    "long" * 2000,
 )
 
 secrets = (
     st.text(PRINTABLE, min_size=1)
     | st.text(AWKWARD, min_size=1, max_size=8)
+    | st.text(f"{HIDDEN}{AWKWARD}", min_size=1, max_size=8)
     | st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1)
 ).filter(str.strip)
 
@@ -107,21 +124,49 @@ def has(*markers: str) -> Refuses:
     return lambda value: any(marker in value for marker in markers)
 
 
+def starts(*markers: str) -> Refuses:
+    """Whether the value starts with one of these."""
+    return lambda value: value.startswith(markers)
+
+
+def any_of(*reasons: Refuses) -> Refuses:
+    """Whether one of the reasons applies."""
+    return lambda value: any(reason(value) for reason in reasons)
+
+
+def hidden(value: str) -> bool:
+    """Whether it has a character, other than a blank, that does not show."""
+    return any(char != " " and unicodedata.category(char)[0] in "CZ" for char in value)
+
+
+def padded(value: str) -> bool:
+    """Whether it starts or ends with something blank."""
+    return value[0].isspace() or value[-1].isspace()
+
+
+def _a_list(value: str) -> bool:
+    return "," in value and ("\\" in value or any(char.isspace() for char in value))
+
+
 def _expansion(value: str) -> bool:
     return "${" in value and "}" in value[value.index("${") :]
 
 
 def _no_common_quoting(value: str) -> bool:
     with_apostrophe = set(value) & set("'\\")
-    return _expansion(value) or bool(with_apostrophe and (set(value) & set("$`") or value.endswith("\\")))
+    return (
+        hidden(value) or _expansion(value) or bool(with_apostrophe and (set(value) & set("$`") or value.endswith("\\")))
+    )
 
 
 def _no_dotenv(value: str) -> bool:
     at_end = value.endswith("\\") and (value[0] in " '\"#" or any(c.isspace() and n == "#" for c, n in pairs(value)))
-    return _expansion(value) or at_end
+    return hidden(value) or _expansion(value) or at_end
 
 
 def _no_node(value: str) -> bool:
+    if hidden(value):
+        return True
     if value.endswith("\\"):
         return value[0] in " '\"`" or "#" in value
     double = '"' in value or "\\n" in value or "\\r" in value
@@ -155,9 +200,9 @@ CASES = {
     "env": Case("security_token", _ENV, _no_common_quoting),
     "dotenv": Case("security_token", _ENV, _no_dotenv),
     "node_env": Case("security_token", _ENV, _no_node),
-    "systemd_env": Case("security_token", _ENV),
-    "docker_env": Case("security_token", _ENV),
-    "shell_env": Case("security_token", _ENV),
+    "systemd_env": Case("security_token", _ENV, hidden),
+    "docker_env": Case("security_token", _ENV, hidden),
+    "shell_env": Case("security_token", _ENV, hidden),
     "sfdc_env": Case(
         "security_token",
         {"SFDC_USERNAME": "username", "SFDC_PASSWORD": "password", "SFDC_SECURITY_TOKEN": "security_token"},
@@ -194,8 +239,8 @@ CASES = {
         _MULE,
         has("${", "#[", "!["),
     ),
-    "kafka_connect": Case("username_password", _KAFKA, has("${")),
-    "kafka_connect_json": Case("username_password", _KAFKA, has("${")),
+    "kafka_connect": Case("username_password", _KAFKA, any_of(has("${"), padded)),
+    "kafka_connect_json": Case("username_password", _KAFKA, any_of(has("${"), padded)),
     "gobblin": Case(
         "username_password",
         {
@@ -205,7 +250,7 @@ CASES = {
             "source.conn.client.id": "consumer_key",
             "source.conn.client.secret": "consumer_secret",
         },
-        has("${", "ENC("),
+        any_of(has("${", "ENC("), _a_list),
     ),
     "talend": Case(
         "security_token",
@@ -223,7 +268,7 @@ CASES = {
             "camel.component.salesforce.clientId": "consumer_key",
             "camel.component.salesforce.clientSecret": "consumer_secret",
         },
-        lambda value: has("${", "{{")(value) or value.startswith("RAW("),
+        any_of(has("${", "{{"), starts("#", "RAW("), padded),
     ),
     "dataloader_properties": Case("security_token", _DATALOADER),
     "dataloader_process": Case("security_token", _DATALOADER),
@@ -239,19 +284,24 @@ CASES = {
         {**_SIMPLE, **_OAUTH},
         lambda value: "${" in value or value.endswith("\\") or ("'" in value and '"' in value),
     ),
-    "adf": Case("security_token", _SIMPLE),
+    "adf": Case("security_token", _SIMPLE, any_of(has("@{"), starts("@"))),
     "redash": Case("security_token", {"username": "username", "password": "password", "token": "security_token"}),
     "singer": Case("username_password", _OAUTH),
     "airbyte": Case("username_password", _OAUTH),
-    "datadirect_jdbc": Case("security_token", {"User": "username", **_DATADIRECT}, has("};")),
-    "datadirect_odbc": Case("security_token", {"LogonID": "username", **_DATADIRECT}, has("};")),
+    "datadirect_jdbc": Case("security_token", {"User": "username", **_DATADIRECT}, any_of(hidden, has("};"))),
+    "datadirect_odbc": Case("security_token", {"LogonID": "username", **_DATADIRECT}, any_of(hidden, has("}"))),
+    "datadirect_odbc_ini": Case(
+        "security_token",
+        {"LogonID": "username", **_DATADIRECT},
+        any_of(hidden, padded, lambda value: len(value.encode()) > 985),
+    ),
     "cdata_jdbc": Case(
         "security_token",
         {"User": "username", "Password": "password", "Security Token": "security_token"},
-        lambda value: "'" in value and '"' in value,
+        any_of(hidden, lambda value: "'" in value and '"' in value),
     ),
     "devart": Case(
-        "security_token", {"User Id": "username", "Password": "password", "Security Token": "security_token"}
+        "security_token", {"User Id": "username", "Password": "password", "Security Token": "security_token"}, hidden
     ),
     "kubernetes": Case("security_token", _ENV),
     "systemd_credential": Case("security_token", {"": "login_password"}),
@@ -272,6 +322,16 @@ CASES = {
             "AccessToken": "security_token",
             "ConsumerKey": "consumer_key",
             "ConsumerSecret": "consumer_secret",
+        },
+    ),
+    "kelverion": Case(
+        "username_password",
+        {
+            "Username": "username",
+            "Password": "password",
+            "SecurityToken": "security_token",
+            "ClientId": "consumer_key",
+            "ClientSecret": "consumer_secret",
         },
     ),
     "vault": Case("client_credentials", _OAUTH),

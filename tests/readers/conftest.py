@@ -24,6 +24,8 @@ COMMANDS: dict[str, Callable[[], list[str | Path]]] = {
     "jdk": lambda: [*install.java("JdkReader")],
     "ant": lambda: [*install.java("AntReader", *install.ANT)],
     "spring": lambda: [*install.java("SpringReader", *install.SPRING)],
+    "commons": lambda: [*install.java("CommonsReader", *install.COMMONS)],
+    "yaml": lambda: [*install.java("YamlReader", "libyaml-snake-java")],
     "node": lambda: ["node", HERE / "node" / "reader.cjs", install.node()],
     "python": lambda: [install.python(), HERE / "python" / "reader.py"],
 }

@@ -21,6 +21,8 @@ HERE = Path(__file__).parent
 # As it was before any test made it trust the simulated org alone; package registries have other authorities.
 ENVIRONMENT = dict(os.environ)
 ANT = ("ant",)
+COMMONS = ("libcommons-configuration-java", "libcommons-lang-java", "libcommons-logging-java")
+ODBC = {"libltdl": "libltdl7", "libodbcinst": "libodbcinst2"}
 SPRING = ("libspring-core-java", "libspring-beans-java", "libcommons-logging-java")
 
 
@@ -70,6 +72,13 @@ def debian(package: str) -> list[Path]:
     return sorted(file for file in (folder / "usr/share/java").glob("*.jar") if not file.is_symlink()) or sorted(
         file for file in folder.rglob("*.jar") if not file.is_symlink()
     )
+
+
+def odbc() -> list[Path]:
+    """The library of unixODBC that reads C(odbc.ini), after the one that it needs."""
+    return [
+        library for name in ("libltdl", "libodbcinst") for library in unpacked(ODBC[name]).rglob(f"{name}.so.[0-9]")
+    ]
 
 
 def unpacked(package: str) -> Path:

@@ -25,7 +25,7 @@ from tests.readers import install
 from tests.readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, credential, rendered, secrets
 from tests.readers.process import Process
 from tests.unit.test_formats_light_readers import READERS, VECTORS, decrypt
-from tools.formats_page import GRAMMAR_ONLY
+from tools.formats_page import PAGE, page
 
 Reader = Callable[[str], Process]
 
@@ -46,41 +46,70 @@ def properties(reader: Reader, text: str) -> Mapping[str, str]:
     return reader("jdk").pairs("properties", text)
 
 
-PARSERS: dict[str, Callable[[Reader, str], Mapping[str, Any]]] = {
+def read_odbc(reader: Reader, text: str) -> Mapping[str, str]:
+    libraries = ":".join(str(path) for path in install.odbc())
+    return reader("python").pairs("odbc", text, "Salesforce", libraries, "LogonID", "Password", "SecurityToken")
+
+
+def read_data_factory(reader: Reader, text: str) -> Mapping[str, str]:
+    found = reader("python").pairs("data-factory", text)
+    return {**found, "security_token": found["securityToken"]}
+
+
+JAVA_PROPERTIES = ("properties", "mulesoft_properties", "kafka_connect", "talend", "camel")
+PARSERS: dict[tuple[str, str], Callable[[Reader, str], Mapping[str, Any]]] = {
+    **{(name, "java.util.Properties"): properties for name in JAVA_PROPERTIES},
+    ("ant", "Ant"): lambda reader, text: reader("ant").pairs("read", text, "sf.username", "sf.password"),
+    ("gobblin", "Commons Configuration"): lambda reader, text: reader("commons").pairs("read", text),
+    ("dataloader_properties", "java.util.Properties, the JDK's AES"): lambda reader, text: read_dataloader(
+        reader, properties(reader, text)
+    ),
+    ("dataloader_process", "Spring, the JDK's AES"): lambda reader, text: read_dataloader(
+        reader, reader("spring").pairs("read", text)
+    ),
+    ("node_env", "dotenv for node"): lambda reader, text: reader("node").pairs("dotenv", text),
     **{
-        name: properties
-        for name in ("properties", "mulesoft_properties", "kafka_connect", "gobblin", "talend", "camel")
+        (name, "Airflow"): lambda reader, text: reader("python").pairs("airflow-environment", *airflow_variable(text))
+        for name in ("airflow_uri", "airflow_json")
     },
-    "ant": lambda reader, text: reader("ant").pairs("read", text, "sf.username", "sf.password"),
-    "dataloader_properties": lambda reader, text: read_dataloader(reader, properties(reader, text)),
-    "dataloader_process": lambda reader, text: read_dataloader(reader, reader("spring").pairs("read", text)),
-    "node_env": lambda reader, text: reader("node").pairs("dotenv", text),
-    "airflow_uri": lambda reader, text: reader("python").pairs("airflow-environment", *airflow_variable(text)),
-    "airflow_json": lambda reader, text: reader("python").pairs("airflow-environment", *airflow_variable(text)),
-    "airflow_connections": lambda reader, text: reader("python").pairs("airflow-file", text, "salesforce_default"),
-    "dlt": lambda reader, text: reader("python").pairs("dlt", text),
-    "django": lambda reader, text: reader("python").pairs("django", text),
+    ("airflow_connections", "Airflow"): lambda reader, text: reader("python").pairs(
+        "airflow-file", text, "salesforce_default"
+    ),
+    ("dlt", "dlt"): lambda reader, text: reader("python").pairs("dlt", text),
+    ("django", "Django"): lambda reader, text: reader("python").pairs("django", text),
+    ("embulk", "SnakeYAML"): lambda reader, text: reader("yaml").pairs("read", text),
+    ("logstash", "lscl"): lambda reader, text: reader("python").pairs("logstash", text),
+    ("adf", "azure-mgmt-datafactory"): read_data_factory,
+    ("datadirect_odbc_ini", "unixODBC"): read_odbc,
 }
-each_reader = pytest.mark.parametrize("name", PARSERS)
+BY_COMMAND = {
+    ("docker_env", "docker"),
+    ("kubernetes", "kubectl"),
+    ("systemd_credential", "systemd-creds"),
+    ("sfdx_url", "@salesforce/core"),
+}
+each_reader = pytest.mark.parametrize(("name", "program"), PARSERS, ids=lambda part: part)
 
 
 @each_reader
 @pytest.mark.parametrize("value", EXAMPLES)
-def test_what_is_read_is_what_was_stored(reader: Reader, name: str, value: str) -> None:
-    CASES[name].check(name, lambda text: PARSERS[name](reader, text), value, value)
+def test_what_is_read_is_what_was_stored(reader: Reader, name: str, program: str, value: str) -> None:
+    CASES[name].check(name, lambda text: PARSERS[name, program](reader, text), value, value)
 
 
 @each_reader
-def test_every_printable_character_is_read_alone_at_the_start_and_at_the_end(reader: Reader, name: str) -> None:
+def test_every_printable_character_is_read_alone_at_the_start_and_at_the_end(
+    reader: Reader, name: str, program: str
+) -> None:
     for char in PRINTABLE.strip():
-        CASES[name].check(name, lambda text: PARSERS[name](reader, text), char, f"{char}token{char}")
+        CASES[name].check(name, lambda text: PARSERS[name, program](reader, text), char, f"{char}token{char}")
 
 
 @each_reader
 @given(password=secrets, token=secrets)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_stored_is_read(reader: Reader, name: str, password: str, token: str) -> None:
-    CASES[name].check(name, lambda text: PARSERS[name](reader, text), password, token)
+def test_whatever_is_stored_is_read(reader: Reader, name: str, program: str, password: str, token: str) -> None:
+    CASES[name].check(name, lambda text: PARSERS[name, program](reader, text), password, token)
 
 
 def test_java_and_python_read_each_others_ciphers(reader: Reader) -> None:
@@ -193,7 +222,7 @@ def test_systemd_gives_a_service_what_was_stored(tmp_path: Path, value: str) -> 
         file.chmod(0o400)
         environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)}
         command = ["systemd-creds", "cat", "salesforce", "--newline=no"]
-        return {"": subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout}
+        return {"": subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode()}
 
     CASES["systemd_credential"].check("systemd_credential", read, value, value)
 
@@ -206,6 +235,7 @@ def test_a_reader_that_cannot_be_installed_is_told(monkeypatch: pytest.MonkeyPat
         install.node()
 
 
-def test_the_page_tells_which_formats_no_program_reads_here() -> None:
-    real = {name for name, reader in READERS if reader != "grammar"} | set(PARSERS) | {"docker_env", "sfdx_url"}
-    assert set(GRAMMAR_ONLY) == set(formats.FORMATS) - real
+def test_the_page_tells_what_has_read_each_format_here() -> None:
+    assert PAGE.read_text() == page(
+        formats.FORMATS, {*READERS, *PARSERS, *BY_COMMAND}
+    ), "run python -m tools.formats_page"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from ansible_collections.gatehouse.salesforce.plugins.filter import app_config a
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from tests.readers.cases import CASES, MY_DOMAIN, credential, rendered
-from tools.formats_page import PAGE, page
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
+from tests.readers.cases import CASES, EXAMPLES, MY_DOMAIN, credential, rendered
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BASIC = Connection(username="user@example.com", password="pass word", security_token="token")
@@ -66,6 +67,24 @@ def test_the_options_of_the_table_are_those_of_the_function(name: str) -> None:
     assert set(known.options) <= set(subject.OPTIONS)
 
 
+def shown(name: str, password: str, token: str) -> str:
+    """What shows of a file, without the quotes of its syntax, when a message quotes it."""
+    connection = credential(subject.FORMATS[name].flows[0], password=password, token=token)
+    masked = mask(rendered(connection, name), [*connection.secrets.values(), connection.login_password])
+    return re.sub(r"[\\\"'`{}]", "", masked)
+
+
+# What Data Loader reads is a cipher, which tells nobody anything.
+@pytest.mark.parametrize("name", [name for name in subject.FORMATS if not name.startswith("dataloader_")])
+def test_no_secret_shows_in_the_text_of_a_format_wherever_it_comes_back(name: str) -> None:
+    for value in EXAMPLES:
+        try:
+            text = shown(name, f"pass{value}word", f"tok{value}en")
+        except OptionError:
+            continue  # which it cannot hold
+        assert text == shown(name, "rosebud", "sesame"), value
+
+
 def test_an_option_that_a_format_does_not_have_is_refused() -> None:
     with pytest.raises(OptionError, match="^name: format json has no use for it"):
         subject.render(BASIC, "json", {"name": "x"})
@@ -79,14 +98,13 @@ def test_an_unknown_format_and_an_unusable_credential_are_refused() -> None:
         subject.render(Connection(username="u"), "env")
 
 
-def test_filter_role_and_page_list_the_same_formats() -> None:
+def test_filter_and_role_list_the_same_formats() -> None:
     options = yaml.safe_load(filter_module.DOCUMENTATION)["options"]
     assert options["format"]["choices"] == list(subject.FORMATS)
     assert set(options) - {"_input", "format"} == set(subject.OPTIONS)
     specs = yaml.safe_load((ROOT / "roles/app_credentials/meta/argument_specs.yml").read_text())
     files = specs["argument_specs"]["main"]["options"]["app_credentials_files"]["options"]
     assert files["format"]["choices"] == list(subject.FORMATS)
-    assert PAGE.read_text() == page(subject.FORMATS), "run python -m tools.formats_page"
 
 
 def test_the_filter_tells_which_formats_have_an_option() -> None:
@@ -190,8 +208,10 @@ def test_a_reader_that_knows_domains_gets_no_credential_for_elsewhere(name: str)
         ("datadirect_jdbc", "security_token", MY_DOMAIN, "jdbc:datadirect:sforce://acme.my.salesforce.com;User="),
         ("datadirect_odbc", "security_token", MY_DOMAIN, "HostName=acme.my.salesforce.com;"),
         ("devart", "security_token", MY_DOMAIN, "Server=acme.my.salesforce.com;"),
-        ("gobblin", "username_password", MY_DOMAIN, "source.conn.host=acme.my.salesforce.com\n"),
+        ("gobblin", "username_password", MY_DOMAIN, "source.conn.host=https\\://acme.my.salesforce.com\n"),
         ("meltano", "security_token", "https://acme--dev.sandbox.my.salesforce.com", "IS_SANDBOX=true\n"),
+        ("meltano", "security_token", "https://acme.scratch.my.salesforce.com", "IS_SANDBOX=true\n"),
+        ("airbyte", "client_credentials", "https://acme.scratch.my.salesforce.com", '"is_sandbox": true'),
         ("n8n", "jwt_bearer", "https://acme--dev.sandbox.my.salesforce.com", '"environment": "sandbox"'),
         ("n8n", "jwt_bearer", MY_DOMAIN, '"myDomainUrl": "https://acme.my.salesforce.com"'),
         ("airbyte", "client_credentials", MY_DOMAIN, '"is_sandbox": false'),
@@ -216,6 +236,10 @@ def test_where_and_how_to_log_in_is_said_in_the_readers_way(name: str, auth: str
         ("dataloader_properties", {"encryption_key": "c2hvcnQ="}, "encryption_key: .* fewer than 16 bytes"),
         ("airflow_uri", {"name": "a-b"}, "name: .* 'a-b' as the id of a connection"),
         ("kubernetes", {"name": "Billing"}, "name: .* 'Billing' as a name"),
+        ("kubernetes", {"name": "billing..eu"}, r"name: .* 'billing\.\.eu' as a name"),
+        ("kubernetes", {"name": "b" * 254}, "name: .* as a name"),
+        ("datadirect_odbc_ini", {"name": "a]b"}, "name: .* 'a]b' as the name of a data source"),
+        ("mulesoft_xml", {"name": "a\0b"}, "name: must have no line break and no other unprintable"),
     ],
 )
 def test_an_option_that_is_missing_or_unusable_is_named(name: str, option: dict[str, str], problem: str) -> None:
@@ -235,6 +259,21 @@ def test_an_sfdx_url_holds_only_what_the_command_line_parses() -> None:
     assert "a:secret@" not in str(caught.value)
 
 
+def test_n8n_would_take_a_value_that_starts_with_an_equals_sign_for_an_expression() -> None:
+    with pytest.raises(OptionError, match="^username: format n8n cannot hold '=' at the start"):
+        rendered(dataclasses.replace(credential("jwt_bearer"), username="=user"), "n8n")
+
+
+@pytest.mark.parametrize(("length", "fits"), [(990, True), (991, False)])
+def test_unixodbc_reads_lines_of_999_bytes(length: int, fits: bool) -> None:
+    connection = credential(password="x" * length)
+    if fits:
+        assert f"\nPassword={'x' * length}\n" in rendered(connection, "datadirect_odbc_ini")
+    else:
+        with pytest.raises(OptionError, match="^Password: .* a value with which its line has more than 999 bytes"):
+            rendered(connection, "datadirect_odbc_ini")
+
+
 @pytest.mark.parametrize(
     ("name", "option", "expected"),
     [
@@ -243,6 +282,7 @@ def test_an_sfdx_url_holds_only_what_the_command_line_parses() -> None:
         ("airflow_connections", "billing", '"billing": {'),
         ("kubernetes", "billing", '"name": "billing"'),
         ("adf", "billing", '"name": "billing"'),
+        ("datadirect_odbc_ini", "billing", "[billing]\n"),
         ("n8n", "billing", '"name": "billing"'),
         ("mulesoft_xml", "a<b>", '<salesforce:sfdc-config name="a&lt;b&gt;">'),
     ],

@@ -133,12 +133,6 @@ def read_quoted(text: str) -> Mapping[str, Any]:
     }
 
 
-def read_logstash(text: str) -> Mapping[str, Any]:
-    """Logstash with its usual config.support_escapes: false."""
-    pattern = re.compile(r"""(\w+) => (?:'((?:\\'|[^'])*)'|"((?:\\"|[^"])*)")\n""")
-    return {match[1]: match[2] if match[2] is not None else match[3] for match in pattern.finditer(text)}
-
-
 def read_adf(text: str) -> Mapping[str, Any]:
     found = json.loads(text)["properties"]["typeProperties"]
     return {**found, "password": found["password"]["value"], "security_token": found["securityToken"]["value"]}
@@ -165,7 +159,6 @@ READERS: dict[tuple[str, str], Parse] = {
     ("dataloader_process", "ElementTree"): read_dataloader_xml,
     ("dlt", "tomllib"): lambda text: tomllib.loads(text)["sources"]["salesforce"],
     ("embulk", "PyYAML"): lambda text: yaml.safe_load(text)["in"],
-    ("logstash", "grammar"): read_logstash,
     ("adf", "json"): read_adf,
     ("django", "Python"): read_django,
     ("datadirect_jdbc", "grammar"): read_braced,
@@ -178,7 +171,16 @@ READERS: dict[tuple[str, str], Parse] = {
     ("n8n", "json"): lambda text: json.loads(text)[0]["data"],
     **{
         (name, "json"): json.loads
-        for name in ("kafka_connect_json", "redash", "singer", "airbyte", "keydra", "amazon_connect", "vault")
+        for name in (
+            "kafka_connect_json",
+            "redash",
+            "singer",
+            "airbyte",
+            "keydra",
+            "amazon_connect",
+            "kelverion",
+            "vault",
+        )
     },
 }
 each_reader = pytest.mark.parametrize(("name", "reader"), READERS, ids=lambda part: part)

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -26,6 +28,13 @@ SECRET = 'Can&ary <1>/"q" ü'
         quote(SECRET, safe=""),
         escape(SECRET),
         base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(f"{SECRET}~~~???".encode()).decode(),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(SECRET)[1:-1])[1:-1],
+        html.escape(SECRET),
         SECRET + "Tok",
     ],
 )
@@ -54,3 +63,12 @@ def test_a_very_short_value_is_not_masked_since_that_would_hide_everything() -> 
 def test_no_secret_survives(secret: str, before: str, after: str) -> None:
     masked = mask(before + secret + after, [secret])
     assert secret not in masked.replace(MASK, "") or secret in (before + after)
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+@pytest.mark.parametrize("after", ["", "x", "xy"])
+def test_a_secret_is_masked_wherever_it_stands_in_a_text_that_is_encoded(before: str, after: str) -> None:
+    secret = "wJalrXUtnFEMI"
+    masked = mask(base64.b64encode(f"{before}{secret}{after}".encode()).decode(), [secret])
+    shown = masked.replace(MASK, "").rstrip("=")
+    assert len(shown) <= len(base64.b64encode(f"{before}{after}".encode())) + 2

@@ -35,9 +35,11 @@ def render(connection: Connection, name: str, options: Mapping[str, str | None] 
         raise OptionError("format", f"{name!r} is not one of {', '.join(FORMATS)}")
     known = FORMATS[name]
     given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
+    for option, value in given.items():
         if option not in known.options:
             raise OptionError(option, f"format {name} has no use for it")
+        if option != "encryption_key" and not value.isprintable():
+            raise OptionError(option, "must have no line break and no other unprintable character")
     connection = connection.checked()
     if connection.auth not in known.flows:
         raise OptionError("auth", f"format {name} cannot hold {connection.auth}, only {', '.join(known.flows)}")

@@ -83,7 +83,12 @@ def is_sandbox(connection: Connection) -> bool:
 def of_sandbox(connection: Connection) -> bool:
     """Whether the org is a sandbox, for readers that find their way from there with OAuth."""
     place = host(connection).lower()
-    return ".sandbox." in place if place.endswith(".my.salesforce.com") else is_sandbox(connection)
+    return in_sandbox(place) if place.endswith(".my.salesforce.com") else is_sandbox(connection)
+
+
+def in_sandbox(place: str) -> bool:
+    """Whether a host at My Domain is that of a sandbox or a scratch org, whose common address is the same."""
+    return ".sandbox." in place or ".scratch." in place
 
 
 def require_production(connection: Connection) -> None:
@@ -98,13 +103,27 @@ def require_printable(key: str, value: str) -> None:
         raise Unfit(key, "a line break or another unprintable character")
 
 
-def literal(fields: Mapping[str, str | None], *markers: str) -> dict[str, str]:
-    """The fields that have a value; raises Unfit for one that holds what the reader would expand or decrypt."""
+def require_trimmed(key: str, value: str) -> None:
+    """Raise Unfit for a value that the reader would trim."""
+    if value != value.strip():
+        raise Unfit(key, "a blank at the start or the end, which its reader would cut off")
+
+
+def literal(fields: Mapping[str, str | None], *markers: str, start: tuple[str, ...] = ()) -> dict[str, str]:
+    """The fields that have a value; raises Unfit for one that holds what the reader would expand or decrypt.
+
+    Args:
+        markers: mean something anywhere in a value.
+        start: mean something at its start only.
+    """
     found = {key: value for key, value in fields.items() if value is not None}
     for key, value in found.items():
         for marker in markers:
             if marker in value:
                 raise Unfit(key, f"{marker!r}, which its reader would not take literally")
+        for marker in start:
+            if value.startswith(marker):
+                raise Unfit(key, f"{marker!r} at the start, which its reader would not take literally")
     return found
 
 

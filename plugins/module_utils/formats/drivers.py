@@ -5,22 +5,25 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 
 from ..connection import Connection
-from .common import PASSWORD, Format, Unfit, host, is_sandbox, require_printable
+from .common import PASSWORD, Format, Unfit, host, is_sandbox, require_printable, require_trimmed
 
 _PLAIN = re.compile(r"[A-Za-z0-9@._+/:-]*")
+_ODBC_DRIVER = "DataDirect 8.0 Salesforce"
+_ODBC_LINE = 999  # unixODBC cuts a longer one off
 
 
-def braced(key: str, value: str) -> str:
-    """The value as Progress and ODBC quote it: in braces, which end before a semicolon."""
+def braced(key: str, value: str, *, end: str = "};") -> str:
+    """The value in braces, within which the end must not come: Progress's JDBC drivers end them before a semicolon."""
     require_printable(key, value)
     if _PLAIN.fullmatch(value):
         return value
-    if "};" in value:
-        raise Unfit(key, "'};', which would end it")
+    if end in value:
+        raise Unfit(key, f"{end!r}, which would end it")
     return f"{{{value}}}"
 
 
@@ -57,15 +60,35 @@ def render_datadirect_jdbc(connection: Connection) -> str:
     return f"jdbc:datadirect:sforce://{host(connection)};{_joined(fields, braced)[:-1]}\n"
 
 
-def render_datadirect_odbc(connection: Connection) -> str:
-    """A connection string without a data source name."""
-    fields = {
+def _odbc(connection: Connection) -> dict[str, str | None]:
+    return {
         "HostName": host(connection),
         "LogonID": connection.username,
         "Password": connection.password,
         "SecurityToken": connection.security_token,
     }
-    return f"DRIVER=DataDirect 8.0 Salesforce;{_joined(fields, braced)[:-1]}\n"
+
+
+def render_datadirect_odbc(connection: Connection) -> str:
+    """A connection string without a data source name."""
+    # Driver managers disagree on a closing brace: of two, some make one.
+    quote = functools.partial(braced, end="}")
+    return f"DRIVER={_ODBC_DRIVER};{_joined(_odbc(connection), quote)[:-1]}\n"
+
+
+def render_datadirect_odbc_ini(connection: Connection, *, name: str = "Salesforce") -> str:
+    """A data source for C(odbc.ini), where a value is the rest of its line."""
+    if not re.fullmatch(r"[\w.-]([\w. -]{0,30}[\w.-])?", name, re.ASCII):
+        raise Unfit("name", f"{name!r} as the name of a data source: letters, digits, . _ - and blanks, at most 32")
+    lines = [f"[{name}]", f"Driver={_ODBC_DRIVER}"]
+    for key, value in _odbc(connection).items():
+        if value:
+            require_printable(key, value)
+            require_trimmed(key, value)
+            lines.append(f"{key}={value}")
+            if len(lines[-1].encode()) > _ODBC_LINE:
+                raise Unfit(key, f"a value with which its line has more than {_ODBC_LINE} bytes")
+    return "\n".join(lines) + "\n"
 
 
 def render_cdata_jdbc(connection: Connection) -> str:
@@ -106,6 +129,15 @@ FORMATS = (
         flows=PASSWORD,
         source="Progress DataDirect for ODBC 8.0, user ID and password authentication",
         render=render_datadirect_odbc,
+    ),
+    Format(
+        name="datadirect_odbc_ini",
+        description="the same as a data source NAME (`Salesforce`)",
+        file="odbc.ini",
+        flows=PASSWORD,
+        options=("name",),
+        source="Progress DataDirect for ODBC 8.0, user ID and password authentication",
+        render=render_datadirect_odbc_ini,
     ),
     Format(
         name="cdata_jdbc",

@@ -15,7 +15,17 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from ..connection import Connection
-from .common import OAUTH_PASSWORD, PASSWORD, Format, Unfit, domain, host, require_printable, require_production
+from .common import (
+    OAUTH_PASSWORD,
+    PASSWORD,
+    Format,
+    Unfit,
+    domain,
+    host,
+    in_sandbox,
+    require_printable,
+    require_production,
+)
 
 Quote = Callable[[str, str], str]
 
@@ -136,7 +146,7 @@ def render_meltano(connection: Connection) -> str:
             "USERNAME": connection.username,
             "PASSWORD": connection.password,
             "SECURITY_TOKEN": connection.security_token,
-            "IS_SANDBOX": "true" if place == "test" or ".sandbox." in place else "false",
+            "IS_SANDBOX": "true" if place == "test" or in_sandbox(place) else "false",
         }
     return lines({f"TAP_SALESFORCE_{name}": value for name, value in {**settings, "DOMAIN": place}.items()})
 

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
 from ..connection import AUTH_FLOWS, Connection
-from .common import OAUTH_PASSWORD, PASSWORD, Format, Unfit, host, json_text, literal, soap_url
+from .common import OAUTH_PASSWORD, PASSWORD, Format, Unfit, json_text, literal, require_trimmed, soap_url
 
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f", **{char: f"\\{char}" for char in "\\=:#!"}}
 
@@ -20,8 +21,10 @@ def properties(fields: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
+    """The value, whose outer blanks neither the JDK nor Commons Configuration takes for a part of the syntax."""
     body = value.lstrip(" ")
-    return "\\ " * (len(value) - len(body)) + "".join(map(_escape, body))
+    inner = body.rstrip(" ")
+    return "\\ " * (len(value) - len(body)) + "".join(map(_escape, inner)) + "\\u0020" * (len(body) - len(inner))
 
 
 def _escape(char: str) -> str:
@@ -116,7 +119,10 @@ def _kafka_connect(connection: Connection) -> dict[str, str]:
             "salesforce.password": connection.password,
             "salesforce.password.token": connection.security_token,
         }
-    return literal(fields, "${")  # config providers
+    found = literal(fields, "${")  # config providers
+    for key, value in found.items():
+        require_trimmed(key, value)
+    return found
 
 
 def render_kafka_connect(connection: Connection) -> str:
@@ -137,9 +143,13 @@ def render_gobblin(connection: Connection) -> str:
         "source.conn.security.token": connection.security_token or "",
         "source.conn.client.id": connection.consumer_key,
         "source.conn.client.secret": connection.consumer_secret,
-        "source.conn.host": host(connection),
+        "source.conn.host": connection.login_url.rstrip("/"),  # to which Gobblin appends a path
     }
-    return properties(literal(fields, "${", "ENC("))
+    found = literal(fields, "${", "ENC(")
+    for key, value in found.items():
+        if "," in value and re.search(r"[\s\\]", value):  # Commons Configuration splits, trims and joins again
+            raise Unfit(key, "a comma together with a blank or a backslash, which its reader would take for a list")
+    return properties(found)
 
 
 def render_talend(connection: Connection) -> str:
@@ -167,10 +177,10 @@ def render_camel(connection: Connection) -> str:
         fields |= {"userName": connection.username, "password": connection.login_password}
     else:
         fields["authenticationType"] = "CLIENT_CREDENTIALS"
-    # The first is Camel's own; the second is Spring Boot's.
-    found = literal(fields, "{{", "${")
-    if any(value.startswith("RAW(") for value in found.values()):
-        raise Unfit("password", "'RAW(' at the start, which Camel would not take literally")
+    # All are Camel's own but "${", which is Spring Boot's.
+    found = literal(fields, "{{", "${", start=("#", "RAW("))
+    for key, value in found.items():
+        require_trimmed(key, value)
     return properties({f"camel.component.salesforce.{key}": value for key, value in found.items()})
 
 

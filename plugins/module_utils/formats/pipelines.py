@@ -81,26 +81,15 @@ def render_adf(connection: Connection, *, name: str = "Salesforce") -> str:
     """A linked service of Azure Data Factory: its old kind for a password, its new one for OAuth."""
     common = {"environmentUrl": connection.login_url, "apiVersion": connection.api_version}
     if connection.auth == "security_token":
-        kind = "Salesforce"
-        properties = {
-            **common,
-            "username": connection.username,
-            "password": _secure(connection.password),
-            "securityToken": _secure(connection.security_token),
-        }
+        kind, clear = "Salesforce", {"username": connection.username}
+        secret = {"password": connection.password, "securityToken": connection.security_token or ""}
     else:
         kind = "SalesforceV2"
-        properties = {
-            **common,
-            "authenticationType": "OAuth2ClientCredentials",
-            "clientId": connection.consumer_key,
-            "clientSecret": _secure(connection.consumer_secret),
-        }
-    return json_text({"name": name, "properties": {"type": kind, "typeProperties": properties}})
-
-
-def _secure(value: str | None) -> dict[str, str]:
-    return {"type": "SecureString", "value": value or ""}
+        clear = {"authenticationType": "OAuth2ClientCredentials", "clientId": connection.consumer_key}
+        secret = {"clientSecret": connection.consumer_secret}
+    literal({**clear, **secret}, "@{", start=("@",))  # expressions, in a SecureString too
+    sealed = {key: {"type": "SecureString", "value": value} for key, value in secret.items()}
+    return json_text({"name": name, "properties": {"type": kind, "typeProperties": {**common, **clear, **sealed}}})
 
 
 def render_redash(connection: Connection) -> str:

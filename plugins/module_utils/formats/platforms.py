@@ -9,12 +9,13 @@ import re
 from urllib.parse import urlsplit
 
 from ..connection import AUTH_FLOWS, Connection
-from .common import OAUTH_PASSWORD, PASSWORD, Format, Unfit, domain, host, json_text, of_sandbox
+from .common import OAUTH_PASSWORD, PASSWORD, Format, Unfit, domain, host, json_text, literal, of_sandbox
 from .env import variables
 from .pipelines import REFRESHED
 
 _AUTH_URL_PART = re.compile(r"[A-Za-z0-9._-]+={0,2}")
-_KUBERNETES_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_KUBERNETES_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 
 
 def render_kubernetes(connection: Connection, *, name: str = "salesforce") -> str:
@@ -97,6 +98,19 @@ def render_amazon_connect(connection: Connection) -> str:
     )
 
 
+def render_kelverion(connection: Connection) -> str:
+    """The fields of a connection."""
+    return json_text(
+        {
+            "Username": connection.username,
+            "Password": connection.password,
+            "SecurityToken": connection.security_token or "",
+            "ClientId": connection.consumer_key,
+            "ClientSecret": connection.consumer_secret,
+        }
+    )
+
+
 def render_vault(connection: Connection) -> str:
     """What C(vault write MOUNT/config/NAME @file) sends."""
     fields = {
@@ -115,7 +129,7 @@ def render_vault(connection: Connection) -> str:
 
 def render_n8n(connection: Connection, *, name: str = "Salesforce") -> str:
     """What C(n8n import:credentials) reads."""
-    data: dict[str, str | None] = {
+    data = {
         "environment": "sandbox" if of_sandbox(connection) else "production",
         "clientId": connection.consumer_key,
         "username": connection.username,
@@ -123,7 +137,8 @@ def render_n8n(connection: Connection, *, name: str = "Salesforce") -> str:
     }
     if host(connection).lower().endswith(".my.salesforce.com"):
         data["myDomainUrl"] = connection.login_url
-    return json_text([{"id": name, "name": name, "type": "salesforceJwtApi", "data": data}])
+    found = literal(data, start=("=",))  # an expression
+    return json_text([{"id": name, "name": name, "type": "salesforceJwtApi", "data": found}])
 
 
 FORMATS = (
@@ -179,6 +194,14 @@ FORMATS = (
         flows=OAUTH_PASSWORD,
         source="amazon-connect-salesforce-lambda, salesforce.py",
         render=render_amazon_connect,
+    ),
+    Format(
+        name="kelverion",
+        description="the fields of a connection of Kelverion's PowerShell module",
+        file="connection of Azure Automation",
+        flows=OAUTH_PASSWORD,
+        source="Kelverion, Salesforce integration module",
+        render=render_kelverion,
     ),
     Format(
         name="vault",

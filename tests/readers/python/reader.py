@@ -143,6 +143,46 @@ def _django_database(text: str) -> dict[str, Any]:
     return dict(handler["salesforce"].settings_dict)
 
 
+def logstash(text: str) -> Iterable[str]:
+    """A parser written after Logstash's grammar by others."""
+    from lscl.parser import parse_lscl
+
+    (section,) = parse_lscl(f"input {{\nsalesforce {{\n{text}}}\n}}\n")
+    (plugin,) = section.content
+    return flat({setting.name: setting.content for setting in plugin.content})
+
+
+def data_factory(text: str) -> Iterable[str]:
+    """The properties of a linked service, by Azure's own model of each kind; fails for a key that it does not know."""
+    import json
+
+    from azure.mgmt.datafactory.models import LinkedServiceResource, SecureString
+
+    written = json.loads(text)
+    service = LinkedServiceResource(written).properties
+    known = type(service.type_properties)._attr_to_rest_field
+    fields = {field._rest_name: getattr(service.type_properties, name) for name, field in known.items()}
+    unknown = set(written["properties"]["typeProperties"]) - set(fields)
+    if unknown:
+        raise KeyError(*unknown)
+    return flat({key: value.value if isinstance(value, SecureString) else value for key, value in fields.items()})
+
+
+def odbc(text: str, section: str, libraries: str, *keys: str) -> Iterable[str]:
+    """What unixODBC tells to a driver about a data source."""
+    import ctypes
+
+    *_needed, library = (ctypes.CDLL(path, ctypes.RTLD_GLOBAL) for path in libraries.split(":"))
+    file = FOLDER / f"{len(list(FOLDER.iterdir()))}.ini"  # a new one each time, since unixODBC remembers
+    file.write_text(text)
+    found = {}
+    for key in keys:
+        value = ctypes.create_string_buffer(2000)
+        library.SQLGetPrivateProfileString(section.encode(), key.encode(), b"", value, len(value), str(file).encode())
+        found[key] = value.value.decode()
+    return flat(found)
+
+
 COMMANDS: dict[str, Callable[..., Iterable[str]]] = {
     "airflow-environment": airflow_environment,
     "airflow-file": airflow_file,
@@ -150,6 +190,9 @@ COMMANDS: dict[str, Callable[..., Iterable[str]]] = {
     "dlt": dlt_source,
     "django": django_settings,
     "django-login": django_login,
+    "logstash": logstash,
+    "data-factory": data_factory,
+    "odbc": odbc,
 }
 
 
