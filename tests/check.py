@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.processes import find_python
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BIN = Path(sys.executable).parent
@@ -161,16 +163,7 @@ def other_ansible() -> None:
 def find_other_python() -> Path | None:
     """A Python on the other side of 3.12 than this one, where ansible-core changes."""
     names = ["python3.13", "python3.14", "python3.12"] if sys.version_info < (3, 12) else ["python3.11"]
-    folders = [*map(Path, os.environ["PATH"].split(os.pathsep)), *sorted(Path.home().glob(".pyenv/versions/*/bin"))]
-    for name in names:
-        for candidate in (folder / name for folder in folders):
-            # A pyenv shim exists for versions that are not active, and fails.
-            if (
-                candidate.is_file()
-                and not subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode
-            ):
-                return candidate
-    return None
+    return find_python(*names)
 
 
 STAGES: tuple[Callable[[], None], ...] = (

@@ -71,6 +71,19 @@ def write_private(path: Path, content: str) -> None:
         file.write(content)
 
 
+def find_python(*names: str) -> Path | None:
+    """The first of these Pythons that there is, on the path or beside others of pyenv."""
+    folders = [*map(Path, os.environ["PATH"].split(os.pathsep)), *sorted(Path.home().glob(".pyenv/versions/*/bin"))]
+    for candidate in (folder / name for name in names for folder in folders):
+        # A pyenv shim exists for versions that are not active, and fails.
+        if (
+            candidate.is_file()
+            and not subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode
+        ):
+            return candidate
+    return None
+
+
 def ansible_environment(**extra: str) -> dict[str, str]:
     """The environment in which a child Ansible finds this collection and this Python's programs."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

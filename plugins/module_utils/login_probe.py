@@ -38,7 +38,7 @@ _ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 </env:Body></env:Envelope>"""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.8
 class Checked:
     """What became of a login from here.
 

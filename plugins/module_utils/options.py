@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import env_fallback
 
 from .connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
 from .private_key import key_text
 
-Spec = dict[str, dict[str, Any]]
+if TYPE_CHECKING:
+    Spec = dict[str, dict[str, Any]]
+else:
+    Spec = dict  # hosts may have Python 3.8
 
 VARIABLE_PREFIX = "gatehouse_salesforce_"
 DEFAULT_STORE = "~/.local/share/gatehouse/salesforce"

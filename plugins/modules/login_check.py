@@ -17,15 +17,15 @@ description:
     needs the security token, or is denied.
   - The task fails when the login is refused, with the cause and what to do about it.
   - A wrong secret is tried once in a run, whatever the number of hosts, since wrong tries lock the user out. So until
-    one host has been let in, the others wait for each other. Hosts after a refusal that holds everywhere tell the same
-    without a login.
+    one host has been let in, the others wait. After a refusal that holds everywhere, they report the same without a
+    login.
   - In check mode no login is made.
 notes:
-  - The host needs Python 3.11 or newer and nothing else.
+  - The host needs a Python that Ansible works with there, and nothing else.
   - The credential is read on the controller, and its secrets reach the host through the standard input of Python, in
     memory only. For this the task turns on pipelining, so it does not work over a connection without it, nor with
     E(ANSIBLE_KEEP_REMOTE_FILES), with which the secret would be left in a file. It does not need C(become).
-  - A private key stays on the controller. The host gets an assertion that is signed with it and serves for minutes.
+  - A private key stays on the controller. The host gets an assertion that is signed with it and is valid for minutes.
   - The session that a login opens is not closed, since Salesforce may have given it to other users of the credential.
   - O(ca_path) and O(store) are files of the controller. O(source_address) is an address of the host. Proxies are
     those of the environment on the host.
@@ -55,7 +55,7 @@ options:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
         Login History.
-      - When the login is refused, the controller logs in with this one and reads from the login history and the ranges
+      - If the login is refused, the controller logs in with this one, and reads from the login history and the ranges
         of the org why, and at which address Salesforce saw the host.
     type: str
 requirements:
@@ -92,7 +92,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verification:
-  description: What became of the login.
+  description: The result of the login.
   type: dict
   returned: always
   sample: {result: ok, cause: ok, detail: logged in}

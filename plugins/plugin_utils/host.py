@@ -36,7 +36,10 @@ class HostAction(ControllerAction):
         found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._task_vars)
         if answer in found:
             return found
-        problem = GatehouseError(str(mask(found.get("msg", "the module did not run"), run.secrets)))
+        # Of a module that broke off Ansible tells the exception only, as an object.
+        broken = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
+        said = found.get("msg", f"the module broke off: {broken}")
+        problem = GatehouseError(str(mask(said, run.secrets)))
         problem.result = mask(
             {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}, run.secrets
         )
