@@ -248,3 +248,22 @@ class TestHandled:
         assert "Not renewed, for the reasons above: reports, nobody" in done.output
         token = sim.control.user(BLUE)["security_token"]
         assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
+
+    @pytest.mark.parametrize("mode", [[], ["--check"]])
+    def test_a_run_that_is_limited_to_some_hosts_renews_nothing_which_the_others_would_miss(
+        self, playbook: Playbooks, sim: SimulatedOrg, mode: list[str]
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        done = self.run(playbook, ROTATE, "--limit", "web1", *mode, rotate_force=True)
+        assert "web1" in {item["host"] for item in done}
+        assert sim.control.user(BLUE)["security_token"] == TOKEN
+
+    def test_a_token_that_somebody_else_has_reset_is_found_when_each_is_checked_by_a_login(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        self.run(playbook, DELIVER)
+        sim.control.reset_token(BLUE)
+        self.run(playbook, ROTATE, rotate_check_login=True)
+        token = sim.control.user(BLUE)["security_token"]
+        assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
