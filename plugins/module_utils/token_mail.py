@@ -161,8 +161,8 @@ def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:
     """Whether the receiving server says that the mail is from that domain."""
     for field in _fields(mail, "authentication-results"):
         results = _results(field)
-        if not results:
-            return False  # whose it is cannot be told, so that what is below may be forged
+        if not results or "=" in results[0]:
+            return False  # whose it is cannot be told, or it does not say, so that what is below may be forged
         if results[0].split()[:1] != [str(policy.authserv_id).lower()]:
             continue
         methods = [result.split() for result in results[1:]]

@@ -263,6 +263,8 @@ def test_a_mail_whose_sender_the_receiving_server_has_verified_counts(results: s
         [f"{AUTHSERV_ID}; spf=pass", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
         [f"{AUTHSERV_ID}; spf=pass (", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
         [f"{AUTHSERV_ID}; spf=pass {'x' * 5000}", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
+        # As Microsoft 365 writes it, without its name: what is below came with the mail.
+        ["spf=fail smtp.mailfrom=evil.example; dmarc=fail", f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com"],
     ],
 )
 def test_a_mail_whose_sender_was_not_verified_does_not_count(results: list[str]) -> None:
