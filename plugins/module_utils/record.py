@@ -248,7 +248,7 @@ def _settled(current: Credential | None, before: Connection | None, wanted: Conn
 def _require_pair(connection: Connection, standby: Connection) -> None:
     if connection.auth not in PASSWORD_FLOWS:
         raise OptionError("standby", f"is for {' and '.join(PASSWORD_FLOWS)}; by {connection.auth} no token expires")
-    if connection.username == standby.username:
+    if (connection.username or "").lower() == (standby.username or "").lower():  # not known to be two
         raise OptionError("standby.username", "must be another user than username")
 
 

@@ -313,8 +313,9 @@ def test_a_standby_without_a_username_makes_a_pair_a_single_user_again() -> None
 
 
 def test_a_pair_is_of_two_users_who_have_a_token() -> None:
-    with pytest.raises(OptionError, match="^standby.username: "):
-        pair(standby=dataclasses.replace(GREEN, username=USER))
+    for same in (USER, USER.upper()):
+        with pytest.raises(OptionError, match="^standby.username: "):
+            pair(standby=dataclasses.replace(GREEN, username=same))
     with pytest.raises(OptionError, match="^standby: "):
         pair(Connection(username=USER, auth="jwt_bearer", consumer_key="key", private_key="canary-key"))
 
