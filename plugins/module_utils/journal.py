@@ -29,8 +29,9 @@ class Journal:
         started: ISO 8601, UTC, in seconds.
         position: where in the mailbox what comes next will be, as UIDVALIDITY and UIDNEXT; None when not looked at.
         password: the new password, for C(password).
-        refused: tokens of mails that the org has refused.
-        mail: the UID of the mail that brought the token, while it is left to be dealt with.
+        tried: tokens of mails with which a login was begun, noted down before it.
+        refused: those of them that the org has refused.
+        mails: the UIDs of the mails that brought the token, while they are left to be dealt with.
     """
 
     method: str
@@ -39,8 +40,18 @@ class Journal:
     started: str
     position: tuple[int, int] | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
+    tried: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     refused: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-    mail: int | None = None
+    mails: tuple[int, ...] = ()
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more candidates may be tried."""
+        return len(self.refused) >= MAX_CANDIDATES
+
+    def may_try(self, token: str) -> bool:
+        """Whether one more login may be made, with that token."""
+        return token not in self.refused and (token in self.tried or len(self.tried) < MAX_CANDIDATES)
 
     def to_clear(self) -> dict[str, str]:
         """What anybody may know of it."""
@@ -57,4 +68,5 @@ def parse(found: dict[str, Any] | None) -> Journal | None:
     if found is None:
         return None
     position = found["position"]
-    return Journal(**{**found, "refused": tuple(found["refused"]), "position": position and (position[0], position[1])})
+    lists = {name: tuple(found[name]) for name in ("tried", "refused", "mails")}
+    return Journal(**{**found, **lists, "position": position and (position[0], position[1])})

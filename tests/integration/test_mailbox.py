@@ -185,8 +185,8 @@ def test_the_newest_is_first_and_a_mail_that_came_twice_counts_once(box: Box) ->
         for mail in (compose(older), compose(newer), compose(older)):
             box.deliver(mail)
         first, second = found(mailbox, before)
-        assert (first.token, first.uid) == (older, 3)
-        assert (second.token, second.uid) == (newer, 2)
+        assert (first.token, first.uids) == (older, (3, 1))
+        assert (second.token, second.uids) == (newer, (2,))
 
 
 def test_a_mail_for_another_user_of_the_same_mailbox_is_not_taken(box: Box) -> None:
@@ -386,10 +386,24 @@ def test_only_the_mail_that_was_used_is_dealt_with(box: Box, how: str) -> None:
     with box.open(afterwards=how, move_to="Done") as mailbox:
         validity = mailbox.position().uid_validity
         for _again in range(2):
-            mailbox.dispose(2, validity=validity)
+            mailbox.dispose([2], validity=validity)
     expected = {**before, 2: {r"\Flagged"}} if how == "flag" else {1: before[1], 3: before[3]}
     assert box.flags() == expected
     assert len(box.flags("Done")) == (how == "move")
+
+
+@pytest.mark.parametrize("how", ["flag", "move", "delete"])
+def test_a_mail_that_came_twice_leaves_no_copy_with_the_token(box: Box, how: str) -> None:
+    box.command(lambda reader: reader.create("Done"))
+    token = new_token()
+    for mail in (compose(token), compose(new_token(), "other@example.com"), compose(token)):
+        box.deliver(mail)
+    with box.open(afterwards=how, move_to="Done") as mailbox:
+        (mail_of,) = found(mailbox, Position(mailbox.position().uid_validity, 1))
+        mailbox.dispose(mail_of.uids, validity=mail_of.uid_validity)
+    touched = {uid for uid, flags in box.flags().items() if r"\Flagged" in flags} or {1, 2, 3} - set(box.flags())
+    assert touched == {1, 3}
+    assert len(box.flags("Done")) == 2 * (how == "move")
 
 
 @pytest.mark.parametrize("how", ["move", "delete"])
@@ -399,7 +413,7 @@ def test_without_uidplus_a_mail_is_only_marked_so_that_those_of_others_stay(box:
         box.deliver(compose(f"Token0123456789abcdef{number}"))
     box.command(lambda reader: reader.uid("STORE", "1", "+FLAGS", r"(\Deleted)"))
     with box.plain(afterwards=how, move_to="Done") as mailbox:
-        mailbox.dispose(2, validity=mailbox.position().uid_validity)
+        mailbox.dispose([2], validity=mailbox.position().uid_validity)
     assert box.flags() == {1: {r"\Deleted"}, 2: {r"\Deleted"}}
     assert len(box.flags("Done")) == (how == "move")
 
@@ -407,14 +421,14 @@ def test_without_uidplus_a_mail_is_only_marked_so_that_those_of_others_stay(box:
 def test_a_mail_is_kept_by_default(box: Box) -> None:
     box.deliver(compose(new_token()))
     with box.open() as mailbox:
-        mailbox.dispose(1, validity=mailbox.position().uid_validity)
+        mailbox.dispose([1], validity=mailbox.position().uid_validity)
     assert box.flags() == {1: set()}
 
 
 def test_no_mail_is_touched_when_the_server_has_numbered_them_anew(box: Box) -> None:
     box.deliver(compose(new_token()))
     with box.open(afterwards="delete") as mailbox, pytest.raises(MailError, match="numbered its mails anew"):
-        mailbox.dispose(1, validity=mailbox.position().uid_validity - 1)
+        mailbox.dispose([1], validity=mailbox.position().uid_validity - 1)
     assert box.flags() == {1: set()}
 
 

@@ -262,6 +262,22 @@ def test_a_server_that_goes_away_during_the_login_has_not_refused_it(script: Scr
     assert script.count("AUTHENTICATE") == 1
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "password", "told"),
+    [
+        ("IMAP4rev1 LOGINDISABLED", PASSWORD, "takes no password"),
+        ("IMAP4rev1", "Pässwörd-1", "takes no password with other characters than those of ASCII"),
+    ],
+)
+def test_a_password_that_a_server_cannot_take_is_told_from_a_wrong_one(
+    script: Script, capabilities: str, password: str, told: str
+) -> None:
+    script.capabilities = capabilities
+    with pytest.raises(MailError, match=told), script.open(password=password):
+        pass
+    assert not script.count("LOGIN")
+
+
 @pytest.mark.parametrize(("mechanism", "answers"), [("XOAUTH2", ""), ("OAUTHBEARER", "AQ==")])
 def test_a_refused_oauth_token_is_sent_once(script: Script, mechanism: str, answers: str) -> None:
     script.capabilities = f"IMAP4rev1 AUTH={mechanism}"
@@ -428,6 +444,18 @@ def test_a_server_that_refuses_idle_is_asked_every_few_seconds(script: Script, m
         assert tokens(mailbox, wait=0.4) == []
     assert script.count("IDLE") == 1
     assert script.count("UID SEARCH") > 3
+
+
+def test_a_server_that_ends_the_connection_when_asked_for_idle_is_asked_every_few_seconds(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 0.05)
+    script.capabilities = "IMAP4rev1 AUTH=PLAIN IDLE"
+    script.answers["IDLE"] = [b"close"]
+    with script.open() as mailbox:
+        assert tokens(mailbox, wait=2) == []
+    assert (script.count("IDLE"), script.count("AUTHENTICATE")) == (1, 2)
+    assert script.count("UID SEARCH") > 10
 
 
 @pytest.mark.parametrize(("said", "ends"), [(b"* 2 EXISTS", True), (b"* OK Still here", False)])

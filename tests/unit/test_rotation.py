@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ class World:
     def mail(self, username: str, token: str) -> None:
         """A mail with a token, for now or, when mails are late, for later."""
         number = len(self.mails) + len(self.on_the_way) + 1
-        mail = TokenMail(uid=number, uid_validity=7, token=token, received=NOW, sent=None, authenticated=True)
+        mail = TokenMail(uids=(number,), uid_validity=7, token=token, received=NOW, sent=None, authenticated=True)
         (self.on_the_way if self.late else self.mails).append((username, mail))
 
     def renew(self, username: str, *, mailed: bool = True) -> None:
@@ -208,17 +208,17 @@ class Box:
         if wait > 60:
             self.world.deliver()
         for whose, mail in reversed(self.world.mails):
-            if whose == username and (since is None or mail.uid >= since.next_uid):
+            if whose == username and (since is None or mail.uids[0] >= since.next_uid):
                 with self.world.step("mail"):
                     pass
                 yield mail
 
-    def dispose(self, uid: int, *, validity: int) -> None:
-        """Deal with one mail."""
+    def dispose(self, uids: Collection[int], *, validity: int) -> None:
+        """Deal with mails."""
         with self.world.step("dispose"):
             if validity != 7:
                 raise MailError("another mailbox")
-            self.world.disposed.append(uid)
+            self.world.disposed += uids
 
 
 @pytest.fixture
@@ -778,3 +778,162 @@ def test_a_pair_is_not_rotated_while_somebody_may_use_the_user_on_standby(world:
     fresh = dataclasses.replace(stale, version=2, updated=stored.updated)
     world.store.record_deliveries("billing", {"web:/etc/billing.env": fresh})
     assert rotate(world, force=True).rotated
+
+
+def test_a_run_that_dies_in_a_login_does_not_make_room_for_a_third_candidate(world: World) -> None:
+    world.forged, world.late = ["Forged1"], True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    world.on_the_way.pop()
+    world.deliver()
+    world.has_session = False
+    for world.dies_at in itertools.count():
+        world.steps.clear()
+        with contextlib.suppress(Killed):
+            rotate(world)
+        if world.users[BLUE].wrong_tries:
+            break
+    world.dies_at = None
+    for token in ("Forged2", "Forged3"):
+        world.mail(BLUE, token)
+    world.deliver()
+    tried: list[str | None] = []
+    log_in = world.log_in
+
+    def noted(connection: Connection) -> object:
+        tried.append(connection.security_token)
+        return log_in(connection)
+
+    world.log_in = noted  # type: ignore[method-assign]
+    for _run in range(3):
+        with pytest.raises(Stuck):
+            rotate(world)
+    assert {*tried, "Forged1"} == {"Forged1", "Forged3"}
+
+
+@pytest.mark.parametrize("session", [True, False])
+@pytest.mark.parametrize("method", rotation.METHODS)
+def test_force_gives_tokens_that_were_refused_another_chance_whatever_the_method(
+    world: World, method: str, session: bool
+) -> None:
+    genuine = world.log_in
+
+    def locked(connection: Connection) -> None:
+        raise LoginError("wrong, or locked", cause="invalid_credentials")
+
+    world.log_in = locked  # type: ignore[method-assign]
+    with pytest.raises(Stuck, match="force: true tries once more"):
+        rotate(world, method=method)
+    world.log_in, world.has_session = genuine, session  # type: ignore[method-assign]
+    assert rotate(world, method=method, force=True).rotated
+    assert world.lets_in()
+
+
+def test_force_that_waited_for_another_run_does_not_try_again_what_that_one_was_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.forged = ["Forged1", "Forged2"]
+    lock = world.store.lock
+
+    @contextlib.contextmanager
+    def lock_after_another(name: str, *, seconds: float = 0) -> Iterator[None]:
+        monkeypatch.setattr(world.store, "lock", lock)
+        world.renew(BLUE, mailed=False)
+        world.late = True
+        with pytest.raises(Stuck):
+            rotate(world, wait=1)
+        world.on_the_way.pop()
+        world.deliver()
+        with pytest.raises(Stuck):
+            rotate(world)
+        world.has_session = False
+        with lock(name, seconds=seconds):
+            yield
+
+    monkeypatch.setattr(world.store, "lock", lock_after_another)
+    with pytest.raises(Stuck, match="2 tokens"):
+        rotate(world, force=True)
+    assert world.users[BLUE].wrong_tries == 2
+
+
+def test_a_token_of_the_user_on_standby_is_looked_for_since_before_the_roles_changed(world: World) -> None:
+    plant_pair(world)
+    stored = world.store.read("billing")
+    world.store.write(
+        dataclasses.replace(stored, version=2, token_since="2026-06-01T00:00:00Z"), replaces=stored.version
+    )
+    world.has_session = False
+    world.renew(GREEN)
+    since: list[datetime.datetime] = []
+    tokens = Box.tokens
+
+    def noted(self: Box, username: str, **rest: Any) -> Iterator[TokenMail]:
+        since.append(rest["since_time"])
+        return tokens(self, username, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Box, "tokens", noted)
+        assert rotate(world).rotated
+    assert since == [datetime.datetime.fromisoformat(LONG_AGO)]
+    assert world.lets_in()
+
+
+def test_a_token_that_a_rotation_has_replaced_is_not_tried_when_another_one_is_looked_for(world: World) -> None:
+    rotate(world)
+    rotate(world, force=True)
+    world.users[BLUE].token = "NobodyKnows"
+    world.has_session = False
+    with pytest.raises(LoginError, match="no newer token"):
+        rotate(world, check_login=True)
+    assert world.users[BLUE].wrong_tries == 1
+
+
+def test_a_token_that_is_dated_in_the_future_is_told(world: World) -> None:
+    stored = world.store.read("billing")
+    later = (NOW + datetime.timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.store.write(dataclasses.replace(stored, token_since=later), replaces=1)
+    outcome = rotate(world)
+    assert not outcome.rotated
+    assert f"dated {later}, which is in the future" in outcome.warnings[0]
+    assert rotate(world, max_age=None).warnings == []
+    assert rotate(world, force=True).warnings == []
+    assert rotate(world).warnings == []
+
+
+def test_a_rotation_that_may_not_have_begun_is_not_gone_on_with_without_a_mailbox(world: World) -> None:
+    die(world, "before reset")
+    for check_mode in (True, False):
+        with pytest.raises(OptionError, match="^mailbox: "):
+            rotate(world, has_mailbox=False, check_mode=check_mode)
+    assert "after reset" not in world.steps
+    assert world.lets_in()
+    assert rotate(world).resumed
+
+
+def test_check_mode_tells_when_a_rotation_cannot_come_to_its_end(world: World) -> None:
+    world.late = True
+    with pytest.raises(Stuck):
+        rotate(world, wait=1)
+    with pytest.raises(Stuck, match="no mailbox"):
+        rotate(world, has_mailbox=False, check_mode=True)
+    world.on_the_way.clear()
+    world.late = False
+    for token in ("Forged1", "Forged2"):
+        world.mail(BLUE, token)
+    with pytest.raises(Stuck):
+        rotate(world)
+    for check_mode in (True, False):
+        with pytest.raises(Stuck, match="2 tokens"):
+            rotate(world, check_mode=check_mode)
+    assert rotate(world, check_mode=True, force=True).rotated
+
+
+def test_check_mode_tells_of_a_stored_token_that_was_refused_before_where_no_mailbox_may_have_another(
+    world: World,
+) -> None:
+    stored = world.store.read("billing")
+    refused = Verification(result="failed", cause="stale_token", detail="the token is not valid")
+    world.store.write(record.verified(stored, refused, now=LONG_AGO), replaces=1)
+    for check_mode in (True, False):
+        with pytest.raises(LoginError, match="not tried again"):
+            rotate(world, max_age=None, has_mailbox=False, check_mode=check_mode)

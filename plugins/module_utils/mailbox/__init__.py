@@ -39,13 +39,14 @@ class TokenMail:
     """A mail that brings a token.
 
     Attributes:
+        uids: of the mail, and of others with the same token after it: it may have come twice.
         received: when the mail server got it.
         sent: when its sender says; None if that cannot be understood.
         authenticated: whether the mail server has verified the sender's domain, see token_mail.Policy.
     """
 
     token: str = dataclasses.field(repr=False)
-    uid: int
+    uids: tuple[int, ...]
     uid_validity: int
     received: datetime.datetime
     sent: datetime.datetime | None
@@ -118,7 +119,7 @@ class Mailbox:
         """The mails with tokens of this user that came after a position, while they come in.
 
         Of those that are there at the same time, the likeliest is first: one whose sender is authenticated, then the
-        newest. Of several with the same token, one is given.
+        newest. Several with the same token are given as one.
 
         Args:
             since: None when it is not known; then, or when the server has numbered its mails anew, the time decides.
@@ -198,12 +199,14 @@ class Mailbox:
                     mail = self._candidate(_content(answer), search.username, uid, validity, received[uid])
                     found += [mail] if mail else []
         search.seen |= {(validity, uid) for uid in uids}
-        found.sort(key=lambda mail: (mail.authenticated, mail.received, mail.uid), reverse=True)
-        new = []
+        found.sort(key=lambda mail: (mail.authenticated, mail.received, mail.uids), reverse=True)
+        by_token: dict[str, TokenMail] = {}
         for mail in found:
-            if mail.token not in search.tokens:
-                search.tokens.add(mail.token)
-                new.append(mail)
+            copy = by_token.setdefault(mail.token, mail)
+            if copy is not mail:
+                by_token[mail.token] = dataclasses.replace(copy, uids=copy.uids + mail.uids)
+        new = [mail for token, mail in by_token.items() if token not in search.tokens]
+        search.tokens |= by_token.keys()
         return new
 
     def _candidate(
@@ -214,7 +217,7 @@ class Mailbox:
             return None
         return TokenMail(
             token=token,
-            uid=uid,
+            uids=(uid,),
             uid_validity=validity,
             received=received,
             sent=sender.sent,
@@ -226,34 +229,35 @@ class Mailbox:
             return {}
         return dict(self._connection.ask(lambda client: client.fetch(uids, items), "refused to show mails"))
 
-    def dispose(self, uid: int, *, validity: int) -> None:
-        """Flag, move or delete a mail, as the settings say. That it is gone already is no error."""
+    def dispose(self, uids: Collection[int], *, validity: int) -> None:
+        """Flag, move or delete mails, as the settings say. That one is gone already is no error."""
         if self._settings.afterwards != "keep":
-            self._connection.with_a_second_try(lambda: self._dispose(uid, validity))
+            self._connection.with_a_second_try(lambda: self._dispose(list(uids), validity))
 
-    def _dispose(self, uid: int, validity: int) -> None:
+    def _dispose(self, uids: list[int], validity: int) -> None:
         if self._connection.enter(to_change=True).uid_validity != validity:
             raise self._connection.error(
                 "has numbered its mails anew, so that one cannot be told from others", cause="refused"
             )
-        if not self._fetch([uid], "FLAGS"):
+        uids = list(self._fetch(uids, "FLAGS"))
+        if not uids:
             return
         how, target = self._settings.afterwards, self._settings.move_to
         if how == "flag":
             self._connection.ask(
-                lambda client: client.add_flags([uid], [FLAGGED], silent=True), "refused to flag a mail"
+                lambda client: client.add_flags(uids, [FLAGGED], silent=True), "refused to flag a mail"
             )
         elif how == "move" and self._connection.can("MOVE"):
-            self._connection.ask(lambda client: client.move([uid], target), f"refused to move a mail to {target!r}")
+            self._connection.ask(lambda client: client.move(uids, target), f"refused to move a mail to {target!r}")
         else:
             if how == "move":
-                self._connection.ask(lambda client: client.copy([uid], target), f"refused to copy a mail to {target!r}")
+                self._connection.ask(lambda client: client.copy(uids, target), f"refused to copy a mail to {target!r}")
             self._connection.ask(
-                lambda client: client.add_flags([uid], [DELETED], silent=True), "refused to delete a mail"
+                lambda client: client.add_flags(uids, [DELETED], silent=True), "refused to delete a mail"
             )
             # Without UIDPLUS it stays marked as deleted: a plain EXPUNGE would remove what others have marked as well.
             if self._connection.can("UIDPLUS"):
-                self._connection.ask(lambda client: client.uid_expunge([uid]), "refused to delete a mail")
+                self._connection.ask(lambda client: client.uid_expunge(uids), "refused to delete a mail")
 
 
 def _batches(uids: list[int], size: int) -> Iterator[list[int]]:

@@ -120,6 +120,11 @@ class Connection:
                 self._log_in_by_oauth(settings.access_token)
             elif client.has_capability("AUTH=PLAIN"):
                 client.plain_login(settings.username, settings.password)
+            elif client.has_capability("LOGINDISABLED"):
+                raise self.error("takes no password; it may want an access_token", cause="login_refused")
+            elif not f"{settings.username}{settings.password}".isascii():
+                problem = "takes no password with other characters than those of ASCII, so it was not sent"
+                raise self.error(problem, cause="login_refused")
             else:
                 client.login(settings.username, settings.password)
         except (imaplib.IMAP4.error, OSError, *_ODD) as exc:
@@ -205,9 +210,9 @@ class Connection:
         try:
             self.ask(lambda client: client.idle(), "refused to tell of new mails")
         except MailError as exc:
+            self._can_idle = False
             if exc.cause == "gone":
                 raise
-            self._can_idle = False
             return
         try:
             while (left := until - time.monotonic()) > 0:

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 
 from ..errors import OptionError
+from ..journal import Journal
 from ..record import Credential
 from ..store import Store
 from ..store.base import LOCK_SECONDS
@@ -39,16 +40,16 @@ def ensure_young(store: Store, name: str, wanted: Wanted, way: Way, *, check_mod
     seen = store.read(name)
     with contextlib.nullcontext() if check_mode else store.lock(name, seconds=wanted.wait + LOCK_SECONDS):
         credential = store.read(name)
-        if _held(credential) != _held(seen):  # somebody has renewed it while this run waited
+        if _held(credential) != _held(seen):  # somebody has renewed it, or tried to, while this run waited
             wanted = dataclasses.replace(wanted, force=False)
         rotation = Rotation(store, credential, wanted, way, check_mode=check_mode)
         rotation.run()
     return rotation.outcome()
 
 
-def _held(credential: Credential) -> set[str]:
-    """What logs its users in."""
-    return {user.login_password for user in (credential.connection, credential.standby) if user}
+def _held(credential: Credential) -> tuple[set[str], Journal | None]:
+    """What logs its users in, and a rotation under way."""
+    return {user.login_password for user in credential.users}, credential.rotation
 
 
 __all__ = ["METHODS", "Outcome", "Stuck", "Wanted", "Way", "ensure_young"]

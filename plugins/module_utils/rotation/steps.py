@@ -17,10 +17,10 @@ from ..connection import Connection
 from ..credentials import REFUSED
 from ..errors import Interrupted, LoginError, MailError, OptionError, OrgError
 from ..journal import ASKED, ASKING, STORED, Journal
-from ..mailbox import Position, TokenMail
+from ..mailbox import CLOCK_SLACK, Position, TokenMail
 from ..record import PASSWORD_FLOWS, Credential, CredentialPlan, Verification
 from ..store import Store
-from .stuck import WHY_NO_MAIL, is_spent, stuck
+from .stuck import WHY_NO_MAIL, Stuck, stuck
 from .wanted import Outcome, Wanted
 from .way import Mailbox, Org, Way
 
@@ -97,14 +97,28 @@ class Rotation:
         return None if known else given
 
     def _is_due(self) -> bool:
-        since = self._credential.token_since or self._credential.updated
-        age = _utc_now() - datetime.datetime.fromisoformat(since)
-        return self._wanted.force or (self._wanted.max_age is not None and age >= self._wanted.max_age)
+        if self._wanted.force or self._wanted.max_age is None:
+            return self._wanted.force
+        age = _utc_now() - datetime.datetime.fromisoformat(self._since())
+        if age < -CLOCK_SLACK:
+            self._warnings.append(
+                f"the token of {self._credential.name!r} is dated {self._since()}, which is in the future, so its age "
+                "is not known. Set the clock right; if it is, force: true renews the token and its date"
+            )
+        return age >= self._wanted.max_age
+
+    def _since(self) -> str:
+        """Since when the user in use has the token, as far as that is known."""
+        return self._credential.token_since or self._credential.updated
 
     def _foresee(self, given: str | None) -> None:
         """Have outcome() tell what a run would change. What could stop it is looked at; nothing is asked for."""
         journal = self._journal
+        if journal and not given:
+            self._require_end(journal)
         if not (given or journal or self._is_due()):
+            if self._before.verification.cause in REFUSED and not self._wanted.has_mailbox:
+                self._check()
             return
         target = self._credential.connection if given and not journal else self._target
         new_password = journal is not None and journal.password is not None
@@ -136,10 +150,10 @@ class Rotation:
         journal = self._journal
         done = record.rotated(self._credential, connection, now=_now())
         if mail is not None and journal is not None and not self._wanted.keeps_mail:
-            position = (mail.uid_validity, mail.uid)
+            position = (mail.uid_validity, mail.uids[0])
             done = dataclasses.replace(
                 done,
-                rotation=dataclasses.replace(journal, step=STORED, position=position, mail=mail.uid, password=None),
+                rotation=dataclasses.replace(journal, step=STORED, position=position, mails=mail.uids, password=None),
             )
         self._write(done)
         self._dispose(mailbox)
@@ -185,16 +199,32 @@ class Rotation:
 
     def _require_options(self) -> None:
         """Raise OptionError for what is known to stop a rotation without asking anybody."""
-        method, target = self._wanted.method, self._target
-        if not self._wanted.has_mailbox and (method == "reset" or target.security_token):
-            raise OptionError("mailbox", f"is needed: the new token of {target.username} comes by mail")
+        self._require_mailbox(self._wanted.method)
         behind = self._behind()
         if behind:
             raise OptionError(
                 "name",
-                f"{', '.join(behind)} may still use {target.username}, whose token would be renewed, as the present "
-                "version was not delivered there; deliver it first",
+                f"{', '.join(behind)} may still use {self._target.username}, whose token would be renewed, as the "
+                "present version was not delivered there; deliver it first",
             )
+
+    def _require_mailbox(self, method: str) -> None:
+        target = self._target
+        if not self._wanted.has_mailbox and (method == "reset" or target.security_token):
+            raise OptionError("mailbox", f"is needed: the new token of {target.username} comes by mail")
+
+    def _require_end(self, journal: Journal) -> None:
+        """Raise what is known to keep an earlier rotation from its end without asking anybody."""
+        if journal.step == ASKING:
+            self._require_mailbox(journal.method)
+        if journal.is_spent and not self._wanted.force:
+            raise self._stuck(journal)
+        if journal.step == ASKED and journal.method != "password" and not self._wanted.has_mailbox:
+            raise self._stuck(journal)
+
+    def _stuck(self, journal: Journal) -> Stuck:
+        waited = f"within {self._wanted.wait:g} seconds" if self._wanted.has_mailbox else "as no mailbox was given"
+        return stuck(journal, waited=waited)
 
     def _behind(self) -> list[str]:
         """The consumers of a pair that do not use the user who is in use now."""
@@ -234,13 +264,15 @@ class Rotation:
         journal, wanted = self._journal, self._wanted
         if journal is None:
             return
-        if wanted.force and journal.refused and self._way.enter_again(self._target) is None:
-            self._note(journal, refused=())  # no other token can be had than those that were refused
-        patience = wanted.wait if journal.step == ASKED and journal.method != "found" else 0
+        self._require_end(journal)
+        another_chance = wanted.force and bool(journal.refused)
+        patience = wanted.wait if journal.step == ASKED and journal.method != "found" and not another_chance else 0
         with self._mailbox() as mailbox:
             if self._receive(mailbox, patience, last=False):
                 return
             asked = self._ask_again() if journal.step == ASKING else self._ask_anew(mailbox)
+            if another_chance and not asked:  # no other token can be had than those that were refused
+                self._note(journal, tried=(), refused=())
             self._receive(mailbox, wanted.wait if asked else 0)
 
     def _ask_again(self) -> bool:
@@ -281,7 +313,7 @@ class Rotation:
             return False
         # What was refused is left behind. What has not been seen yet is not: the mail may come at this very moment.
         position = mailbox.position() if journal.refused else journal.position
-        self._note(journal, method="reset", position=position, refused=())
+        self._note(journal, method="reset", position=position, tried=(), refused=())
         try:
             self._ask(org)
         except OrgError:
@@ -305,9 +337,7 @@ class Rotation:
         if self._without_mail():
             return True
         if self._journal and (last or (self._spent() and not self._wanted.force)):
-            wanted = self._wanted
-            waited = f"within {wanted.wait:g} seconds" if wanted.has_mailbox else "as no mailbox was given"
-            raise stuck(self._journal, waited=waited)
+            raise self._stuck(self._journal)
         return False
 
     def _mails(self, mailbox: Mailbox | None, wait: float) -> Iterator[TokenMail]:
@@ -317,7 +347,7 @@ class Rotation:
         since = Position(*journal.position) if journal.position else None
         started = datetime.datetime.fromisoformat(journal.started)
         for mail in mailbox.tokens(journal.username, since=since, since_time=started, wait=wait):
-            if mail.token not in (*self._refused(), self._target.security_token):
+            if self._may_try(mail.token):
                 yield mail
 
     def _try(self, mail: TokenMail, mailbox: Mailbox | None) -> bool:
@@ -332,20 +362,26 @@ class Rotation:
 
     def _lets_in(self, candidate: Connection) -> bool:
         """Whether a login passes. One that is refused is noted down, and so not repeated by the next run, either."""
+        journal, token = self._journal, candidate.security_token or ""
+        if journal and token not in journal.tried:
+            self._note(journal, tried=(*journal.tried, token))
         try:
             self._way.log_in(candidate)
         except LoginError as exc:
             if exc.cause not in NOT_LET_IN:
                 raise
-            self._note(self._journal, refused=(*self._refused(), candidate.security_token or ""))
+            if journal := self._journal:
+                self._note(journal, refused=(*journal.refused, token))
             return False
         return True
 
-    def _refused(self) -> tuple[str, ...]:
-        return self._journal.refused if self._journal else ()
+    def _may_try(self, token: str) -> bool:
+        """Whether a token is worth a login: not one that is known to be dead, and not one too many."""
+        known = token == self._target.security_token or record.is_replaced(self._credential, token)
+        return not known and (self._journal is None or self._journal.may_try(token))
 
     def _spent(self) -> bool:
-        return self._journal is not None and is_spent(self._journal)
+        return self._journal is not None and self._journal.is_spent
 
     def _without_mail(self) -> bool:
         """Store a new password without a token where a login from here needs none; whether that was done."""
@@ -409,7 +445,7 @@ class Rotation:
         """Take a newer token from the mailbox, as somebody else has reset it; raises the refusal if there is none."""
         if refusal.cause not in NOT_LET_IN or not self._wanted.has_mailbox:
             raise refusal
-        since = self._credential.token_since or self._credential.updated
+        since = self._since() if target == self._credential.connection else self._credential.created
         # The refusal is noted down as well: what is stored is not tried again by the next run.
         self._note(Journal(method="found", step=ASKED, username=target.username or "", started=since))
         with self._mailbox() as mailbox:
@@ -430,8 +466,8 @@ class Rotation:
             return
         try:
             with contextlib.nullcontext(mailbox) if mailbox or self._check_mode else self._mailbox() as opened:
-                if opened and journal.position and journal.mail:
-                    opened.dispose(journal.mail, validity=journal.position[0])
+                if opened and journal.position and journal.mails:
+                    opened.dispose(journal.mails, validity=journal.position[0])
         except MailError as exc:
             self._warnings.append(f"the new token is stored, but its mail is still in the mailbox: {exc}")
         self._note(None)

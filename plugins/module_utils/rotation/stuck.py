@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..errors import GatehouseError
-from ..journal import ASKED, MAX_CANDIDATES, Journal
+from ..journal import ASKED, Journal
 
 WHY_NO_MAIL = (
     "Salesforce mails a token after a change of the password only to a user who has reset the token once before"
@@ -15,11 +15,6 @@ WHY_NO_MAIL = (
 
 class Stuck(GatehouseError):
     """A rotation that cannot go on now. What it has done is in the record's journal, and the text says what that is."""
-
-
-def is_spent(journal: Journal) -> bool:
-    """Whether no more candidates may be tried."""
-    return len(journal.refused) >= MAX_CANDIDATES
 
 
 def stuck(journal: Journal, *, waited: str) -> Stuck:
@@ -33,7 +28,7 @@ def stuck(journal: Journal, *, waited: str) -> Stuck:
     if journal.refused:
         tokens = len([token for token in journal.refused if token])
         what = f"{tokens} token{'s' * (tokens > 1)} that came by mail for {user}" if tokens else "the new password"
-        more = "no more are tried, as wrong tries lock the user out" if is_spent(journal) else f"no other came {waited}"
+        more = "no more are tried, as wrong tries lock the user out" if journal.is_spent else f"no other came {waited}"
         return Stuck(
             f"{what} {'were' if tokens > 1 else 'was'} refused, and {more}. Look whether the mails are from "
             f"Salesforce, and whether {user} is locked; after that, force: true tries once more. Or {by_hand}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -48,8 +48,8 @@ class Mailbox(Protocol):
     ) -> Iterator[TokenMail]:
         """The mails with tokens of this user, the likeliest first, while they come in."""
 
-    def dispose(self, uid: int, *, validity: int) -> None:
-        """Flag, move or delete that mail, as the settings say."""
+    def dispose(self, uids: Collection[int], *, validity: int) -> None:
+        """Flag, move or delete these mails, as the settings say."""
 
 
 class Way(Protocol):
