@@ -40,6 +40,7 @@ FILE: dict[str, dict[str, Any]] = {
     "encrypt": {"type": "bool", "default": False},
     "encrypt_name": {"type": "str"},
     "restart": {"type": "bool", "default": False},
+    "version": {"type": "int"},
 }
 # Of what the user gave, the host gets these as they are. In place of format_options it gets what the file is to hold.
 AS_GIVEN = ("dest", "state", "owner", "group", "mode", "seuser", "serole", "setype", "selevel", "validate", "backup")

@@ -115,6 +115,12 @@ options:
         before it, or when the restart has failed.
     type: bool
     default: false
+  version:
+    description:
+      - With O(state=restarted), the version that the file held when the application was restarted, as the task that
+        wrote it has returned. If another one was written since, by another run, it is not taken for restarted.
+      - By default, the one that was written last.
+    type: int
 seealso:
   - plugin: gatehouse.salesforce.app_config
     plugin_type: filter

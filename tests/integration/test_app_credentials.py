@@ -462,6 +462,21 @@ class TestRestarts:
         assert other["dest"] not in results.last["msg"]
         assert restarted(self.deliver(playbook, file, other)) == ["billing"]
 
+    def test_a_restart_counts_for_what_the_file_held_then_and_not_for_what_another_run_has_written_since(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any]
+    ) -> None:
+        another = {"name": "billing", "username": "billing@acme.example", "password": "Another-1", "verify": "skip"}
+        delivered = {"credential": "billing", "dest": file["dest"], "restart": True}
+        book = play()
+        book["handlers"] += [
+            {"name": "store", "listen": "billing", "gatehouse.salesforce.credential": another},
+            {"name": "write", "listen": "billing", "gatehouse.salesforce.app_credential": delivered},
+        ]
+        playbook.run([book], app_credentials_files=[file])
+        assert [(each.version, each.settled) for each in store.deliveries("billing").values()] == [(3, False)]
+        assert restarted(self.deliver(playbook, file)) == ["billing"]
+        assert [(each.version, each.settled) for each in store.deliveries("billing").values()] == [(3, True)]
+
     def test_a_file_counts_when_all_that_reads_it_was_restarted(
         self, playbook: Playbooks, store: Store, file: dict[str, Any]
     ) -> None:

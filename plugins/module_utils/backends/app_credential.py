@@ -182,11 +182,12 @@ def _forget(consumer: Consumer, run: Run) -> dict[str, Any]:
 
 def _note_restart(consumer: Consumer, run: Run) -> dict[str, Any]:
     """Have it known that the application was restarted since its file was written. The host has no part in it."""
-    before = consumer.before
+    before, options = consumer.before, consumer.options
     result = {**consumer.result, "changed": False}
     if before:
         result |= {"version_before": before.version, "version": before.version}
-        if not before.settled and not run.check_mode:
+        is_of = options["version"] in (None, before.version)
+        if is_of and not before.settled and not run.check_mode:
             consumer.note(dataclasses.replace(before, settled=True, delivered=_now()), result)
     return result
 
