@@ -15,12 +15,12 @@ options:
     description:
       - How to log in. V(security_token) is the SOAP login with user name, password and, unless the address is trusted,
         the security token. Salesforce retires it with the release Summer '27.
-      - V(jwt_bearer) signs an assertion with O(private_key) for O(username), by an app that has its certificate and is
-        approved for the user. No password and no security token is involved, so none can expire.
-      - V(client_credentials) is the app itself, by O(consumer_key) and O(consumer_secret), as the user that it names to
-        run as; O(login_url) must be the My Domain address of the org.
-      - V(username_password) sends user name, password and security token by an app. New orgs forbid it, and Salesforce
-        retires it in February 2027.
+      - V(jwt_bearer) signs an assertion with O(private_key) for O(username), through an app that has its certificate
+        and is approved for the user. No password and no security token is involved, so none can expire.
+      - V(client_credentials) logs in as the app, with O(consumer_key) and O(consumer_secret), and acts as the user that
+        the app runs as; O(login_url) must be the My Domain address of the org.
+      - V(username_password) sends user name, password and security token through an app. New orgs forbid it, and
+        Salesforce retires it in February 2027.
       - V(session) uses a session that is open already, by O(access_token) and O(instance_url).
     type: str
     choices: [security_token, jwt_bearer, client_credentials, username_password, session]
@@ -44,7 +44,7 @@ options:
       - Leave it out where the address is in the trusted ranges of the org or the login ranges of the profile.
     type: str
   consumer_key:
-    description: The consumer key of the app, which the flows by an app need.
+    description: The consumer key of the app, for every flow through an app.
     type: str
   consumer_secret:
     description: The consumer secret of the app, for O(auth=client_credentials) and O(auth=username_password).
@@ -69,12 +69,12 @@ options:
     description: A file of PEM certificates to trust instead of the system's authorities.
     type: path
   allowed_hosts:
-    description: Hosts, or patterns such as C(*.example.com), to which secrets may be sent beside Salesforce's own.
+    description: Hosts, or patterns such as C(*.example.com), to which secrets may be sent besides Salesforce's own.
     type: list
     elements: str
     default: []
   timeout:
-    description: Seconds without an answer after which a request is given up.
+    description: After how many seconds without an answer to give up a request.
     type: float
     default: 30.0
   source_address:

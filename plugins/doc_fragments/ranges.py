@@ -19,8 +19,8 @@ options:
       - A range is a CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as
         IPv4.
       - A description has at most 255 characters. Where none is given, any description in the org is kept.
-      - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free.
-        Whether it counts the list or each entry is not documented without doubt; this module counts the list.
+      - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free. The
+        documentation does not make clear whether it counts the list or each entry; this module counts the list.
       - "An entry that C(expires) is a pass: open until then, and closed by any later run that declares it, or by
         O(state=swept). The org keeps this in its description, such as C(CI runner (expires 2026-11-24T22:10Z)), which
         may be declared in this form too."
@@ -28,8 +28,8 @@ options:
         or C(1d12h). Seconds are rounded up to minutes, by the clock of the controller.
       - A time is set as it is declared. A duration is the least that is wanted, so it extends a pass that would end
         earlier, and leaves one that ends later and a range that does not expire as they are.
-      - A range that is declared without C(expires) stays, though somebody had opened it as a pass.
-      - Required, but for O(state=swept), which takes none.
+      - A range that is declared without C(expires) stays, even if somebody opened it as a pass.
+      - Required, except with O(state=swept), which takes none.
     type: list
     elements: raw
   state:
@@ -38,7 +38,7 @@ options:
       - V(absent) removes the ranges that have exactly these addresses; an entry that C(expires) only where the range in
         the org expires too. So a pass is closed by what opened it, and a range that was there for good stays.
       - V(exact) also removes every range that is not declared, open passes too; with an empty list, all.
-      - V(swept) removes the ranges whose time is over, whoever opened them, and nothing else.
+      - V(swept) removes the ranges that have expired, whoever opened them, and nothing else.
     type: str
     choices: [present, absent, exact, swept]
     default: present
@@ -47,17 +47,17 @@ options:
       - V(collapse) makes as few ranges as possible of those that overlap or touch, and joins their descriptions.
         Passes stay as they are.
       - V(split) cuts each range that is over Salesforce's limit into pieces that are not, each with the description.
-        10.0.0.0/8, which is not counted, becomes a range of its own. The limit is then held against each range, no
-        longer against the list; should the org count the list, it refuses, and nothing is changed.
+        10.0.0.0/8, which is not counted, becomes a range of its own. The limit is then applied to each range, no longer
+        to the list; if the org counts the list, it refuses, and nothing is changed.
     type: str
     choices: [none, collapse, split]
     default: none
   lint:
     description:
-      - Look for what is doubtful in O(ranges), as they are declared. This is not done without this option, or with
+      - Check the declared O(ranges) for doubtful entries. Nothing is checked without this option, or with
         O(state=absent); C({}) takes the defaults.
-      - Found are C(duplicate) entries, those that C(overlap), C(wide) ones, C(private) and C(documentation) addresses,
-        and those of a C(cloud) or C(unused) where you ask for it.
+      - It finds C(duplicate) entries, those that C(overlap), C(wide) ones, C(private) and C(documentation) addresses
+        and, if you ask for it, those of a C(cloud) and C(unused) ones.
     type: dict
     suboptions:
       level:
@@ -90,7 +90,7 @@ options:
         default: []
       unused_days:
         description:
-          - Find entries from which nobody logged in for so many days. This reads the login history. Without the
+          - Find entries from which nobody has logged in for this many days. This reads the login history. Without the
             permission to see that of others, Salesforce shows only that of one's own user.
         type: int
   guard:
@@ -99,9 +99,9 @@ options:
         token that they did not need before. V(fail) changes nothing, V(warn) warns, V(off) does not look.
       - It looks only when ranges are removed or a profile becomes restricted, in check mode too. Without the permission
         to see the login history of others, Salesforce shows only that of one's own user.
-      - Unless V(off), a profile is never restricted in a way that would deny the address of this very run.
-      - A pass whose time is over is removed without a look, and of an open one the logins of one's own user do not
-        count, as its end was meant.
+      - Unless V(off), a profile is never restricted in a way that would deny the address of the current run.
+      - An expired pass is removed without looking. When an open one is closed, the logins of one's own user do not
+        count, as its end was intended.
     type: str
     choices: [fail, warn, "off"]
     default: fail

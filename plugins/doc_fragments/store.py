@@ -16,10 +16,10 @@ requirements:
 options:
   store:
     description:
-      - Where the credentials are. Either a folder, which holds one file for each and is made at the first write, open
-        to its owner only; or C(https://HOST:PORT/v1/MOUNT/PATH) for a key-value engine of version 2 of OpenBao or
+      - Where the credentials are. Either a folder, which holds one file for each and is created at the first write, for
+        its owner only; or C(https://HOST:PORT/v1/MOUNT/PATH) for a key-value engine of version 2 of OpenBao or
         HashiCorp Vault.
-      - What may be read there is the name, addresses, user name and dates; secrets are encrypted before they leave the
+      - Names, addresses, user names and dates are readable there; secrets are encrypted before they leave the
         controller, and a change made by hand is detected.
     type: str
     default: ~/.local/share/gatehouse/salesforce
@@ -33,7 +33,7 @@ options:
     description: For a store on a server, the role of an AppRole login, with O(store_secret_id).
     type: str
   store_secret_id:
-    description: For a store on a server, the secret of an AppRole login. It must be good for several logins.
+    description: For a store on a server, the secret of an AppRole login. It must allow several logins.
     type: str
   store_namespace:
     description: For a store on a server, the namespace of the engine and of the login.
@@ -43,11 +43,11 @@ options:
     type: path
   store_key_file:
     description:
-      - The keys that encrypt the store. Either a file of Fernet keys, one a line and the newest first, that only its
-        owner can read; or an executable file that prints such lines; or the former encrypted by Ansible Vault, which
-        is opened with the vault passwords of the run.
-      - Every key in it opens a credential; the first one seals what is written. See
-        M(gatehouse.salesforce.store_key) for replacing a key.
+      - The keys that encrypt the store. Either a file of Fernet keys, one per line, newest first, that only its owner
+        can read; or an executable file that prints such lines; or the former encrypted by Ansible Vault, which is
+        opened with the vault passwords of the run.
+      - Any key in it opens a credential; the first one encrypts what is written. See M(gatehouse.salesforce.store_key)
+        for replacing a key.
       - Without this option the file is C(~/.config/gatehouse/salesforce.key).
     type: path
 """

@@ -17,11 +17,11 @@ description:
     stay readable, and are authenticated together with the secrets, so that a change by hand is detected.
   - A new or changed credential is verified by exactly one login before it is stored. An unchanged one that has passed a
     login causes none.
-  - A secret that is not given is kept as stored, one that is given empty is removed. All other options are declared
-    whole, so that one left out returns to its default.
-  - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Whoever declares it
-    still, as from a file of variables, does not bring it back. If a person has set the same password again, remove the
-    credential with O(state=absent) first.
+  - A secret that is left out stays as stored; an empty one is removed. All other options are declared in full, so one
+    that is left out returns to its default.
+  - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Declaring it again,
+    for example from an old variable file, does not bring it back. If somebody has set the same password again, remove
+    the credential with O(state=absent) first.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store
@@ -42,8 +42,8 @@ options:
     default: present
   verify:
     description:
-      - V(require) stores nothing that does not pass a login. V(warn) stores it all the same and warns.
-        V(skip) makes no login.
+      - V(require) stores only what has passed a login. V(warn) stores it anyway, with a warning. V(skip) does not log
+        in.
       - In check mode no login is made.
     type: str
     choices: [require, warn, skip]
@@ -51,10 +51,10 @@ options:
   standby:
     description:
       - A second user of the same org, which makes the credential a pair. Applications use one of the two;
-        M(gatehouse.salesforce.security_token) renews the token of the other and then makes them change roles, so that
-        what applications hold works until they are given the new one.
-      - Which of the two is in use is for rotations to say, so it does not matter which is declared as the first.
-      - The other options hold for both. Left out, a stored one is kept; an empty dictionary removes it.
+        M(gatehouse.salesforce.security_token) renews the token of the other and then the two swap roles, so that what
+        applications hold works until they are given the new one.
+      - Rotations decide which of the two is in use, so it does not matter which is declared first.
+      - The other options apply to both. If this is left out, a stored one is kept; an empty dictionary removes it.
     type: dict
     suboptions:
       username:
@@ -70,10 +70,10 @@ options:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
         Login History.
-      - Before the login, this one asks the login history and the password policies whether another wrong try would lock
-        the user out, or the logins of the hour are used up; if so, none is made.
-      - When the login is refused, it reads from the login history and the ranges of the org why, as Salesforce itself
-        often says no more than V(invalid_credentials). The refused login is not repeated.
+      - Before the login, this one checks in the login history and the password policies whether another wrong try would
+        lock the user out, or the hourly limit of logins is used up; if so, no login is made.
+      - If the login is refused, it finds the reason in the login history and the ranges of the org, as Salesforce's own
+        answer is often only V(invalid_credentials). The refused login is not repeated.
     type: str
 seealso:
   - module: gatehouse.salesforce.credential_info
@@ -154,7 +154,7 @@ credential:
     rotation: null
     secrets: [password, security_token]
 verification:
-  description: What became of the login.
+  description: The result of the login.
   type: dict
   returned: success
   sample: {result: ok, cause: ok, detail: logged in}

@@ -13,14 +13,15 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Tells of each stored credential all but its secrets, of which only the names, and what its last login came to.
-  - It also tells when and why Salesforce will no longer take a credential, and what to change; each with how sure that
-    is. Ends that are near are warnings, too.
+  - Returns everything about each stored credential but its secrets, of which it returns only the names, and the result
+    of its last login.
+  - It also tells when and why Salesforce will stop accepting a credential, how certain that is, and what to change. It
+    warns of ends that are near.
   - It lists which files on which hosts hold a credential, as far as M(gatehouse.salesforce.app_credential) has written
     them, and warns of those that do not hold the current version.
-  - No credential is opened, and O(store_key_file) need not exist. So what was changed by hand is not detected here, but
+  - No credential is decrypted, and O(store_key_file) need not exist. So a change made by hand is not detected here, but
     by whatever uses the credential.
-  - It logs in nowhere.
+  - It never logs in.
 notes:
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
@@ -33,12 +34,12 @@ attributes:
 options:
   names:
     description:
-      - The names of the credentials to tell of. Without this option, all.
-      - Names that the store does not have are a warning, and are returned as RV(missing).
+      - The names of the credentials to return. Without this option, all.
+      - The module warns of names that the store does not have, and returns them as RV(missing).
     type: list
     elements: str
   warn_days:
-    description: Warn of credentials that will stop working within so many days.
+    description: Warn of credentials that will stop working within this many days.
     type: int
     default: 90
 seealso:
@@ -132,17 +133,48 @@ credentials:
       description: When this version last passed a login, UTC, or V(none).
       type: str
       sample: "2026-11-20T08:00:00Z"
+    token_since:
+      description: Since when it has its security token, UTC, as far as is known here, or V(none).
+      type: str
+      sample: "2026-11-20T08:00:00Z"
     ages:
       description: How many whole days ago each of these times was, or V(none).
       type: dict
-      sample: {created: 54, updated: 4, verified: 4}
+      sample: {created: 54, updated: 4, verified: 4, token_since: 4}
+    standby:
+      description: Of a pair, the user name of the user that is not in use now; otherwise V(none).
+      type: str
+      sample: billing-green@acme.example
+    rotation:
+      description: A rotation that has not been finished, or V(none).
+      type: dict
+      contains:
+        method:
+          description: How the new token was requested, as V(reset), V(password), or V(found) if somebody else did.
+          type: str
+          sample: reset
+        step:
+          description:
+            - V(asking) before it is known whether a new token was made, V(asked) while its mail is awaited,
+              V(stored) when only the mail is left to be dealt with.
+          type: str
+          sample: asked
+        username:
+          description: Whose token it is.
+          type: str
+          sample: billing-green@acme.example
+        started:
+          description: Since when, UTC.
+          type: str
+          sample: "2026-11-24T02:00:00Z"
     secrets:
       description: The names of the secrets that it holds.
       type: list
       elements: str
       sample: [password, security_token]
     verification:
-      description: What became of the last login that was tried with this version; see the module credential.
+      description:
+        - The result of the last login with this version, as RV(gatehouse.salesforce.credential#module:verification).
       type: dict
       sample: {result: ok, cause: ok, detail: logged in}
     days_left:
@@ -163,7 +195,7 @@ credentials:
           type: str
           sample: Summer '27
         grade:
-          description: Whether it is V(confirmed) by Salesforce's own documents that it comes, or V(reported) by others.
+          description: V(confirmed) if Salesforce's own documents announce it, or V(reported) if others do.
           type: str
           sample: confirmed
         date:
@@ -172,8 +204,8 @@ credentials:
           sample: "2027-05-01"
         date_grade:
           description:
-            - How sure the day is. V(reported) by others, or V(assumed) where Salesforce names a release and no day, and
-              the day is this collection's cautious guess.
+            - How certain the day is. V(reported) by others, or V(assumed) if Salesforce names a release but no day; it
+              is then this collection's cautious guess.
           type: str
           sample: assumed
         days_left:
@@ -266,7 +298,14 @@ unreadable:
   type: list
   elements: dict
   returned: success
-  sample: []
+  contains:
+    name:
+      description: The name.
+      type: str
+      sample: billing
+    problem:
+      description: Why it cannot be read.
+      type: str
 retiring:
   description: The names of the credentials with an end within O(warn_days), or in the past.
   type: list

@@ -17,7 +17,7 @@ description:
   - For IP ranges as one would declare them, it tells which of these logins they would strand, that is deny, or ask for
     a token that they did not need before. This is what the option O(ignore:guard) of
     M(gatehouse.salesforce.trusted_ip_ranges) and M(gatehouse.salesforce.login_ip_ranges) looks at. Nothing is changed.
-    Who used a pass whose time is over does not count.
+    Logins through a pass that has expired do not count.
   - It proposes the smallest set of ranges that lets all these logins in.
   - Without the permission to see the login history of others, Salesforce shows only that of one's own user. A warning
     says so where others logged in.
@@ -132,7 +132,7 @@ logins:
   returned: success
   contains:
     username:
-      description: The user name, or the id of a user whom the org does not tell.
+      description: The user name, or the id if the org does not return the name.
       type: str
       sample: billing@acme.example
     profile:
@@ -184,8 +184,8 @@ proposal:
   contains:
     trusted_ip_ranges:
       description:
-        - Under C(ranges), those that spare these logins the token; only logins that are asked for it count, by users
-          whose profile has no login IP ranges now.
+        - Under C(ranges), those from which these logins need no token; only logins that are asked for one count, by
+          users whose profile has no login IP ranges now.
       type: dict
       sample: {ranges: [{range: 192.0.2.6-192.0.2.7, description: billing@acme.example (billing)}]}
     login_ip_ranges:

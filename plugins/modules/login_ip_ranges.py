@@ -16,7 +16,7 @@ description:
   - Manages the login IP ranges of one profile. A profile with ranges lets its users log in from these addresses only,
     by browser and API alike, and without a security token. A profile without ranges is not restricted.
   - The change is read, merged, written and read again, as M(gatehouse.salesforce.trusted_ip_ranges) does it.
-  - Salesforce does not remove the last range of a profile through its API, though it answers success. A request that
+  - Salesforce does not remove the last range of a profile through its API, although it reports success. A request that
     would empty the list fails before anything is sent.
 extends_documentation_fragment:
   - gatehouse.salesforce.ranges
@@ -80,7 +80,7 @@ added:
   returned: success
   sample: [{range: 203.0.113.7, start: 203.0.113.7, end: 203.0.113.7, description: Build farm}]
 removed:
-  description: The ranges that were taken away, in the same form.
+  description: The ranges that were removed, in the same form.
   type: list
   elements: dict
   returned: success
@@ -92,10 +92,11 @@ updated:
   returned: success
   sample: []
 at_risk:
-  description: The logins that the change strands or, when it was refused, would have stranded.
+  description:
+    - The logins that the change denies, or asks for a token that they did not need; if it was refused, would have.
   type: list
   elements: dict
-  returned: when O(guard) had looked
+  returned: when O(guard) has looked
   sample:
     - username: billing@acme.example
       profile: Integration
@@ -106,7 +107,7 @@ at_risk:
       result: token_required
       reason: the profile has no login IP ranges, and no trusted IP range holds the address
 lint:
-  description: What O(lint) found. Its C(level) is how grave it is in itself, whatever O(lint.level) makes of it.
+  description: The findings of O(lint). Their C(level) is their own severity, regardless of O(lint.level).
   type: list
   elements: dict
   returned: success, and when findings are errors

@@ -40,7 +40,7 @@ options:
     type: str
     default: gatehouse.salesforce
   valid_days:
-    description: For how many days from now on a new certificate holds.
+    description: For how many days a new certificate is valid.
     type: int
     default: 365
 seealso:
@@ -50,7 +50,7 @@ seealso:
 EXAMPLES = r"""
 - name: Make the key of the billing integration
   gatehouse.salesforce.login_key:
-    path: "{{ example_folder }}/billing.pem"
+    path: /etc/gatehouse/billing.pem
     common_name: billing
   register: billing_key
 

@@ -13,8 +13,7 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Reads the trusted IP ranges, the login IP ranges of profiles, and the session settings that have to do with
-    addresses.
+  - Reads the trusted IP ranges, the login IP ranges of profiles, and the session settings that concern addresses.
   - For each of the given addresses it tells whether a login by user name and password through the API is allowed
     there, needs the security token, or is denied, and by which rule.
   - The decision follows the order of checks in the Salesforce Security Guide. It is that of a user without the
@@ -106,13 +105,13 @@ login_ip_ranges:
       sample: [{range: 203.0.113.7, start: 203.0.113.7, end: 203.0.113.7, description: Build farm}]
 session_settings:
   description:
-    - From where and for how long a session may be used, by the names that the settings have in the Metadata API. One
-      that the org does not tell is left out.
+    - From where and for how long a session may be used, by the names that the settings have in the Metadata API. A
+      setting that the org does not return is left out.
   type: dict
   returned: success
   contains:
     enforceIpRangesEveryRequest:
-      description: Whether the login IP ranges of profiles hold for each request and not at login only.
+      description: Whether the login IP ranges of profiles apply to each request, not only at login.
       type: bool
       sample: false
     lockSessionsToDomain:
@@ -124,18 +123,18 @@ session_settings:
       type: bool
       sample: false
     sessionTimeout:
-      description: After which time without a request a session ends.
+      description: The idle time after which a session ends.
       type: str
       sample: TwoHours
 own_address:
   description:
     - The address at which Salesforce saw the last login of the user with whom this module logs in, so most likely that
-      of this very run. V(none) where Salesforce does not tell, as with O(auth=session).
+      of the current run. V(none) if Salesforce does not tell, as with O(auth=session).
   type: str
   returned: success
   sample: 203.0.113.7
 decisions:
-  description: What a login meets, for each of the O(profiles) and each of the O(addresses).
+  description: What happens to a login, for each of the O(profiles) and each of the O(addresses).
   type: list
   elements: dict
   returned: success

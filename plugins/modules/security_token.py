@@ -14,15 +14,15 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Gets a new security token when the stored one is older than O(max_age), reads it from the mail that Salesforce
-    sends, logs in with it once, and stores it. A run before that time does nothing, so it may run every night.
-  - Each step that cannot be undone is written to the record before it is taken. A run that is killed, or whose mail
-    is late, is finished by the next run. Of two runs at a time one works, and the other waits and finds the token
+    sends, logs in with it once, and stores it. Before that time it does nothing, so it may run every night.
+  - Each step that cannot be undone is written to the record before it is taken. A run that is killed, or whose mail is
+    late, is finished by the next run. If two runs overlap, one does the work, and the other waits and finds the token
     fresh.
-  - The old token is dead as soon as a new one is made. What uses it fails until it has the new one. A credential of
-    two users does not have this gap, see the option O(gatehouse.salesforce.credential#module:standby) of
-    M(gatehouse.salesforce.credential). Then the token of the user that is not in use is renewed, and the two users
-    change roles.
-  - When the stored token was refused, since somebody else has reset it, and O(mailbox) has a newer one of this user,
+  - The old token is dead as soon as a new one is made. Whatever uses it fails until it has the new one. A pair of users
+    avoids this gap, see the option O(gatehouse.salesforce.credential#module:standby) of
+    M(gatehouse.salesforce.credential). Then the token of the user that is not in use is renewed, and the two users swap
+    roles.
+  - If the stored token was refused because somebody else has reset it, and O(mailbox) holds a newer one for this user,
     that one is stored.
 extends_documentation_fragment:
   - gatehouse.salesforce.store
@@ -33,11 +33,11 @@ requirements:
   - IMAPClient
 notes:
   - Runs on the controller, whatever host the task is for, so secrets never travel to a managed host.
-  - No interface of Salesforce resets a token. O(method=reset) sends the form of the page Reset My Security Token in
-    Setup, which is not documented; when it changes, the module says that it does not understand it.
-  - Not every user has a token that can be reset. Not a user whose profile has login IP ranges, who may only use the
-    API, or who must use multi-factor authentication for API logins. The module says so before it does anything.
-  - The mail is known in English only. Keep the language of the user English.
+  - Salesforce has no API to reset a token. O(method=reset) sends the form of the page Reset My Security Token in Setup,
+    which is not documented; when it changes, the module says that it does not understand it.
+  - A token cannot be reset for a user whose profile has login IP ranges, who may only use the API, or who must use
+    multi-factor authentication for API logins. The module says so before it does anything.
+  - Only the English mail is known. Keep the user's language English.
   - The option O(timeout) and the options of the store are also taken from variables with the prefix
     C(gatehouse_salesforce_), as O(mailbox) is from C(gatehouse_salesforce_mailbox).
 options:
@@ -47,20 +47,20 @@ options:
     required: true
   max_age:
     description:
-      - How old the token may be, as C(90d) or C(1d12h). One that is older is renewed.
+      - How old the token may be, such as C(90d) or C(1d12h). One that is older is renewed.
       - The age counts from when the token was stored here, as Salesforce does not tell it.
       - Without it, a token of any age is left as it is, unless O(force) or O(new_token) is given.
     type: str
   force:
     description:
       - Renew the token whatever its age. This is not idempotent.
-      - Also gives another chance to what was refused before, as when the user was only locked. That is the tokens of
-        mails that a rotation waits for, and a stored token that did not let in.
+      - Also tries again what was refused before, for example because the user was locked. This applies to the tokens
+        from mails that a rotation waits for, and to the stored token.
     type: bool
     default: false
   check_login:
     description:
-      - Log in with a token that is young enough, too, to find out whether somebody else has reset it.
+      - Also log in with a token that is not due, to find out whether somebody else has reset it.
     type: bool
     default: false
   method:
@@ -75,14 +75,14 @@ options:
   new_token:
     description:
       - A new token that a person has received. It is verified by one login and stored, and ends a rotation that waits
-        for its mail. Nothing is asked for then.
+        for its mail. No other one is requested then.
       - A token that is stored already, or that a rotation has replaced, is ignored.
-      - Of two users it is that of the user in use, or of the one whose rotation waits.
+      - In a pair it belongs to the user in use, or to the one whose rotation waits.
     type: str
   mailbox:
     description:
       - The mailbox that receives the mails of the user, by IMAP over verified TLS.
-      - The server does the searching. No mail is changed by it, nor marked as read.
+      - The search runs on the server. It neither changes a mail nor marks it as read.
       - A mail counts when it came after the reset, from one of O(mailbox.senders), and names the user. At most two
         are ever tried by a login, the likeliest first.
     type: dict
@@ -94,14 +94,14 @@ options:
         description: Its port; by default 993, or 143 for O(mailbox.tls=starttls).
         type: int
       username:
-        description: Whose mailbox it is. Also from E(GATEHOUSE_MAILBOX_USERNAME).
+        description: The user name of the mailbox. Also from E(GATEHOUSE_MAILBOX_USERNAME).
         type: str
       password:
         description: The password. Either this or O(mailbox.access_token). Also from E(GATEHOUSE_MAILBOX_PASSWORD).
         type: str
       access_token:
         description:
-          - An access token of OAuth, which some providers ask for in place of a password. Also from
+          - An OAuth access token, which some providers require instead of a password. Also from
             E(GATEHOUSE_MAILBOX_ACCESS_TOKEN).
         type: str
       tls:
@@ -113,7 +113,7 @@ options:
         description: A file of PEM certificates to trust instead of the system's authorities.
         type: path
       folder:
-        description: The folder that the mails come to.
+        description: The folder where the mails arrive.
         type: str
         default: INBOX
       senders:
@@ -126,17 +126,17 @@ options:
           - The name under which your mail server writes C(Authentication-Results), its first word. When it is given,
             only a mail counts whose sender's domain the server has verified by DMARC or DKIM, so that a forged mail
             is never tried.
-          - The server must remove such fields when they come from outside, as RFC 8601 demands. One that writes them
-            without a name of its own cannot be told from others; leave this option out there.
+          - The server must remove such fields when they come from outside, as RFC 8601 requires. If it writes them
+            without a name of its own, they cannot be told from others; then leave this option out.
           - Without it these fields prove nothing, and are ignored. A forged mail can then cost a wrong try, or two,
             but never bring in a token that does not log in.
         type: str
       timeout:
-        description: Seconds without an answer after which the server is given up.
+        description: After how many seconds without an answer to give up.
         type: float
         default: 30.0
       afterwards:
-        description: What becomes of the mail when its token is stored.
+        description: What to do with the mail once its token is stored.
         type: str
         choices: [keep, flag, move, delete]
         default: keep
@@ -154,7 +154,7 @@ options:
         user out.
     type: str
   timeout:
-    description: Seconds without an answer after which a request is given up.
+    description: After how many seconds without an answer to give up a request.
     type: float
     default: 30.0
   source_address:

@@ -13,12 +13,12 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Copies credentials from a folder to a server, from a server to a folder, or between two of a kind. Each is sealed
-    with the keys of the target.
-  - All versions that the source keeps are written in their order, and afterwards both stores are read and compared.
-    When the target has the first of them already, only those that followed are written, so that an interrupted copy
-    goes on, and a store can be copied again and again.
-  - Who holds a credential is copied, too.
+  - Copies credentials from a folder to a server, from a server to a folder, or between two of the same kind. Each is
+    encrypted with the target's keys.
+  - All versions that the source keeps are written in order, and afterwards both stores are read and compared. If the
+    target has the first of them already, only those that followed are written, so that an interrupted copy continues,
+    and a store can be copied repeatedly.
+  - The record of who holds a credential is copied, too.
   - A credential that the target has in another form is an error, and credentials that only the target has stay.
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - gatehouse.salesforce.attributes
 attributes:
   diff_mode:
-    description: There is nothing to compare beside what RV(copied) tells.
+    description: RV(copied) tells what was written.
     support: none
 options:
   names:
@@ -67,14 +67,14 @@ seealso:
 EXAMPLES = r"""
 - name: Make a key for a second store
   gatehouse.salesforce.store_key:
-    store_key_file: "{{ example_folder }}/second.key"
+    store_key_file: /etc/gatehouse/second.key
 
 - name: Copy the billing integration's credential
   gatehouse.salesforce.store_copy:
     names: [billing]
     target:
-      store: "{{ example_folder }}/second"
-      store_key_file: "{{ example_folder }}/second.key"
+      store: /etc/gatehouse/second
+      store_key_file: /etc/gatehouse/second.key
 """
 
 RETURN = r"""

@@ -14,12 +14,12 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Makes the file O(store_key_file), and replaces the key in it.
-  - To replace a key means to put a new one before it, to seal each credential of the store again with the new one, and
-    then to take the old one out. The old one stays until nothing in the store needs it, so the task may be interrupted
-    at any moment, and run again.
-  - A key that was taken out is kept in a file beside, whose name ends in C(.retired), because a task that ran at the
+  - Replacing a key puts a new one before it, encrypts each credential of the store again with the new one, and then
+    takes the old one out. The old one stays until nothing in the store needs it, so the task may be interrupted at any
+    moment, and run again.
+  - A key that was taken out is kept in a file beside it, whose name ends in C(.retired), because a task that ran at the
     same moment may have used it, and old backups do. Delete it when you need neither.
-  - In a store on a server, what was written earlier cannot be sealed again, so it is destroyed; the current version
+  - In a store on a server, earlier versions cannot be encrypted again, so they are destroyed; the current version
     stays.
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
@@ -30,7 +30,7 @@ attributes:
     description: There is nothing to compare, since keys are never shown.
     support: none
   idempotent:
-    description: V(rotated) makes another key each time that it has finished.
+    description: V(rotated) makes another key each time.
     support: partial
 options:
   state:
@@ -38,10 +38,10 @@ options:
       - V(present) makes the file with one key if there is none.
       - V(added) also puts a new key before the one in the file. When the file holds several keys already, none is
         added, as these are still to be retired. Give the file to all controllers of the store before you go on.
-      - V(retired) seals each credential with the newest key and takes all others out of the file. Only the former is
-        done when the file is a program or encrypted by Ansible Vault; then take them out yourself.
-      - V(rotated) does both at once, which suits a store with one controller. After an interruption it finishes what
-        was begun.
+      - V(retired) encrypts each credential with the newest key and takes all others out of the file. If the file is a
+        program, or encrypted by Ansible Vault, take them out yourself.
+      - V(rotated) does both at once, which suits a store with one controller. After an interruption it finishes what it
+        began.
     type: str
     choices: [present, added, retired, rotated]
     default: present
@@ -74,18 +74,18 @@ file:
   returned: success
   sample: /home/deploy/.config/gatehouse/salesforce.key
 newest:
-  description: Tells the first key from others; none in check mode when the file would be made.
+  description: An identifier of the first key; none in check mode when the file would be made.
   type: str
   returned: success
   sample: 5f70bf18a0860070
 older:
-  description: Tells the other keys in the file.
+  description: Identifiers of the other keys in the file.
   type: list
   elements: str
   returned: success
   sample: []
 resealed:
-  description: The credentials that were sealed again.
+  description: The credentials that were encrypted again.
   type: list
   elements: str
   returned: always

@@ -16,9 +16,9 @@ description:
   - Manages the org-wide list in Setup > Network Access. From its addresses an API client needs no security token.
     Trusted ranges deny nobody; login IP ranges of profiles do that.
   - The change is read, merged, written and read again. Only the list of ranges is sent, no other security setting.
-  - The Metadata API replaces the whole list and cannot tell that it changed meanwhile. So after a write the Setup Audit
-    Trail is read, where the user may; what another administrator did in that moment is restored if the trail tells the
-    range, and otherwise reported as a warning.
+  - The Metadata API replaces the whole list and does not report that it changed in the meantime. So after a write the
+    Setup Audit Trail is read, if the user may. A change that another administrator made at that moment is restored if
+    the trail names the range, and otherwise reported as a warning.
 extends_documentation_fragment:
   - gatehouse.salesforce.ranges
   - gatehouse.salesforce.connection
@@ -97,7 +97,7 @@ added:
   returned: success
   sample: [{range: 203.0.113.7, start: 203.0.113.7, end: 203.0.113.7, description: Build farm}]
 removed:
-  description: The ranges that were taken away, in the same form.
+  description: The ranges that were removed, in the same form.
   type: list
   elements: dict
   returned: success
@@ -109,10 +109,11 @@ updated:
   returned: success
   sample: []
 at_risk:
-  description: The logins that the change strands or, when it was refused, would have stranded.
+  description:
+    - The logins that the change denies, or asks for a token that they did not need; if it was refused, would have.
   type: list
   elements: dict
-  returned: when O(guard) had looked
+  returned: when O(guard) has looked
   sample:
     - username: billing@acme.example
       profile: Integration
@@ -123,7 +124,7 @@ at_risk:
       result: token_required
       reason: the profile has no login IP ranges, and no trusted IP range holds the address
 lint:
-  description: What O(lint) found. Its C(level) is how grave it is in itself, whatever O(lint.level) makes of it.
+  description: The findings of O(lint). Their C(level) is their own severity, regardless of O(lint.level).
   type: list
   elements: dict
   returned: success, and when findings are errors

@@ -49,7 +49,8 @@ USERS = (
     "billing-green@acme.example",
 )
 MAIL_HOST = "imap.acme.example"
-APPLICATIONS = ("billing", "portal", "reports", "shipping")  # each with a folder in /etc
+FOLDERS = ("billing", "gatehouse", "portal", "reports", "shipping")  # those in /etc that the examples need
+OF_EVERY_TASK = ("changed", "diff", "failed", "failed_when_result", "invocation", "msg", "warnings")
 AGAIN = "Again: "
 LONG_AGO = "2026-01-01T00:00:00Z"
 
@@ -76,9 +77,12 @@ ELSEWHERE = {
 }
 
 
+def load(module: str) -> Any:
+    return importlib.import_module(f"ansible_collections.gatehouse.salesforce.plugins.modules.{module}")
+
+
 def examples_of(module: str) -> list[dict[str, Any]]:
-    path = f"ansible_collections.gatehouse.salesforce.plugins.modules.{module}"
-    found = yaml.safe_load(importlib.import_module(path).EXAMPLES)
+    found = yaml.safe_load(load(module).EXAMPLES)
     assert isinstance(found, list)
     return found
 
@@ -243,7 +247,7 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
     # Administrators are restricted already, to where this run is; otherwise the guard would refuse the example.
     sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1"])
     private_key, certificate = key_pair()
-    for name in APPLICATIONS:
+    for name in FOLDERS:
         (playbook.folder / "etc" / name).mkdir(parents=True)
     (playbook.folder / "files").mkdir()
     (playbook.folder / "files" / "cloudflare-ips.txt").write_text("203.0.113.0/24\n2001:db8::/32\n")
@@ -321,6 +325,24 @@ def test_the_examples_of_a_module_run(
     results = playbook(example_org.at_home(tasks), **example_org.variables)
     assert [item["task"] for item in results] == [task["name"] for task in tasks]
     assert {item["status"] for item in results} == {"ok"}
+    documented = yaml.safe_load(load(module).RETURN)
+    for task, item in zip(tasks, results, strict=True):
+        if f"gatehouse.salesforce.{module}" in task:
+            assert undocumented(item["result"], documented) == [], item["task"]
+
+
+def undocumented(result: dict[str, Any], documented: dict[str, Any]) -> list[str]:
+    """What a task has returned and RETURN does not describe, at any depth."""
+    found = [name for name in result if not (name in documented or name in OF_EVERY_TASK or name.startswith("_"))]
+    for name, value in result.items():
+        described = documented.get(name, {})
+        sample = described.get("sample")
+        one = (sample[0] if sample else None) if isinstance(sample, list) else sample
+        inside = described.get("contains") or ({key: {} for key in one} if isinstance(one, dict) else None)
+        for part in value if isinstance(value, list) else [value]:
+            if inside and isinstance(part, dict):
+                found += [f"{name}.{key}" for key in undocumented(part, inside)]
+    return found
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if playbooks_of(page)], ids=title)
