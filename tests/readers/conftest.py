@@ -20,14 +20,15 @@ __all__ = ["simulated_org"]
 
 HERE = Path(__file__).parent
 START = Callable[[str, str], Process]
-COMMANDS: dict[str, Callable[[], list[str | Path]]] = {
-    "jdk": lambda: [*install.java("JdkReader")],
-    "ant": lambda: [*install.java("AntReader", *install.ANT)],
-    "spring": lambda: [*install.java("SpringReader", *install.SPRING)],
-    "commons": lambda: [*install.java("CommonsReader", *install.COMMONS)],
-    "yaml": lambda: [*install.java("YamlReader", "libyaml-snake-java")],
-    "node": lambda: ["node", HERE / "node" / "reader.cjs", install.node()],
-    "python": lambda: [install.python(), HERE / "python" / "reader.py"],
+COMMANDS: dict[str, Callable[[], tuple[list[str | Path], dict[str, str]]]] = {
+    "jdk": lambda: ([*install.java("JdkReader")], {}),
+    "ant": lambda: ([*install.java("AntReader", *install.ANT)], {}),
+    "spring": lambda: ([*install.java("SpringReader", *install.SPRING)], {}),
+    "commons": lambda: ([*install.java("CommonsReader", *install.COMMONS)], {}),
+    "yaml": lambda: ([*install.java("YamlReader", "libyaml-snake-java")], {}),
+    "node": lambda: (["node", HERE / "node" / "reader.cjs", install.node()], {}),
+    "dotnet": lambda: install.dotnet("ConnectionString"),
+    "python": lambda: ([install.python(), HERE / "python" / "reader.py"], {}),
 }
 
 
@@ -60,11 +61,11 @@ def reader(simulated_org_server: SimulatedOrg) -> Iterator[Callable[[str], Proce
         def start(name: str) -> Process:
             if name not in running:
                 try:
-                    command = COMMANDS[name]()
+                    command, environment = COMMANDS[name]()
                 except install.Absent as exc:
                     pytest.skip(f"reader {name}: {exc}")
                 trust = {"NODE_EXTRA_CA_CERTS": ca, "REQUESTS_CA_BUNDLE": ca, "SSL_CERT_FILE": ca}
-                running[name] = stack.enter_context(Process(command, **trust))
+                running[name] = stack.enter_context(Process(command, **trust, **environment))
             return running[name]
 
         yield start

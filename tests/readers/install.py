@@ -11,8 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.processes import ROOT
 
@@ -20,8 +21,16 @@ FOLDER = ROOT / "build" / "readers"
 HERE = Path(__file__).parent
 # As it was before any test made it trust the simulated org alone; package registries have other authorities.
 ENVIRONMENT = dict(os.environ)
+NOTHING: Mapping[str, str] = MappingProxyType({})
 ANT = ("ant",)
 COMMONS = ("libcommons-configuration-java", "libcommons-lang-java", "libcommons-logging-java")
+MONO = (
+    "mono-runtime-sgen",
+    "mono-runtime-common",
+    "mono-mcs",
+    "libmono-corlib4.5-dll",
+    *(f"libmono-system{part}4.0-cil" for part in ("", "-core", "-data", "-xml")),
+)
 ODBC = {"libltdl": "libltdl7", "libodbcinst": "libodbcinst2"}
 SPRING = ("libspring-core-java", "libspring-beans-java", "libcommons-logging-java")
 
@@ -31,13 +40,15 @@ class Absent(Exception):
 
 
 def python() -> Path:
-    """The Python of an environment with Airflow, dlt and Django."""
-    wanted = HERE / "requirements.txt"
+    """The Python of an environment with Airflow, dlt, Django and more."""
+    wanted, alone = HERE / "requirements.txt", HERE / "alone.txt"
     folder = FOLDER / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    with _once(folder, wanted) as missing:
+    with _once(folder, wanted, alone) as missing:
         if missing:
             _run(sys.executable, "-m", "venv", folder)
-            _run(folder / "bin/python", "-m", "pip", "install", "--quiet", "--requirement", wanted)
+            pip = (folder / "bin/python", "-m", "pip", "install", "--quiet")
+            _run(*pip, "--requirement", wanted)
+            _run(*pip, "--no-deps", "--requirement", alone)
     return folder / "bin" / "python"
 
 
@@ -66,6 +77,21 @@ def java(main: str, *packages: str) -> list[str]:
     return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-classpath", ":".join([str(folder), *libraries]), main]
 
 
+def dotnet(program: str) -> tuple[list[str | Path], dict[str, str]]:
+    """The command that runs a program of the folder dotnet by Mono, and the environment that it needs."""
+    root = unpacked(*MONO)
+    libraries = root / "usr/lib/mono/4.5"
+    environment = {"MONO_PATH": str(libraries), "MONO_CFG_DIR": str(root / "etc")}
+    mono = root / "usr/bin/mono-sgen"
+    source = HERE / "dotnet" / f"{program}.cs"
+    folder = FOLDER / "dotnet" / program
+    with _once(folder, source) as missing:
+        if missing:
+            compiler = (mono, libraries / "mcs.exe", "-r:System.Data.dll", "-r:System.Core.dll")
+            _run(*compiler, f"-out:{folder / 'program.exe'}", source, environment=environment)
+    return [mono, folder / "program.exe"], environment
+
+
 def debian(package: str) -> list[Path]:
     """The libraries in a package of Debian, which is unpacked and not installed."""
     folder = unpacked(package)
@@ -81,17 +107,17 @@ def odbc() -> list[Path]:
     ]
 
 
-def unpacked(package: str) -> Path:
-    """The folder in which a package of Debian is unpacked, as if it were the root of a machine."""
+def unpacked(*packages: str) -> Path:
+    """The folder in which packages of Debian are unpacked, as if it were the root of a machine."""
     require("apt-get", "dpkg-deb")
-    folder = FOLDER / "debian" / package
+    folder = FOLDER / "debian" / packages[0]
     with _once(folder) as missing:
         if missing:
             try:
-                _run("apt-get", "download", package, cwd=folder)
+                _run("apt-get", "download", *packages, cwd=folder)
             except Absent:  # a list that is old names a file that is no longer there
                 _run("apt-get", "--quiet", "update")
-                _run("apt-get", "download", package, cwd=folder)
+                _run("apt-get", "download", *packages, cwd=folder)
             for file in folder.glob("*.deb"):
                 _run("dpkg-deb", "--extract", file, folder)
     return folder
@@ -129,8 +155,10 @@ def _once(folder: Path, *wanted: Path) -> Iterator[bool]:
         ready.touch()
 
 
-def _run(*command: str | Path, cwd: Path | None = None) -> None:
+def _run(*command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] = NOTHING) -> None:
     parts = [str(part) for part in command]
-    done = subprocess.run(parts, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        parts, cwd=cwd, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise Absent(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-500:]}")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -56,6 +57,7 @@ def read_data_factory(reader: Reader, text: str) -> Mapping[str, str]:
     return {**found, "security_token": found["securityToken"]}
 
 
+DEVART = ("User Id", "Password", "Security Token")
 JAVA_PROPERTIES = ("properties", "mulesoft_properties", "kafka_connect", "talend", "camel")
 PARSERS: dict[tuple[str, str], Callable[[Reader, str], Mapping[str, Any]]] = {
     **{(name, "java.util.Properties"): properties for name in JAVA_PROPERTIES},
@@ -81,6 +83,9 @@ PARSERS: dict[tuple[str, str], Callable[[Reader, str], Mapping[str, Any]]] = {
     ("logstash", "lscl"): lambda reader, text: reader("python").pairs("logstash", text),
     ("adf", "azure-mgmt-datafactory"): read_data_factory,
     ("datadirect_odbc_ini", "unixODBC"): read_odbc,
+    ("devart", "ADO.NET (Mono)"): lambda reader, text: reader("dotnet").pairs("read", text.rstrip("\n"), *DEVART),
+    ("airbyte", "specification of source-salesforce"): lambda reader, text: reader("python").pairs("airbyte", text),
+    ("singer", "tap-salesforce"): lambda reader, text: reader("python").pairs("singer", text),
 }
 BY_COMMAND = {
     ("docker_env", "docker"),
@@ -128,6 +133,18 @@ def test_the_salesforce_cli_parses_the_sfdx_url(reader: Reader) -> None:
         "refreshToken": "5Aep861.refresh",
         "loginUrl": "https://acme.my.salesforce.com",
     }
+
+
+@pytest.mark.parametrize(("place", "expected"), [("acme", "login"), ("acme--dev.sandbox", "test")])
+def test_the_singer_tap_logs_in_where_its_org_does(reader: Reader, place: str, expected: str) -> None:
+    connection = dataclasses.replace(credential("client_credentials"), login_url=f"https://{place}.my.salesforce.com")
+    found = reader("python").pairs("singer", rendered(connection, "singer"))
+    assert found["url"] == f"https://{expected}.salesforce.com/services/oauth2/token"
+
+
+def test_azure_knows_each_key_of_the_linked_service_with_oauth(reader: Reader) -> None:
+    found = reader("python").pairs("data-factory", rendered(credential("client_credentials"), "adf"))
+    assert (found["clientId"], found["clientSecret"]) == ("key", "password")
 
 
 class Daemon(BaseHTTPRequestHandler):

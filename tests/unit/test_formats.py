@@ -191,6 +191,15 @@ def test_a_reader_that_knows_two_addresses_gets_no_credential_for_another(name: 
         rendered(at(MY_DOMAIN), name)
 
 
+@pytest.mark.parametrize(
+    "name", ["env", "docker_env", "kubernetes", "logstash", "datadirect_jdbc", "datadirect_odbc_ini", "devart", "n8n"]
+)
+def test_a_reader_that_knows_hosts_gets_no_credential_for_a_path(name: str) -> None:
+    connection = at("https://portal.my.site.salesforce.com/path", subject.FORMATS[name].flows[-1])
+    with pytest.raises(OptionError, match=f"^login_url: format {name} cannot hold https://.*/path, only a host"):
+        rendered(connection, name)
+
+
 @pytest.mark.parametrize("name", ["airflow_uri", "airflow_json", "airflow_connections", "keydra", "meltano"])
 def test_a_reader_that_knows_domains_gets_no_credential_for_elsewhere(name: str) -> None:
     assert "acme.my" in rendered(at(MY_DOMAIN), name)

@@ -164,7 +164,6 @@ READERS: dict[tuple[str, str], Parse] = {
     ("datadirect_jdbc", "grammar"): read_braced,
     ("datadirect_odbc", "grammar"): read_braced,
     ("cdata_jdbc", "grammar"): read_quoted,
-    ("devart", "grammar"): read_quoted,
     ("kubernetes", "json"): lambda text: json.loads(text)["stringData"],
     ("kubernetes", "PyYAML"): lambda text: yaml.safe_load(text)["stringData"],
     ("systemd_credential", "itself"): lambda text: {"": text},

@@ -53,8 +53,11 @@ class Format:
 
 
 def host(connection: Connection) -> str:
-    """Where to log in, without the scheme."""
-    return urlsplit(connection.login_url).netloc
+    """Where to log in, without the scheme; raises Unfit when there is more than that to say."""
+    parts = urlsplit(connection.login_url)
+    if parts.path.strip("/"):
+        raise Unfit("login_url", f"{connection.login_url}, only a host without a path")
+    return parts.netloc
 
 
 def soap_url(connection: Connection) -> str:

@@ -4,7 +4,7 @@
 """Answers lines of Base64 words: first what to do, then its arguments. Runs in the environment of the readers."""
 
 # The readers' libraries are not where types are checked.
-# mypy: disable-error-code="import-not-found, override, untyped-decorator"
+# mypy: disable-error-code="import-not-found, import-untyped, override, untyped-decorator"
 
 from __future__ import annotations
 
@@ -168,6 +168,40 @@ def data_factory(text: str) -> Iterable[str]:
     return flat({key: value.value if isinstance(value, SecureString) else value for key, value in fields.items()})
 
 
+def airbyte(text: str) -> Iterable[str]:
+    """A configuration that the connector's own specification allows; fails for a key that it does not know."""
+    import json
+    from importlib.metadata import files
+
+    import jsonschema
+    import yaml
+
+    found = json.loads(text)
+    (file,) = (file for file in files("airbyte-source-salesforce") or () if file.name == "spec.yaml")
+    specification = yaml.safe_load(file.read_text())["connectionSpecification"]
+    jsonschema.validate(found, {**specification, "additionalProperties": False})
+    return flat(found)
+
+
+def singer(text: str) -> Iterable[str]:
+    """What the tap sends when it logs in, and where to."""
+    import json
+    from unittest import mock
+
+    import tap_salesforce
+    from tap_salesforce.salesforce import Salesforce
+
+    file = FOLDER / "config.json"
+    file.write_text(json.dumps({**json.loads(text), "start_date": "2026-01-01T00:00:00Z", "api_type": "REST"}))
+    answer = mock.Mock(**{"json.return_value": {"access_token": "token", "instance_url": "url"}})
+    with (
+        mock.patch.object(sys, "argv", ["tap-salesforce", "--config", str(file)]),
+        mock.patch.object(Salesforce, "_make_request", return_value=answer) as request,
+    ):
+        tap_salesforce.main_impl()
+    return flat({**request.call_args.kwargs["body"], "url": request.call_args.args[1]})
+
+
 def odbc(text: str, section: str, libraries: str, *keys: str) -> Iterable[str]:
     """What unixODBC tells to a driver about a data source."""
     import ctypes
@@ -193,6 +227,8 @@ COMMANDS: dict[str, Callable[..., Iterable[str]]] = {
     "logstash": logstash,
     "data-factory": data_factory,
     "odbc": odbc,
+    "airbyte": airbyte,
+    "singer": singer,
 }
 
 
