@@ -8,6 +8,7 @@ It runs there with whatever Python Ansible supports on hosts, so that it imports
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -44,6 +45,7 @@ FILE: dict[str, dict[str, Any]] = {
 }
 # Of what the user gave, the host gets these as they are. In place of format_options it gets what the file is to hold.
 AS_GIVEN = ("dest", "state", "owner", "group", "mode", "seuser", "serole", "setype", "selevel", "validate", "backup")
+ACL = "system.posix_acl_access"
 WHAT_TO_DO = {
     errno.ENOENT: "its folder must be made before, as with ansible.builtin.file",
     errno.EACCES: "the task may need become",
@@ -127,10 +129,10 @@ class HostFile:
         new = Path(path)
         try:
             with os.fdopen(descriptor, "wb") as opened:
+                self._set_attributes(new)  # before there is anything to read
                 opened.write(content)
                 opened.flush()
                 os.fsync(opened.fileno())
-            self._set_attributes(new)
             self._validate(new)
             backup = self._keep() if self.module.params["backup"] else {}
             new.replace(self.dest)
@@ -145,19 +147,20 @@ class HostFile:
         module = self.module
         there = self._is_there()
         if there:
-            self._keep_owner(new)
+            self._keep_access(new)
         if module.selinux_enabled():
             context = (module.selinux_context if there else module.selinux_default_context)(str(self.dest))
             module.set_context_if_different(str(new), context, False)
         arguments = module.load_file_common_arguments(module.params, path=str(self.dest))
         module.set_fs_attributes_if_different({**arguments, "path": str(new)}, False)
 
-    def _keep_owner(self, new: Path) -> None:
-        """Give the new file to whom the old one belongs, who could not read it otherwise."""
+    def _keep_access(self, new: Path) -> None:
+        """Let those read the new file who could read the old one. Its mode is set afterwards, and limits them."""
         before, mine = self.dest.lstat(), new.stat()
         user = -1 if self.module.params["owner"] or before.st_uid == mine.st_uid else before.st_uid
         group = -1 if self.module.params["group"] or before.st_gid == mine.st_gid else before.st_gid
-        if user not in (-1, 0) and self.dest.parent.stat().st_mode & stat.S_IWOTH:
+        anybody = self.dest.parent.stat().st_mode & stat.S_IWOTH
+        if user not in (-1, 0) and anybody:
             self.fail(f"belongs to user {user}, who may have put it there as everybody may: give owner, or remove it")
         try:
             os.chown(new, user, group)
@@ -166,6 +169,9 @@ class HostFile:
                 f"belongs to user {before.st_uid} and group {before.st_gid}, which cannot be kept: the task needs "
                 "become, or owner and group; the file is as it was"
             )
+        if not anybody:
+            with contextlib.suppress(OSError, AttributeError):  # there is none, or nothing of that kind here
+                os.setxattr(new, ACL, os.getxattr(self.dest, ACL))
 
     def _validate(self, new: Path) -> None:
         command = self.module.params["validate"]

@@ -9,6 +9,8 @@ import ast
 import errno
 import os
 import shlex
+import stat
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.host_file import HostFile
 from ansible_collections.gatehouse.salesforce.plugins.modules import app_credential
 
+NOBODY = 0xFFFFFFFF
 CONTEXTS = ("seuser", "serole", "setype", "selevel")
 
 
@@ -137,6 +140,48 @@ class TestOwner:
         assert target.read_text() == "old"
         ensure(Module(target, owner="nobody"))
         assert target.read_text() == "CANARY"
+
+
+class TestAccessControlList:
+    """Applications that read a file by its access control list go on doing so."""
+
+    # Of its user, of user 1, of its group, the mask, and of all others, each with what they may do.
+    ENTRIES = ((0x01, 6, NOBODY), (0x02, 4, 1), (0x04, 0, NOBODY), (0x10, 4, NOBODY), (0x20, 4, NOBODY))
+
+    @pytest.fixture
+    def target(self, tmp_path: Path) -> Path:
+        """A file that user 1 and all others may read."""
+        path = tmp_path / "app.env"
+        path.write_text("old")
+        packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in self.ENTRIES)
+        try:
+            os.setxattr(path, host_file.ACL, packed)
+        except OSError:
+            pytest.skip("there are no access control lists here, so that they are kept is NOT TESTED")
+        return path
+
+    def test_it_stays_and_never_opens_the_new_file_to_more_than_the_mode_does(
+        self, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = []
+
+        def set_mode(arguments: dict[str, Any], _changed: bool, *_diff: Any) -> bool:
+            path = Path(arguments["path"])
+            seen.append(path.read_text())
+            path.chmod(int(arguments["mode"], 8))
+            return False
+
+        module = Module(target, mode="0640")
+        monkeypatch.setattr(module, "set_fs_attributes_if_different", set_mode)
+        ensure(module)
+        assert seen == [""], "there is nothing to read yet"
+        assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("CANARY", 0o640)
+        assert struct.pack("<HHI", 0x02, 4, 1) in os.getxattr(target, host_file.ACL)
+
+    def test_where_everybody_may_put_a_file_none_is_taken_over(self, target: Path) -> None:
+        target.parent.chmod(0o1777)
+        ensure(Module(target, mode="0640"))
+        assert target.read_text() == "CANARY" and host_file.ACL not in os.listxattr(target)
 
 
 def test_a_file_in_a_folder_that_may_not_be_searched_is_not_taken_for_one_that_is_gone(
