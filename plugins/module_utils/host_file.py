@@ -126,7 +126,7 @@ class HostFile:
             content = self._encrypted(content)
         # Made for its owner only, and with the same ending, which programs that check it may look at.
         descriptor, path = tempfile.mkstemp(prefix=".", suffix=self.dest.suffix, dir=self.dest.parent)
-        new = Path(path)
+        new, backup = Path(path), {}
         try:
             with os.fdopen(descriptor, "wb") as opened:
                 self._set_attributes(new)  # before there is anything to read
@@ -134,12 +134,14 @@ class HostFile:
                 opened.flush()
                 os.fsync(opened.fileno())
             self._validate(new)
-            backup = self._keep() if self.module.params["backup"] else {}
+            if self.module.params["backup"]:
+                backup = self._keep()
             new.replace(self.dest)
             _sync(self.dest.parent)
         finally:
             if new.exists():
-                new.unlink()
+                for each in (new, *map(Path, backup.values())):
+                    each.unlink()
         return backup
 
     def _set_attributes(self, new: Path) -> None:

@@ -222,7 +222,7 @@ def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(os if step == "fsync" else Path, step, refuse)
     with pytest.raises(OSError, match="No space left"):
-        ensure(Module(target))
+        ensure(Module(target, backup=True))
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
