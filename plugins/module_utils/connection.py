@@ -79,7 +79,7 @@ class Connection:
         for option in _NEEDS[self.auth]:
             if not (getattr(self, option) or "").strip():
                 raise OptionError(option, f"must not be empty for auth {self.auth}")
-        for option in ("username", *SECRET_FIELDS):
+        for option in ("username", "consumer_key", *SECRET_FIELDS):
             if _NOT_XML.search(getattr(self, option) or ""):
                 raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
         self._check_reach()
@@ -115,6 +115,8 @@ class Connection:
             host, _port = parts.hostname, parts.port
         except ValueError:
             raise OptionError(option, "is not a valid URL") from None
+        if not url.isprintable() or " " in url:  # which urlsplit overlooks, and who sends or writes it does not
+            raise OptionError(option, "is not a valid URL: it has a blank or an unprintable character")
         if parts.scheme != "https" or not host:
             raise OptionError(option, f"{_shown(url)} must start with https:// so that no secret travels in the clear")
         if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
