@@ -45,12 +45,12 @@ Java 18 or newer; with an older Java on Windows, keep the password to ASCII.
   hosts: salesforce_applications
   gather_facts: false
   vars:
-    data_loader_key: "{{ lookup('ansible.builtin.password', example_folder ~ '/data-loader-key length=16') }}"
+    data_loader_key: "{{ lookup('ansible.builtin.password', '/etc/reports/data-loader-key length=16') }}"
   tasks:
     - name: Write the key
       ansible.builtin.copy:
         content: "{{ data_loader_key }}"
-        dest: "{{ example_folder }}/dataLoader.key"
+        dest: /etc/reports/dataLoader.key
         mode: "0400"
       no_log: true
 
@@ -59,8 +59,8 @@ Java 18 or newer; with an older Java on Windows, keep the password to ASCII.
         content: "{{ lookup('gatehouse.salesforce.credential', 'billing')
           | gatehouse.salesforce.app_config('dataloader_properties',
             encryption_key=data_loader_key | b64encode,
-            encryption_key_file=example_folder ~ '/dataLoader.key') }}"
-        dest: "{{ example_folder }}/config.properties"
+            encryption_key_file='/etc/reports/dataLoader.key') }}"
+        dest: /etc/reports/config.properties
         mode: "0600"
       no_log: true
 ```
@@ -78,7 +78,7 @@ The role takes what the format needs as `format_options`:
       vars:
         app_credentials_files:
           - credential: billing
-            dest: "{{ example_folder }}/billing-secret.json"
+            dest: /etc/billing/secret.json
             format: kubernetes
             format_options:
               name: billing-salesforce

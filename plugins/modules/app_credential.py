@@ -15,11 +15,11 @@ author:
 description:
   - Writes one stored credential into one file on the host, for its owner only, whole or not at all, and only when the
     file does not hold it yet.
-  - The store remembers which version each file holds, with a sealed fingerprint of it, so that
-    M(gatehouse.salesforce.credential_info) tells who is behind the current one.
-  - Nothing that it returns or shows is secret, so that tasks need no C(no_log). The diff shows versions.
-  - The role P(gatehouse.salesforce.app_credentials#role) does this for many files, and has only those applications
-    restart whose file has changed.
+  - The store records which version each file holds, with an encrypted fingerprint of it, so that
+    M(gatehouse.salesforce.credential_info) tells which files are behind the current one.
+  - Nothing that it returns or shows is secret, so tasks need no C(no_log). The diff shows versions.
+  - The role P(gatehouse.salesforce.app_credentials#role) does this for many files, and restarts only the applications
+    whose file has changed.
 notes:
   - The credential is read on the controller. The host is first told a fingerprint, and gets the secret only when its
     file differs, through the standard input of Python, so that nothing but the file itself is ever written. For this
@@ -51,7 +51,7 @@ options:
     choices: [present, absent, restarted, forgotten]
     default: present
   format:
-    description: The form in which the application reads it, as in P(gatehouse.salesforce.app_config#filter).
+    description: The format that the application reads, as in P(gatehouse.salesforce.app_config#filter).
     type: str
     default: env
   format_options:
@@ -59,7 +59,7 @@ options:
     type: dict
     default: {}
   standby:
-    description: Whether to write the user on standby of a pair in place of the one that is in use.
+    description: Whether to write the user on standby of a pair instead of the one in use.
     type: bool
     default: false
   owner:
@@ -90,8 +90,8 @@ options:
     type: str
   validate:
     description:
-      - A command that checks the new file, for which C(%s) stands, before it takes the place of the old one. When it
-        fails, so does the task, and the old file stays. No shell reads it.
+      - A command that checks the new file, in place of C(%s), before it replaces the old one. If it fails, so does the
+        task, and the old file stays. It is not run by a shell.
     type: str
   backup:
     description: Whether to keep the old file beside the new one. It holds a secret that may still work.
@@ -131,12 +131,12 @@ EXAMPLES = r"""
 - name: Give the billing application its credential
   gatehouse.salesforce.app_credential:
     credential: billing
-    dest: "{{ example_folder }}/billing.env"
+    dest: /etc/billing/salesforce.env
 
 - name: Write it for simple-salesforce, and check it before it is used
   gatehouse.salesforce.app_credential:
     credential: billing
-    dest: "{{ example_folder }}/billing.json"
+    dest: /etc/billing/salesforce.json
     format: json
     validate: "{{ ansible_playbook_python }} -m json.tool %s /dev/null"
 
@@ -150,7 +150,7 @@ EXAMPLES = r"""
 - name: Take the first one away again
   gatehouse.salesforce.app_credential:
     credential: billing
-    dest: "{{ example_folder }}/billing.env"
+    dest: /etc/billing/salesforce.env
     state: absent
 """
 

@@ -305,7 +305,6 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
             "salesforce_mailbox": {**mailbox, "password": mail_password},
             "new_security_token": TOKEN,
             "salesforce_trusted_ip_ranges": ["127.0.0.1", "198.51.100.0/24"],
-            "example_folder": str(playbook.folder),
         },
     )
 
