@@ -288,7 +288,7 @@ CASES = {
     "redash": Case("security_token", {"username": "username", "password": "password", "token": "security_token"}),
     "singer": Case("username_password", _OAUTH),
     "airbyte": Case("username_password", _OAUTH),
-    "datadirect_jdbc": Case("security_token", {"User": "username", **_DATADIRECT}, any_of(hidden, has("};"))),
+    "datadirect_jdbc": Case("security_token", {"User": "username", **_DATADIRECT}, any_of(hidden, has(";"))),
     "datadirect_odbc": Case("security_token", {"LogonID": "username", **_DATADIRECT}, any_of(hidden, has("}"))),
     "datadirect_odbc_ini": Case(
         "security_token",

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -17,13 +16,21 @@ _ODBC_DRIVER = "DataDirect 8.0 Salesforce"
 _ODBC_LINE = 999  # unixODBC cuts a longer one off
 
 
-def braced(key: str, value: str, *, end: str = "};") -> str:
-    """The value in braces, within which the end must not come: Progress's JDBC drivers end them before a semicolon."""
+def progress(key: str, value: str) -> str:
+    """The value as Progress's JDBC drivers take it: in braces if it has such, or outer blanks, as their manual says."""
+    require_printable(key, value)
+    if ";" in value:
+        raise Unfit(key, "';', which ends a value in any quotes that the manual of its reader tells of")
+    return f"{{{value}}}" if value != value.strip() or set(value) & set("{}") else value
+
+
+def odbc(key: str, value: str) -> str:
+    """The value as ODBC quotes it: in braces, of which the first that closes ends them to some driver managers."""
     require_printable(key, value)
     if _PLAIN.fullmatch(value):
         return value
-    if end in value:
-        raise Unfit(key, f"{end!r}, which would end it")
+    if "}" in value:
+        raise Unfit(key, "'}', which would end it")
     return f"{{{value}}}"
 
 
@@ -57,10 +64,10 @@ def render_datadirect_jdbc(connection: Connection) -> str:
         "Password": connection.password,
         "SecurityToken": connection.security_token,
     }
-    return f"jdbc:datadirect:sforce://{host(connection)};{_joined(fields, braced)[:-1]}\n"
+    return f"jdbc:datadirect:sforce://{host(connection)};{_joined(fields, progress)[:-1]}\n"
 
 
-def _odbc(connection: Connection) -> dict[str, str | None]:
+def _odbc_fields(connection: Connection) -> dict[str, str | None]:
     return {
         "HostName": host(connection),
         "LogonID": connection.username,
@@ -71,9 +78,7 @@ def _odbc(connection: Connection) -> dict[str, str | None]:
 
 def render_datadirect_odbc(connection: Connection) -> str:
     """A connection string without a data source name."""
-    # Driver managers disagree on a closing brace: of two, some make one.
-    quote = functools.partial(braced, end="}")
-    return f"DRIVER={_ODBC_DRIVER};{_joined(_odbc(connection), quote)[:-1]}\n"
+    return f"DRIVER={_ODBC_DRIVER};{_joined(_odbc_fields(connection), odbc)[:-1]}\n"
 
 
 def render_datadirect_odbc_ini(connection: Connection, *, name: str = "Salesforce") -> str:
@@ -81,7 +86,7 @@ def render_datadirect_odbc_ini(connection: Connection, *, name: str = "Salesforc
     if not re.fullmatch(r"[\w.-]([\w. -]{0,30}[\w.-])?", name, re.ASCII):
         raise Unfit("name", f"{name!r} as the name of a data source: letters, digits, . _ - and blanks, at most 32")
     lines = [f"[{name}]", f"Driver={_ODBC_DRIVER}"]
-    for key, value in _odbc(connection).items():
+    for key, value in _odbc_fields(connection).items():
         if value:
             require_printable(key, value)
             require_trimmed(key, value)
