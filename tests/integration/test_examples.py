@@ -459,6 +459,13 @@ def test_the_readme_names_every_format() -> None:
     assert sorted(named) == sorted(FORMATS), "the table of formats in README.md is stale"
 
 
+def test_the_readme_names_every_module_plugin_role_and_playbook() -> None:
+    plugins = [path for kind in ("modules", "lookup", "filter", "test") for path in ROOT.glob(f"plugins/{kind}/*.py")]
+    named = re.findall(r"`(\w+)`", README.read_text().split("## What there is")[1].split("\n## ")[0])
+    there = [*plugins, *ROOT.glob("playbooks/*.yml"), *(path for path in ROOT.glob("roles/*") if path.is_dir())]
+    assert {path.stem for path in there} - {"__init__"} - set(named) == set()
+
+
 def test_the_collection_installs_as_the_readme_says(tmp_path: Path) -> None:
     (script,) = (block for block in blocks(README, "sh") if "galaxy collection install" in block)
     pip, install = script.splitlines()
