@@ -452,6 +452,15 @@ class TestRestarts:
         assert store.deliveries("billing") == {}
         assert restarted(self.deliver(playbook, absent)) == []
 
+    def test_a_restart_that_was_lost_after_the_mode_of_a_file_has_changed_is_made_up_for(
+        self, playbook: Playbooks, store: Store, file: dict[str, Any]
+    ) -> None:
+        self.deliver(playbook, file)
+        opened = {**file, "mode": "0640"}
+        self.deliver(playbook, opened, handler=self.FAILS, ok=False)
+        assert restarted(self.deliver(playbook, opened)) == ["billing"]
+        assert restarted(self.deliver(playbook, opened)) == []
+
     def test_a_handler_that_fails_keeps_no_other_application_from_its_restart(
         self, playbook: Playbooks, store: Store, file: dict[str, Any]
     ) -> None:

@@ -120,7 +120,7 @@ def _ensure_present(consumer: Consumer, run: Run) -> dict[str, Any]:
         encrypted=_encrypted_as(options),
         delivered=_now(),
         standby=options["standby"],
-        settled=not options["restart"] or (held == "wanted" and not overdue),
+        settled=not options["restart"] or not (answer["changed"] or overdue),
         fingerprint=wanted,
     )
     known = before and (held == "recorded" or (held == "wanted" and noted))
