@@ -22,6 +22,7 @@ COLLECTIONS = BUILD / "collections"
 PACKAGE = "ansible_collections.gatehouse.salesforce"
 # A copy, because ansible-test resolves links and then finds itself outside a collections folder.
 COPY = BUILD / "copy" / "ansible_collections" / "gatehouse" / "salesforce"
+ARTIFACT = BUILD / "artifact"
 
 # ansible-test fetches pip before its first virtual environment; the wheel inside Python serves as well.
 BOOTSTRAP_PIP = """import ensurepip, pathlib, runpy, sys
@@ -125,7 +126,7 @@ def sanity() -> None:
 
 
 def lint() -> None:
-    """ansible-lint at profile production, and the documentation by antsibull-docs, also as the pages that it makes."""
+    """ansible-lint at profile production, documentation by antsibull-docs, and the artifact by Galaxy's importer."""
     collections = str(COPY.parents[2])
     run(
         "ansible-lint",
@@ -138,6 +139,11 @@ def lint() -> None:
     )
     run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, ANSIBLE_COLLECTIONS_PATH=collections)
     run(sys.executable, "-m", "tools.reference")
+    shutil.rmtree(ARTIFACT, ignore_errors=True)
+    run("ansible-galaxy", "collection", "build", "--output-path", ARTIFACT, cwd=COPY)
+    (artifact,) = ARTIFACT.glob("*.tar.gz")
+    # ansible-lint has just run.
+    run(sys.executable, "-m", "galaxy_importer.main", artifact, GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
 
 
 def other_ansible() -> None:

@@ -29,7 +29,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats impor
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
 from tests.dovecot import Absent, Dovecot, dovecot
 from tests.integration.conftest import Playbooks
-from tests.processes import ROOT, ansible_environment
+from tests.processes import COLLECTIONS, ROOT, ansible_environment
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
 from tests.unit.simulated_org.apps import key_pair
@@ -59,10 +59,7 @@ ELSEWHERE = {
     ("README.md", "make demo"): "these are the demo and all checks, this one among them",
     ("README.md", "pip install"): "test_the_collection_installs_as_the_readme_says",
     ("README.md", "mkdir -p"): "test_the_key_that_the_readme_tells_to_make_opens_a_store",
-    (
-        "docs/awx.md",
-        "version: 3",
-    ): "nobody: ansible-builder would pull an image of a gigabyte",
+    ("docs/awx.md", "version: 3"): "test_the_execution_environment_of_the_guide_gets_what_the_collection_needs",
     ("docs/awx.md", "fields:"): "test_awx.py gives it to AWX's own injector",
     ("docs/awx.md", "file:"): "test_awx.py gives it to AWX's own injector",
     ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
@@ -487,6 +484,24 @@ def test_the_collection_installs_as_the_readme_says(tmp_path: Path) -> None:
     # The tests stay behind; only what ansible-test must know of the supported Pythons goes along.
     assert [path.name for path in (installed / "tests").iterdir()] == ["config.yml"]
     assert not [path.name for path in installed.iterdir() if path.name.startswith(".")]
+
+
+def test_the_execution_environment_of_the_guide_gets_what_the_collection_needs(tmp_path: Path) -> None:
+    (definition,) = (block for block in blocks(ROOT / "docs" / "awx.md", "yaml") if block.startswith("version: 3"))
+    (tmp_path / "execution-environment.yml").write_text(definition)
+
+    def builder(*arguments: str | Path) -> str:  # all but the build, for which it would pull an image of a gigabyte
+        command = ["ansible-builder", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=tmp_path, env=ansible_environment(), check=True, capture_output=True, text=True
+        ).stdout
+
+    builder("create")
+    installed = yaml.safe_load((tmp_path / "context" / "_build" / "requirements.yml").read_text())
+    assert installed == {"collections": ["gatehouse.salesforce"]}
+    needed = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    found = yaml.safe_load(builder("introspect", COLLECTIONS))["python"]
+    assert [line.split("#")[0].strip() for line in found] == [line for line in needed if line]
 
 
 def test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says(tmp_path: Path) -> None:
