@@ -97,7 +97,6 @@ def prepare(folder: Path, org: dict[str, Any], secrets: dict[str, str]) -> dict[
         **secrets,
         "ansible_connection": "local",
         "ansible_become": False,
-        "example_folder": str(folder),
         "application_folder": f"{folder}/hosts/{{{{ inventory_hostname }}}}",
         "application_restart": ["sh", "-c", RESTART, f"{folder}/hosts/{{{{ inventory_hostname }}}}/restarts"],
         "gatehouse_salesforce_login_url": org["url"],
