@@ -143,7 +143,7 @@ def lint() -> None:
     run("ansible-galaxy", "collection", "build", "--output-path", ARTIFACT, cwd=COPY)
     (artifact,) = ARTIFACT.glob("*.tar.gz")
     # ansible-lint has just run.
-    run(sys.executable, "-m", "galaxy_importer.main", artifact, GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
+    run(sys.executable, "-m", "galaxy_importer.main", artifact, cwd=ARTIFACT, GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false")
 
 
 def other_ansible() -> None:
