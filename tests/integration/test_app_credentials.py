@@ -251,7 +251,7 @@ class TestWriting:
             ({"dest": "app.env"}, "dest: 'app.env' must be the absolute path"),
             ({"dest": "/nonexistent/app.env"}, "/nonexistent"),
             ({"dest": "/tmp"}, "/tmp: is not a file"),
-            ({"dest": "/tmp/a\0b"}, "embedded null byte"),
+            ({"dest": "/tmp/a\0b"}, "embedded null"),
             ({"validate": "/bin/true"}, "validate: must contain %s"),
             ({"validate": "sh -c 'true %s"}, 'validate: "sh -c \'true %s" cannot be split into words: No closing'),
             ({"owner": "nobody-of-this-name"}, "app.env: chown failed: failed to look up user nobody-of-this-name"),

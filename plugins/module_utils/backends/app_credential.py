@@ -153,7 +153,7 @@ def _ensure_absent(consumer: Consumer, run: Run) -> dict[str, Any]:
     encrypted = before.encrypted if before else None
     answer = consumer.asked(None, encrypt=encrypted is not None, encrypt_name=encrypted)
     if answer["held"] == "other":
-        told = "something else than" if before else "nothing that"
+        told = "something else than what" if before else "nothing that"
         raise GatehouseError(
             f"{consumer.options['dest']} holds {told} was written there of {consumer.options['credential']}, and was "
             "left as it is. Look at it; if nobody needs it, remove it with ansible.builtin.file"
