@@ -14,10 +14,11 @@ import dataclasses
 
 from ..errors import OptionError
 from ..journal import Journal
-from ..record import Credential
+from ..record import Credential, CredentialPlan, to_clear
 from ..store import Store
 from ..store.base import LOCK_SECONDS
-from .steps import Rotation
+from .held import Held
+from .steps import run
 from .stuck import Stuck
 from .wanted import Outcome, Wanted
 from .way import Way
@@ -40,14 +41,27 @@ def ensure_young(store: Store, name: str, wanted: Wanted, way: Way, *, check_mod
     seen = store.read(name)
     with contextlib.nullcontext() if check_mode else store.lock(name, seconds=wanted.wait + LOCK_SECONDS):
         credential = store.read(name)
-        if _held(credential) != _held(seen):  # somebody has renewed it, or tried to, while this run waited
+        if _state(credential) != _state(seen):  # somebody has renewed it, or tried to, while this run waited
             wanted = dataclasses.replace(wanted, force=False)
-        rotation = Rotation(store, credential, wanted, way, check_mode=check_mode)
-        rotation.run()
-    return rotation.outcome()
+        held = Held(store, credential, wanted, way, check_mode=check_mode)
+        run(held)
+    return _outcome(held)
 
 
-def _held(credential: Credential) -> tuple[set[str], Journal | None]:
+def _outcome(held: Held) -> Outcome:
+    plan = CredentialPlan(held.before, held.credential)
+    return Outcome(
+        changed=bool(plan),
+        rotated=bool(plan),
+        resumed=held.before.rotation is not None,
+        version=held.credential.version,
+        diff=plan.diff(),
+        credential=to_clear(held.credential),
+        warnings=held.warnings,
+    )
+
+
+def _state(credential: Credential) -> tuple[set[str], Journal | None]:
     """What logs its users in, and a rotation under way."""
     return {user.login_password for user in credential.users}, credential.rotation
 
