@@ -53,8 +53,8 @@ class HostAction(ControllerAction):
             pass  # a connection that always does, or never
         if not self._is_pipelining_enabled("new"):
             raise GatehouseError(
-                "the secret would be written into a file on the host, as this connection cannot pipeline, or "
-                "ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
+                "the secret would be written into a file on the host, as this connection or become_method cannot "
+                "pipeline (sudo can, su cannot), or ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
             )
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> Any:

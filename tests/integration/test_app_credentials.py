@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import stat
@@ -22,6 +23,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store
+from tests.deployments import DELIVER
 from tests.integration.conftest import Playbooks, Results
 from tests.integration.test_no_secret_leaks import forms
 from tests.processes import COLLECTIONS, ansible_environment
@@ -737,6 +739,18 @@ class TestSecrecy:
         results = deliver(playbook, file, ok=False)
         assert restarted(results) == ["app"] and target.exists()
         assert ".deliveries" in results.last["msg"]
+
+
+def test_a_choice_that_deliver_does_not_know_is_told_before_anything_is_delivered(
+    playbook: Playbooks, store: Store
+) -> None:
+    file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+    variables = {"ansible_connection": "local", "app_credentials_files": [file]}
+    listed = {"salesforce_applications": {"hosts": {"web1": variables}}}
+    (playbook.folder / "hosts.json").write_text(json.dumps(listed))
+    results = playbook.run(DELIVER, "-i", str(playbook.folder / "hosts.json"), ok=False, deliver_check="allways")
+    assert "deliver_check: 'allways' is not one of changed, always, never" in results.last["msg"]
+    assert not Path(file["dest"]).exists()
 
 
 def test_a_host_that_is_gone_for_good_is_forgotten_without_being_asked(playbook: Playbooks, store: Store) -> None:
