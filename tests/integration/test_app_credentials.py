@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.deployments import DELIVER
 from tests.integration.conftest import Playbooks, Results
 from tests.integration.test_no_secret_leaks import forms
 from tests.processes import COLLECTIONS, ansible_environment
+from tests.simulated_org import SimulatedOrg
 
 SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")
 NOW = "2026-11-{:02}T08:00:00Z"
@@ -314,6 +316,11 @@ class TestSeveral:
         assert (list(store.deliveries("billing")), list(store.deliveries("shipping"))) == ([], [f"localhost:{target}"])
         results = deliver(playbook, {"credential": "billing", "dest": str(target), "state": "absent"}, ok=False)
         assert "holds nothing that was written there of billing" in results.last["msg"] and target.exists()
+
+    def test_a_file_that_is_listed_twice_is_told(self, playbook: Playbooks, store: Store) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        results = deliver(playbook, file, {**file, "credential": "shipping"}, ok=False)
+        assert results.last["msg"] == f"{file['dest']} is listed more than once, and can hold one credential only"
 
     def test_a_file_is_one_however_its_path_is_spelled(self, playbook: Playbooks, store: Store) -> None:
         for spelled in ("//app.env", "/./app.env", "/app.env"):
@@ -741,16 +748,35 @@ class TestSecrecy:
         assert ".deliveries" in results.last["msg"]
 
 
-def test_a_choice_that_deliver_does_not_know_is_told_before_anything_is_delivered(
-    playbook: Playbooks, store: Store
-) -> None:
-    file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
-    variables = {"ansible_connection": "local", "app_credentials_files": [file]}
-    listed = {"salesforce_applications": {"hosts": {"web1": variables}}}
-    (playbook.folder / "hosts.json").write_text(json.dumps(listed))
-    results = playbook.run(DELIVER, "-i", str(playbook.folder / "hosts.json"), ok=False, deliver_check="allways")
-    assert "deliver_check: 'allways' is not one of changed, always, never" in results.last["msg"]
-    assert not Path(file["dest"]).exists()
+class TestLogin:
+    """The playbook deliver logs in from each host, when that is asked for."""
+
+    @pytest.fixture
+    def run(self, playbook: Playbooks) -> Callable[..., Results]:
+        """Run it for one host, whose credential nobody is let in with."""
+        wrong = {"name": "billing", "username": "nobody@acme.example", "password": "Wrong-1", "verify": "skip"}
+        playbook([{"gatehouse.salesforce.credential": wrong}])
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        variables = {"ansible_connection": "local", "app_credentials_files": [file]}
+        listed = {"salesforce_applications": {"hosts": {"web1": variables}}}
+        (playbook.folder / "hosts.json").write_text(json.dumps(listed))
+        return functools.partial(playbook.run, DELIVER, "-i", str(playbook.folder / "hosts.json"))
+
+    def test_one_that_was_refused_is_told_once_or_always(self, run: Callable[..., Results]) -> None:
+        assert "Not all that is current was delivered here" in run(ok=False).last["msg"]
+        run()
+        assert "Not all that is current was delivered here" in run(ok=False, deliver_check="always").last["msg"]
+
+    def test_none_is_made_where_that_is_not_asked_for(self, run: Callable[..., Results], sim: SimulatedOrg) -> None:
+        run(deliver_check="never")
+        assert sim.control.counts() == {}
+
+    def test_another_choice_is_told_before_anything_is_delivered(
+        self, run: Callable[..., Results], playbook: Playbooks
+    ) -> None:
+        results = run(ok=False, deliver_check="allways")
+        assert "deliver_check: 'allways' is not one of changed, always, never" in results.last["msg"]
+        assert not (playbook.folder / "app.env").exists()
 
 
 def test_a_host_that_is_gone_for_good_is_forgotten_without_being_asked(playbook: Playbooks, store: Store) -> None:
