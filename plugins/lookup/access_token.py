@@ -13,9 +13,11 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Returns for each named credential of the store an access token and the address at which to use it, for
-    M(ansible.builtin.uri) and other clients of the REST API. However the credential logs in, the token is used alike.
-  - The session is the one that all tasks, hosts and forks share. The org is asked whether it still takes it when that
-    has not been known for a minute, and another one is opened only when it has ended. A refused login is not repeated.
+    M(ansible.builtin.uri) and other clients of the REST API. The token is used in the same way, however the credential
+    logs in.
+  - The session is the one that all tasks, hosts and forks share. If it has not been confirmed within the last minute,
+    the org is asked whether it still accepts it. Another one is opened only when it has ended. A refused login is not
+    repeated.
   - The token is as good as a password until the session ends. Use C(no_log) on tasks that pass it on; from ansible-core
     2.22 on, Ansible also masks it in its output.
 options:
@@ -25,7 +27,7 @@ options:
     elements: str
     required: true
   timeout:
-    description: Seconds without an answer after which a request is given up.
+    description: After how many seconds without an answer to give up a request.
     type: float
     default: 30.0
     env:
@@ -36,7 +38,7 @@ options:
     vars:
       - name: gatehouse_salesforce_timeout
   source_address:
-    description: The local address to connect from. An org may take the token from this address only.
+    description: The local address to connect from. An org may accept the token from this address only.
     type: str
     env:
       - name: SALESFORCE_SOURCE_ADDRESS

@@ -30,7 +30,7 @@ options:
     choices: [error, warn, skip]
     default: error
   standby:
-    description: Of a pair of users, return the one that is not in use now; fails where a credential is no pair.
+    description: Return the user of a pair that is not in use now; fails if a credential is not a pair.
     type: bool
     default: false
 extends_documentation_fragment:

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Returns for each named credential of the store what an API client that has a single password field takes for its
-    password, which is the password immediately followed by the security token.
+  - Returns, for each named credential of the store, what an API client with a single password field expects there,
+    which is the password immediately followed by the security token.
   - The store is read on the controller. Use C(no_log) on tasks that pass a secret on; from ansible-core 2.22 on,
     Ansible also masks the secrets in its output.
 options:
@@ -25,7 +25,7 @@ options:
   token:
     description:
       - V(append) puts the security token, if the credential holds one, behind the password.
-      - V(omit) gives the password alone, for clients that take the token by itself or need none where they are.
+      - V(omit) returns the password alone, for clients that take the token separately, or need none where they are.
       - V(auto) leaves the token out where it is not needed, which is where the login IP ranges of the user's profile or
         the trusted IP ranges of the org hold the address at which Salesforce sees the controller. This says nothing
         about another host on which the password is then used.

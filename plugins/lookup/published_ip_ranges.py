@@ -14,8 +14,8 @@ author:
 description:
   - Reads the documents in which AWS, Azure, Cloudflare, GitHub, Google, Oracle and Salesforce publish their addresses,
     filters and collapses them, and returns them in the form that the modules of this collection take.
-  - Who rents from a provider shares its addresses with all who do. Trust the addresses of your own machines, such as
-    a NAT gateway, where you can, and a provider's region only where you cannot.
+  - All customers of a provider share its addresses. Trust the addresses of your own machines, such as a NAT gateway, if
+    you can, and a provider's region only if you cannot.
   - A document is refused as a whole if a selected prefix in it cannot be read, and if no prefix is left.
   - Nothing is written, and nothing is kept between calls. Documents are fetched on the controller over verified TLS,
     without following redirects, at most 32 MiB in a minute.
@@ -71,7 +71,7 @@ options:
     type: float
     default: 0.2
   timeout:
-    description: For how many seconds to wait for an answer.
+    description: How many seconds to wait for an answer.
     type: float
     default: 10
   ca_path:

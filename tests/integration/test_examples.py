@@ -47,6 +47,7 @@ USERS = (
     "billing@acme.example.dev",
     "billing-blue@acme.example",
     "billing-green@acme.example",
+    "reports@acme.example",
 )
 MAIL_HOST = "imap.acme.example"
 FOLDERS = ("billing", "gatehouse", "portal", "reports", "shipping")  # those in /etc that the examples need
@@ -235,7 +236,7 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
     """The org that the examples are about: with an old token, and an app that has the certificate of billing.pem."""
     box = f"{playbook.folder.name}@acme.example"
     for user in USERS:
-        profile = "Standard User" if user.startswith("billing") else "System Administrator"
+        profile = "System Administrator" if user == USERS[0] else "Standard User"
         # Whoever has reset the token once gets a mail when the password changes, too.
         sim.control.add_user(user, PASSWORD, security_token=TOKEN, profile=profile, email=box, token_was_reset=True)
     # The example of a sandbox credential has no token, so the org trusts this address.
@@ -265,7 +266,7 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
                     "security_token": TOKEN,
                 }
             }
-            for name, username in (("production-admin", USERS[0]), ("billing", USERS[1]))
+            for name, username in (("production-admin", USERS[0]), ("billing", USERS[1]), ("reports", USERS[-1]))
         ]
     )
     store = open_store(str(playbook.folder / "store"), str(playbook.key_file))
