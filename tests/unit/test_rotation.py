@@ -23,6 +23,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
     Interrupted,
     LoginError,
+    LostRace,
     MailError,
     OptionError,
     OrgError,
@@ -937,3 +938,23 @@ def test_check_mode_tells_of_a_stored_token_that_was_refused_before_where_no_mai
     for check_mode in (True, False):
         with pytest.raises(LoginError, match="not tried again"):
             rotate(world, max_age=None, has_mailbox=False, check_mode=check_mode)
+
+
+def test_a_run_that_has_lost_its_lock_does_not_write_over_the_password_of_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.users[BLUE].has_reset_before = False
+    new_password = Inside.new_password
+
+    def after_another_run(self: Inside) -> str:
+        monkeypatch.setattr(Inside, "new_password", new_password)
+        with pytest.raises(Stuck):
+            rotate(world, method="password")
+        return "password-of-the-first-run"
+
+    monkeypatch.setattr(Inside, "new_password", after_another_run)
+    with pytest.raises(LostRace, match="run it again"):
+        rotate(world, method="password")
+    journal = world.store.read("billing").rotation
+    assert journal
+    assert journal.password == world.users[BLUE].password

@@ -17,6 +17,7 @@ from ..errors import LoginError, OptionError
 from ..journal import Journal
 from ..record import Credential
 from ..store import Store
+from ..store.sealed import lost_race
 from .stuck import Stuck, stuck
 from .wanted import Wanted
 from .way import Mailbox, Way
@@ -69,8 +70,13 @@ class Held:
         return self.credential.token_since or self.credential.updated
 
     def write(self, credential: Credential) -> None:
-        """Store it in place of what is stored now."""
+        """Store it in place of what is stored now; raises LostRace when that is not what this run knows.
+
+        A journal has no version of its own, and a machine that slept may have lost its lock to another one unawares.
+        """
         if not self.check_mode:
+            if self.store.read(credential.name) != self.credential:
+                raise lost_race(credential.name, "another run works on it; run it again")
             self.store.write(credential, replaces=self.credential.version)
         self.credential = credential
 
