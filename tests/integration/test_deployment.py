@@ -232,7 +232,7 @@ class TestExample:
         mine = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
         options = ("-i", str(EXAMPLE / "minimal" / "inventory.yml"))
         extra: dict[str, Any] = {**mine, **secrets, "application_folder": str(playbook.folder)}
-        first, second = (playbook.run(SITE, *options, **extra) for _ in range(2))
+        first, second = (playbook.run(SITE, *options, **extra) for _unused in range(2))
         assert {host for _task, host in changed(first)} == {"acme", "billing-host"}
         assert changed(second) == set()
         assert "WARNING" not in first.output

@@ -14,7 +14,7 @@ from tests.processes import SERVER_PORTS, free_port
 
 
 def test_no_two_servers_of_a_test_are_given_one_port() -> None:
-    ports = [free_port() for _ in range(1000)]
+    ports = [free_port() for _unused in range(1000)]
     assert len(set(ports)) == 1000
 
 
@@ -28,4 +28,4 @@ def test_a_port_in_use_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
         used = server.getsockname()[1]
         monkeypatch.setattr(processes, "SERVER_PORTS", [used, *range(used + 1, used + 200)])
         monkeypatch.setattr(processes, "_given", set())
-        assert used not in {free_port() for _ in range(100)}
+        assert used not in {free_port() for _unused in range(100)}
