@@ -16,7 +16,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .ranges import IpRange, from_bounds
+from .ranges import IpRange, Key, from_bounds
 
 FIELDS = "Action, Section, Display, CreatedDate, CreatedById, CreatedBy.Username"
 _LOGIN_RANGE_ACTIONS = ("loginIpRange", "deletedLoginIpRange_withProfile")
@@ -61,19 +61,27 @@ def login_range_changes(rows: Iterable[Mapping[str, Any]], profile_names: Collec
 def others_changes(
     changes: Iterable[RangeChange], own_user_id: str | None, own: Iterable[IpRange]
 ) -> list[RangeChange]:
-    """The changes that are not this run's own.
+    """The changes that are not this run's own; of several to the same range, the one that counts.
+
+    What another user did last counts. Of one's own user the first row does, as a later one may be what this run's
+    write did to it: that deletes what was added unseen, and adds what was deleted.
 
     Args:
+        changes: in the order in which they were made.
         own: the ranges that this run added or removed. A row of its user about another range, or of another user
             about the same one, is somebody else's work.
     """
     keys = {item.key for item in own}
-
-    def is_own(change: RangeChange) -> bool:
+    untold, told = list[RangeChange](), dict[Key, RangeChange]()
+    for change in changes:
         same_user = own_user_id is None or change.user_id[:15] == own_user_id[:15]
-        return same_user and (change.range is None or change.range.key in keys)
-
-    return [change for change in changes if not is_own(change)]
+        if change.range is None:
+            untold += [] if same_user else [change]
+        elif not same_user:
+            told[change.range.key] = change
+        elif change.range.key not in keys:
+            told.setdefault(change.range.key, change)
+    return [*untold, *told.values()]
 
 
 def _is_about_trusted_ranges(row: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 from . import audit
 from .audit import RangeChange
 from .errors import Interrupted, OrgError
-from .ranges import IpRange, RangePlan, check_limits, plan
+from .ranges import IpRange, Key, RangePlan, check_limits, plan
 
 MAX_WRITES = 3
 
@@ -207,15 +207,28 @@ def _merged(
 
 
 def _difference(before: tuple[IpRange, ...], after: tuple[IpRange, ...]) -> RangePlan:
-    """The plan that leads from one list to another, whoever made the change."""
-    old, new = {item.key: item for item in before}, {item.key: item for item in after}
-    return RangePlan(
-        before,
-        after,
-        added=tuple(item for key, item in new.items() if key not in old),
-        removed=tuple(item for key, item in old.items() if key not in new),
-        updated=tuple(item for key, item in new.items() if key in old and old[key].description != item.description),
-    )
+    """The plan that leads from one list to another, whoever made the change. Either may hold a range twice."""
+    old, new = _by_key(before), _by_key(after)
+    added, removed, updated = list[IpRange](), list[IpRange](), list[IpRange]()
+    for key in sorted(old.keys() | new.keys()):
+        lost, come = old.get(key, []), []
+        for item in new.get(key, []):
+            texts = [held.description for held in lost]
+            if item.description in texts:
+                del lost[texts.index(item.description)]
+            else:
+                come.append(item)
+        updated += come[: len(lost)]
+        added += come[len(lost) :]
+        removed += lost[len(come) :]
+    return RangePlan(before, after, tuple(added), tuple(removed), tuple(updated))
+
+
+def _by_key(ranges: Iterable[IpRange]) -> dict[Key, list[IpRange]]:
+    found: dict[Key, list[IpRange]] = {}
+    for item in ranges:
+        found.setdefault(item.key, []).append(item)
+    return found
 
 
 def _listing(ranges: Iterable[IpRange]) -> str:

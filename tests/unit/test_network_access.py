@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.audit import trusted_range_changes
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, OrgError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.network_access import RangesOutcome, ensure_ranges
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import IpRange, parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import STATES, IpRange, parse_range
 
 ME, OTHER = "005000000000001AAA", "005000000000002AAA"
+TEXTS = st.sampled_from([None, "a", "b"])
 NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 
 
@@ -100,6 +103,20 @@ class ScriptedOrg:
         return [str(item) for item in sorted(self.ranges.values())]
 
 
+class KeepsAll(ScriptedOrg):
+    """Keeps a range as often as it is sent."""
+
+    def __init__(self, held: list[IpRange]) -> None:
+        super().__init__()
+        self.held = tuple(held)
+
+    def read(self) -> Read:
+        return Read(tuple(sorted(self.held)))
+
+    def write(self, ranges: Iterable[IpRange]) -> None:
+        self.held = tuple(ranges)
+
+
 def ensure(org: ScriptedOrg, desired: list[IpRange], state: str, *, check_mode: bool) -> RangesOutcome:
     return ensure_ranges(org, org, desired, state, check_mode=check_mode)
 
@@ -146,6 +163,28 @@ def test_removing_from_a_list_that_is_over_the_limit_already_is_possible() -> No
     assert org.shown == ["20.0.0.0/7"]
 
 
+@settings(deadline=None)
+@given(
+    st.lists(st.builds(lambda last, text: IpRange(4, 1, last, text), st.integers(1, 2), TEXTS), max_size=4),
+    st.lists(
+        st.builds(lambda last, text: IpRange(4, 1, last, text), st.integers(1, 2), TEXTS),
+        max_size=2,
+        unique_by=lambda item: item.key,
+    ),
+    st.sampled_from(STATES),
+)
+def test_a_run_tells_what_check_mode_told_where_the_org_holds_a_range_twice_too(
+    held: list[IpRange], desired: list[IpRange], state: str
+) -> None:
+    org = KeepsAll(held)
+    predicted = ensure(org, desired, state, check_mode=True).plan
+    done = ensure(org, desired, state, check_mode=False).plan
+    for name in ("before", "after", "added", "removed", "updated"):
+        told, found = ([(item.key, item.description or "") for item in getattr(it, name)] for it in (predicted, done))
+        assert sorted(told) == sorted(found), name
+    assert not ensure(org, desired, state, check_mode=False).plan
+
+
 class TestRaces:
     """Somebody else writes while this run does."""
 
@@ -164,6 +203,21 @@ class TestRaces:
         outcome = ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
         assert "deleted again" in outcome.warnings[0]
+
+    @pytest.mark.parametrize(
+        ("acts", "left"),
+        [
+            (["other_adds", "other_deletes"], []),
+            (["other_deletes", "other_adds"], ["203.0.113.9"]),
+            (["other_adds", "other_deletes", "other_adds"], ["203.0.113.9"]),
+        ],
+    )
+    def test_of_what_somebody_does_to_a_range_the_last_counts(self, acts: list[str], left: list[str]) -> None:
+        held = ["203.0.113.9"] if acts[0] == "other_deletes" else []
+        org = ScriptedOrg("192.0.2.0/24", *held)
+        org.before["write 1"] = [getattr(org, act)("203.0.113.9") for act in acts]
+        ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert org.shown == ["192.0.2.0/24", "198.51.100.0/24", *left]
 
     def test_with_exact_the_declaration_wins_and_the_other_is_told(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
