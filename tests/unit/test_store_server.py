@@ -77,6 +77,9 @@ def test_the_address_names_the_engine_and_the_path_below() -> None:
         ({"store_token": None, "store_role_id": "r"}, "store_secret_id: must be given too"),
         ({"store_secret_id": "CANARY"}, "store_role_id: must be given too"),
         ({"store_ca_path": "/nonexistent"}, "store_ca_path: /nonexistent is not a file"),
+        ({"store_token": "s.CANARY\n"}, "store_token: holds a blank or another character that no header may have"),
+        ({"store_token": "s.CANARY\u00e4"}, "store_token: holds a blank or another"),
+        ({"store_namespace": "team\n"}, "store_namespace: holds a blank or another"),
     ],
 )
 def test_options_that_cannot_work_are_told_before_anything_is_sent(changes: dict[str, Any], problem: str) -> None:
@@ -303,3 +306,67 @@ def test_where_locks_fail_the_server_still_lets_one_writer_win(
     assert won.count(True) == 1
     found = opened(bao.options, key_file).history("prod")
     assert [each.connection.username for each in found[1:]] == [f"writer{won.index(True)}"]
+
+
+def test_a_token_of_the_environment_that_cannot_be_sent_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "s.CANARY\n")
+    with pytest.raises(OptionError, match="^store_token: holds a blank") as caught:
+        Server.of({"store": URL})
+    assert "CANARY" not in str(caught.value)
+
+
+def test_a_listing_where_there_is_no_engine_is_told(bao: OpenBao, key_file: str) -> None:
+    options = {**bao.options, "store_token": bao.root_token, "store_namespace": None}
+    with pytest.raises(StoreError, match="is this a key-value engine of version 2"):
+        opened({**options, "store": f"{bao.node.url}/v1/nothing/there"}, key_file).names()
+
+
+def test_an_engine_of_version_1_is_told(bao: OpenBao, key_file: str) -> None:
+    admin = bao.admin()
+    admin.sys.enable_secrets_engine("kv", path="old", options={"version": "1"})
+    admin.secrets.kv.v1.create_or_update_secret("data/salesforce/prod", {"any": "thing"}, mount_point="old")
+    options = {**bao.options, "store_token": bao.root_token, "store": f"{bao.node.url}/v1/old/salesforce"}
+    with pytest.raises(StoreError, match="is this a key-value engine of version 2"):
+        opened(options, key_file).read("prod")
+
+
+def test_a_login_that_is_answered_by_something_else_is_told(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.Link, "_send", lambda *_args: (200, {"welcome": "to the airport"}))
+    with pytest.raises(StoreError, match="AppRole login"):
+        opened(bao.by_role, key_file).read("prod")
+
+
+def test_writes_that_the_server_is_to_delete_later_are_a_part_of_the_history(bao: OpenBao, key_file: str) -> None:
+    """An administrator may have told the engine to delete what is old."""
+    store = opened(bao.options, key_file)
+    store.write(credential(), replaces=None)
+    where = {"path": f"{bao.path}/prod", "mount_point": MOUNT}
+    bao.admin().secrets.kv.v2.update_metadata(**where, delete_version_after="100h")
+    for version in (2, 3):
+        store.write(credential(version=version), replaces=version - 1)
+    assert [each.version for each in store.history("prod")] == [1, 2, 3]
+
+
+def test_what_was_deleted_by_hand_is_destroyed_when_the_key_is_replaced(bao: OpenBao, key_file: str) -> None:
+    """It could be recovered, and the old key would open it."""
+    store = opened(bao.options, key_file)
+    for version in (1, 2):
+        store.write(credential(version=version), replaces=version - 1 or None)
+    kv2, where = bao.admin().secrets.kv.v2, {"path": f"{bao.path}/prod", "mount_point": MOUNT}
+    kv2.delete_secret_versions(**where, versions=[1])
+    assert [each.version for each in store.history("prod")] == [2]
+    store.reseal("prod")
+    assert kv2.read_secret_metadata(**where)["data"]["versions"]["1"]["destroyed"] is True
+
+
+def test_reads_and_writes_trust_the_same_authorities(
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without store_ca_path those of the system, which hvac by itself does not know."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", bao.options["store_ca_path"])
+    store = opened({**bao.options, "store_ca_path": ""}, key_file)
+    store.write(credential(), replaces=None)
+    assert store.read("prod") == credential()

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from ..deliveries import Deliveries, Delivery, merged
 from ..errors import StoreError, UnknownCredential
-from ..record import Clear, Credential, checked_name
+from ..record import NAME, Clear, Credential, checked_name
 from .base import HISTORY, LOCK_SECONDS
 from .lease import Lease, leased
 from .sealed import (
@@ -196,10 +196,9 @@ class KvStore:
 
     def _listed(self, path: str) -> list[str]:
         status, body = self._link.ask(lambda kv: kv.list_secrets(path, mount_point=self._server.mount))
-        if status == 404:
+        if status == 404 and not body.get("errors"):
             return []
-        found = _data(self._link, status, body)["keys"]
-        return sorted(name for name in found if not name.endswith("/") and not name.startswith("."))
+        return sorted(filter(NAME.fullmatch, _data(self._link, status, body)["keys"]))
 
     def _existing(self, name: str) -> Write:
         found = self._secret(name).read()
@@ -245,13 +244,16 @@ class Secret:
             metadata = (body.get("data") or {}).get("metadata") or {}
             return Write(metadata.get("version", 0), None)
         data = _data(self._link, status, body)
-        return Write(data["metadata"]["version"], data["data"])
+        try:
+            return Write(data["metadata"]["version"], data["data"])
+        except (LookupError, TypeError):
+            _refused(self._link, status)
 
     def numbers(self) -> list[int]:
-        """The numbers of the writes that are still kept, in their order."""
+        """The numbers of the writes that are not destroyed, in their order; some may have been deleted."""
         status, body = self._link.ask(lambda kv: kv.read_secret_metadata(**self._where))
         found = _data(self._link, status, body)["versions"].items()
-        return sorted(int(number) for number, it in found if not it["destroyed"] and not it["deletion_time"])
+        return sorted(int(number) for number, it in found if not it["destroyed"])
 
     def put(self, content: Content, cas: int) -> int | None:
         """Write in place of that write; gives the number of this one, or None when somebody else was faster."""

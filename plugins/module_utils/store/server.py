@@ -10,6 +10,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import ssl
 import time
 import urllib.error
@@ -27,6 +28,7 @@ TIMEOUT = 10
 # What a node answers that is sealed, or has lost its leader, or has not heard yet of what the leader told us. A
 # redirect to the leader is one of these too: it is not followed, as it would carry the token to another address.
 TRANSIENT = (307, 412, 429, 472, 473, 500, 502, 503, 504)
+_HEADER = re.compile(r"[!-~]+")
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -58,6 +60,9 @@ class Server:
             given["token"] = next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), None)
             if not given["token"]:
                 raise OptionError("store_token", "a server needs it, or store_role_id and store_secret_id")
+        for name in ("token", "namespace"):  # of which an error of http.client would tell the whole
+            if not _HEADER.fullmatch(given[name] or "none"):
+                raise OptionError(f"store_{name}", "holds a blank or another character that no header may have")
         if given["ca_path"] and not Path(given["ca_path"]).expanduser().is_file():
             raise OptionError("store_ca_path", f"{given['ca_path']} is not a file")
         return cls(address=address, mount=mount, path=path, **given)
@@ -135,9 +140,10 @@ class Link:
         self.token = ""
         login = {"role_id": self.server.role_id, "secret_id": self.server.secret_id}
         status, body = self._persistently(lambda: self._send("auth/approle/login", login))
-        if status != 200:
+        auth = body.get("auth")
+        if status != 200 or not isinstance(auth, dict) or not auth.get("client_token"):
             self.refuse(f"the AppRole login was refused (status {status}); see store_role_id and store_secret_id")
-        self.token = body["auth"]["client_token"]
+        self.token = auth["client_token"]
 
     def _persistently(self, send: Callable[[], Answer]) -> Answer:
         deadline = time.monotonic() + RETRY_SECONDS
@@ -201,7 +207,7 @@ class Link:
             self.server.address,
             token=self.token,  # with None, hvac would look for one by itself
             namespace=self.server.namespace,
-            verify=self._ca_path or True,
+            verify=self._ca_path or _authorities(),
             timeout=TIMEOUT,
             allow_redirects=False,
             strict_http=True,
@@ -217,6 +223,12 @@ class Link:
     def _remember(self, headers: Mapping[str, str]) -> None:
         """Have whichever node answers next know at least what this one did: standby nodes answer reads themselves."""
         self._index = headers.get("X-Vault-Index") or self._index
+
+
+def _authorities() -> str | bool:
+    """Those of the system, which the standard library trusts; requests by itself has others."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath or True
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
