@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import fcntl
@@ -617,3 +618,65 @@ def test_an_earlier_record_changed_by_hand_is_detected_too(store: FileStore) -> 
     with pytest.raises(StoreError, match=r"0000000001\.json: it was tampered with"):
         store.history("prod")
     assert store.read("prod") == credential(version=2)
+
+
+def test_a_history_that_is_written_meanwhile_is_read_again(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a rotation of keys would take the credential for one that is gone, and retire its key."""
+    store.write(credential(), replaces=None)
+    for version in range(1, 12):
+        store.write(credential(version=version + 1), replaces=version)
+    listed = store._earlier
+
+    def then_written(name: str) -> list[Path]:
+        found = listed(name)
+        monkeypatch.undo()
+        store.write(credential(version=13), replaces=12)
+        return found
+
+    monkeypatch.setattr(store, "_earlier", then_written)
+    assert [each.version for each in store.history("prod")] == list(range(4, 14))
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_removal_that_is_killed_is_finished_by_the_next(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    for version in (1, 2, 3):
+        store.write(credential(version=version), replaces=version - 1 or None)
+    removed: list[Path] = []
+    unlink = Path.unlink
+
+    def killing(path: Path, missing_ok: bool = False) -> None:
+        if len(removed) == at:
+            raise KeyboardInterrupt
+        removed.append(path)
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(Path, "unlink", killing)
+        store.delete("prod", replaces=3)
+    if "prod" in store.names():
+        store.delete("prod", replaces=3)
+    assert [path for path in store.folder.rglob("*") if path.is_file() and path.parent.name != ".locks"] == []
+
+
+def test_what_a_killed_write_left_is_removed_with_the_credential(store: FileStore) -> None:
+    for version in (1, 2):
+        store.write(credential(version=version), replaces=version - 1 or None)
+    for left in (store.folder / ".prod.json.new", store.folder / ".history" / "prod" / ".0000000001.json.new"):
+        left.touch(mode=0o600)
+    store.delete("prod", replaces=2)
+    assert [path for path in store.folder.rglob("*") if path.is_file() and path.parent.name != ".locks"] == []
+
+
+def test_a_new_credential_has_no_history_of_another_that_had_its_name(store: FileStore) -> None:
+    for version in (1, 2):
+        store.write(credential(version=version), replaces=version - 1 or None)
+    (store.folder / "prod.json").unlink()  # by hand
+    store.write(credential(password="CANARY-other"), replaces=None)
+    assert store.history("prod") == [credential(password="CANARY-other")]
+
+
+def test_a_home_that_is_not_known_is_told() -> None:
+    with pytest.raises(OptionError, match="^store: ~nobody-of-that-name/store"):
+        stores.build_store({"store": "~nobody-of-that-name/store"}, None)

@@ -127,3 +127,8 @@ def test_a_missing_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for use in (subject.load_keys, subject.generate_key):
         with pytest.raises(GatehouseError, match="pip install cryptography"):
             use(tmp_path / "key")
+
+
+def test_a_home_that_is_not_known_is_told() -> None:
+    with pytest.raises(OptionError, match="^store_key_file: ~nobody-of-that-name/key"):
+        subject.load_keys("~nobody-of-that-name/key")

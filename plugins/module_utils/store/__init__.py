@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, UnknownCredential
 from ..record import Credential
 from .base import Store
 from .file import FileStore
-from .keys import generate_key, key_path, load_keys
+from .keys import expanded, generate_key, key_path, load_keys
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -47,7 +46,7 @@ def build_store(options: Mapping[str, Any], keys: MultiFernet | None) -> Store:
         return KvStore(Server.of(options), keys)
     if not store.strip():
         raise OptionError("store", "must not be empty")
-    return FileStore(Path(store).expanduser(), keys)
+    return FileStore(expanded("store", store), keys)
 
 
 def read_each(

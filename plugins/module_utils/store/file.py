@@ -17,13 +17,13 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..deliveries import Deliveries, Delivery, merged
 from ..errors import OptionError, StoreError, UnknownCredential
-from ..record import Clear, Credential, checked_name
+from ..record import NAME, Clear, Credential, checked_name
 from .base import HISTORY, LOCK_SECONDS
 from .sealed import (
     Content,
@@ -79,11 +79,12 @@ class FileStore:
         """What the last HISTORY writes of a credential wrote, in their order: the last one is what read() gives."""
         while True:
             current = self.read(name)
-            with self._found(name) as file:
-                earlier = [each for each in self._earlier(name) if not each.samefile(file)]
+            with self._found(name) as file, contextlib.suppress(FileNotFoundError):
+                earlier = [each for each in self._earlier(name) if not _is_same(each, file)]
                 found = [*(self._opened(name, each) for each in earlier), current]
-            if self.read(name) == current:  # otherwise somebody has just written
-                return found[-HISTORY:]
+                if self.read(name) == current:
+                    return found[-HISTORY:]
+            # Somebody has just written.
 
     def write(self, credential: Credential, *, replaces: int | None) -> None:
         """Store a credential in place of that version of it (None: of nothing); raises LostRace if it is not there."""
@@ -92,7 +93,9 @@ class FileStore:
         with self.lock(name):
             require_version(name, self._read_or_none(name), replaces)
             with self._told("written", file):
-                if replaces is not None:
+                if replaces is None:
+                    self._remove_earlier(name)  # of another that had the name, and was removed by hand
+                else:
                     self._keep(name)
                 _replace(file, content)
 
@@ -102,7 +105,7 @@ class FileStore:
             if self.deliveries(name):  # first, as the record shows whether all of it was done
                 self._write_deliveries(name, {}, always=True)
             for file in (*self._earlier(name), current):
-                if file != current and file.samefile(current):
+                if file != current and _is_same(file, current):
                     file.unlink()
                     continue
                 content = self._sealed(self._opened(name, file))
@@ -115,9 +118,9 @@ class FileStore:
         with self.lock(name):
             require_version(name, self._read_or_none(name), replaces)
             with self._told("removed", file):
+                self._remove_earlier(name)  # first, as the record shows whether all of it was done
+                _new(file).unlink(missing_ok=True)
                 file.unlink()
-                for earlier in self._earlier(name):
-                    earlier.unlink()
                 _sync(self.folder)
 
     def names(self) -> list[str]:
@@ -125,18 +128,13 @@ class FileStore:
         if not self._folder_is_there():
             return []
         with os.scandir(self.folder) as entries:
-            return sorted(
-                entry.name.removesuffix(SUFFIX)
-                for entry in entries
-                if entry.name.endswith(SUFFIX) and not entry.name.startswith(".")
-            )
+            return _names_in(entry.name for entry in entries)
 
     def delivered(self) -> list[str]:
         """The names of all credentials that were delivered, sorted, and among them those that are gone from here."""
         if not self._folder_is_there():
             return []
-        files = (self.folder / DELIVERIES).glob(f"*{SUFFIX}")
-        return sorted(file.name.removesuffix(SUFFIX) for file in files if not file.name.startswith("."))
+        return _names_in(file.name for file in (self.folder / DELIVERIES).glob(f"*{SUFFIX}"))
 
     def clear_deliveries(self, name: str) -> Deliveries:
         """What may be read of who holds one credential; raises StoreError when that is no such list."""
@@ -252,12 +250,19 @@ class FileStore:
         """The files of earlier writes, oldest first."""
         return sorted((self.folder / EARLIER / name).glob(f"*{SUFFIX}"))
 
+    def _remove_earlier(self, name: str) -> None:
+        folder = self.folder / EARLIER / name
+        if folder.is_dir():
+            for file in folder.iterdir():
+                file.unlink()
+            _sync(folder)
+
     def _keep(self, name: str) -> None:
         """Keep the record that is about to be replaced as one of the earlier ones."""
         earlier = self._earlier(name)
         folder = self.folder / EARLIER / name
         _make_private(folder)
-        if not earlier or not earlier[-1].samefile(self._file(name)):  # as a write that was killed leaves it
+        if not earlier or not _is_same(earlier[-1], self._file(name)):  # as a write that was killed leaves it
             number = int(earlier[-1].stem) + 1 if earlier else 1
             os.link(self._file(name), folder / f"{number:010}{SUFFIX}", follow_symlinks=False)
         for file in earlier[: -(HISTORY - 2)]:
@@ -293,6 +298,11 @@ class FileStore:
             yield
         except OSError as exc:
             raise StoreError(f"{file}: cannot be {doing}: {_refusal(exc)}") from None
+
+
+def _names_in(files: Iterable[str]) -> list[str]:
+    """The names of credentials among those of files, sorted; others may be of anything."""
+    return sorted(filter(NAME.fullmatch, (file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))))
 
 
 def _refusal(exc: OSError) -> str:
@@ -343,7 +353,7 @@ def _replace(file: Path, content: bytes) -> None:
 
     Only one writer is here at a time, so the name of the new file is fixed and what a crash left of it is removed.
     """
-    new = file.with_name(f".{file.name}.new")
+    new = _new(file)
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BESIDE_LINKS, 0o600), "wb") as opened:
         opened.write(content)
@@ -351,6 +361,16 @@ def _replace(file: Path, content: bytes) -> None:
         os.fsync(opened.fileno())
     os.replace(new, file)  # noqa: PTH105 - beside os.fsync, and where the tests interrupt it
     _sync(file.parent)
+
+
+def _new(file: Path) -> Path:
+    """What is about to take the place of the file."""
+    return file.with_name(f".{file.name}.new")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether both are one file, of which neither is a link to the other."""
+    return os.path.samestat(one.lstat(), other.lstat())
 
 
 def _make_private(folder: Path) -> None:

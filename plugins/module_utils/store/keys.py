@@ -62,7 +62,15 @@ def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
 
 def key_path(path: str | os.PathLike[str] | None) -> Path:
     """The file of keys that the option names."""
-    return Path(path or DEFAULT_KEY_FILE).expanduser().absolute()
+    return expanded(OPTION, path or DEFAULT_KEY_FILE).absolute()
+
+
+def expanded(option: str, path: str | os.PathLike[str]) -> Path:
+    """The path that an option names, whose ~ stands for a home; raises OptionError when that is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise OptionError(option, f"{path}: there is no such home; give the whole path") from None
 
 
 def new_key() -> bytes:
@@ -74,13 +82,21 @@ def new_key() -> bytes:
 def generate_key(path: str | os.PathLike[str]) -> Path:
     """Create a file with one new key, readable by its owner only; raises OptionError when there is a file already."""
     key, file = new_key(), key_path(path)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder_of(file)
     with _whole(file, key + b"\n") as whole:
         try:
             os.link(whole, file)  # unlike a rename, this never replaces a key
         except FileExistsError:
             raise OptionError(OPTION, f"{file} exists already; a key is never overwritten") from None
     return file
+
+
+def make_folder_of(file: Path) -> None:
+    """Make the folder for a file of keys; raises OptionError."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
 
 
 def rewrite_keys(file: Path, text: bytes) -> None:
@@ -144,7 +160,7 @@ def _loaded(file: Path, mode: int, owner: int, *_state: int) -> tuple[bytes, ...
     keys = [_key(file, number, line) for number, line in lines if line and not line.startswith(b"#")]
     if not keys:
         raise OptionError(OPTION, f"{file} holds no key" if not program else f"{file} printed no key")
-    return tuple(keys)
+    return tuple(dict.fromkeys(keys))  # one that stands there twice must not be retired for its own sake
 
 
 def _require_owner(file: Path, mode: int, owner: int) -> None:
