@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +175,79 @@ def test_retiring_needs_a_file(kind: Kind) -> None:
     key_file(kind).unlink()
     with pytest.raises(OptionError, match="does not exist"):
         run(kind, "retired")
+
+
+def test_a_key_that_stands_in_the_file_twice_is_not_retired(kind: Kind, filled: Store) -> None:
+    (key,) = keys_of(kind)
+    kind.keys(key, b"# once more", key)
+    assert run(kind, "retired")["changed"] is False
+    assert run(kind, "rotated")["resealed"] == NAMES
+    assert len(key_file(kind).read_bytes().split(b"\n")[0]) == len(key)
+    assert [kind.open().read(name) for name in NAMES] == [credential(name, 2) for name in NAMES]
+
+
+@pytest.mark.parametrize("state", ["present", "rotated"])
+def test_tasks_for_many_hosts_at_once_wait_for_each_other(
+    kind: Kind, filled: Store, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Forks do the same to the same file, and none may take out what another has just sealed with."""
+    if state == "present":
+        key_file(kind).unlink()
+
+    def host(number: int) -> None:
+        def late(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any) -> Any:
+                time.sleep(0.3 + number)
+                return real(*args)
+
+            return call
+
+        for name in ("rewrite_keys", "generate_key"):
+            monkeypatch.setattr(store_key, name, late(getattr(keys, name)))
+        run(kind, state)
+
+    context = multiprocessing.get_context("fork")
+    hosts = [context.Process(target=host, args=(number,)) for number in (0, 1)]
+    for each in hosts:
+        each.start()
+    for each in hosts:
+        each.join(60)
+    assert [each.exitcode for each in hosts] == [0, 0]
+    if state == "rotated":
+        assert [kind.open().read(name) for name in NAMES] == [credential(name, 2) for name in NAMES]
+
+
+def test_a_link_to_the_file_stays_one(kind: Kind, filled: Store, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(key_file(kind))
+    old = keys_of(kind)
+    kind.options["store_key_file"] = str(link)
+    run(kind, "rotated")
+    assert link.is_symlink()
+    assert len(keys_of(kind)) == 1
+    assert keys_of(kind) != old
+    assert (tmp_path / "key").read_bytes() == link.read_bytes()
+
+
+def test_a_place_where_no_file_can_be_made_is_told(kind: Kind, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    kind.options["store_key_file"] = str(tmp_path / "file" / "key")
+    with pytest.raises(OptionError, match="^store_key_file: .*file/key cannot be created: File exists"):
+        run(kind, "present")
+
+
+def test_a_file_in_a_folder_that_cannot_be_changed_serves_all_the_same(
+    kind: Kind, filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(_path: Path) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(store_key, "held", read_only)
+    assert run(kind, "present")["changed"] is False
+    assert run(kind, "retired")["changed"] is False
+
+
+def test_what_cannot_be_the_name_of_a_credential_is_none(kind: Kind, filled: Store) -> None:
+    kind.overwrite("a (copy)", kind.raw("a"))
+    assert kind.open().names() == NAMES
+    assert run(kind, "rotated")["resealed"] == NAMES

@@ -11,16 +11,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..backend import Run
 from ..errors import OptionError, StoreError, UnknownCredential
+from ..locks import held
 from ..options import STORE, Spec
 from ..store import Store, build_store, generate_key, store_from
 from ..store.base import names_ever
-from ..store.keys import OPTION, fernet_of, key_path, key_texts, new_key, plain_text, rewrite_keys
+from ..store.keys import (
+    OPTION,
+    fernet_of,
+    key_path,
+    key_texts,
+    make_folder_of,
+    new_key,
+    plain_text,
+    rewrite_keys,
+)
 
 STATES = ("present", "added", "retired", "rotated")
 SPEC: Spec = {"state": {"type": "str", "choices": list(STATES), "default": "present"}, **STORE}
@@ -28,10 +39,25 @@ SPEC: Spec = {"state": {"type": "str", "choices": list(STATES), "default": "pres
 
 def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Bring the keys into the state that the options name."""
-    file, state = key_path(options.get("store_key_file")), options["state"]
-    made = not file.exists()
-    if made and state == "retired":
+    file = Path(os.path.realpath(key_path(options.get("store_key_file"))))  # a link to it stays a link
+    if options["state"] == "retired" and not file.exists():
         raise OptionError(OPTION, f"{file} does not exist")
+    with contextlib.nullcontext() if run.check_mode else _alone(file):
+        return _run(options, file, run)
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Have the file for oneself, as tasks for many hosts come at once."""
+    make_folder_of(file)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # where no lock can be made, no key can be replaced either
+            stack.enter_context(held(file.with_name(f".{file.name}.lock")))
+        yield
+
+
+def _run(options: Mapping[str, Any], file: Path, run: Run) -> dict[str, Any]:
+    state, made = options["state"], not file.exists()
     if made and run.check_mode:
         return _result(file, [], changed=True)
     if made:
