@@ -35,8 +35,11 @@ def verified_login(
         return explaining(renewed, options, run, worked=worked)(connection)
 
     def renewed(connection: Connection) -> Session:
+        sessions = kept_sessions(store, run)
+        if connection.auth == "session":  # somebody else has logged in; whether the org takes it is to be asked
+            return Org(connection, sessions).session()
         # Nobody else is asked meanwhile: two runs that ask with each other's user would wait for each other.
-        return kept_sessions(store, run).renew(connection, login)
+        return sessions.renew(connection, login)
 
     def worked(connection: Connection) -> str | None:
         return when_it_worked(store, name, connection)

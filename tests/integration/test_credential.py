@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import login
 from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
 
@@ -190,6 +192,30 @@ def test_absent_forgets_and_says_so_once(sim: SimulatedOrg, playbook: Playbooks)
     first, second, third = playbook([store(sim), forget(), forget()], **NOBODY)
     assert [item["result"]["changed"] for item in (first, second, third)] == [True, True, False]
     assert records(playbook) == []
+
+
+def test_a_given_session_is_verified_by_asking_the_org_whether_it_takes_it(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    given: dict[str, Any] = {"username": None, "password": None, "security_token": None, "auth": "session"}
+    ended = store(sim, **given, access_token="00DCanary!ended", instance_url=sim.url)
+    result = playbook([ended], ok=False, **NOBODY)
+    assert "access_token: the session has ended" in result.last["msg"]
+    assert "Canary" not in result.output
+    assert records(playbook) == []
+    admin = sim.admin
+    session = login(
+        Connection(
+            login_url=sim.url,
+            ca_path=sim.ca_path,
+            allowed_hosts=("localhost",),
+            username=admin.username,
+            password=admin.password,
+            security_token=admin.security_token,
+        )
+    )
+    open_one = store(sim, **given, access_token=session.access_token, instance_url=session.instance_url)
+    assert playbook([open_one], **NOBODY).last["verification"]["result"] == "ok"
 
 
 class TestLookups:
