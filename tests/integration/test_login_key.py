@@ -75,6 +75,7 @@ def test_a_lost_certificate_is_made_again_for_the_same_key(playbook: Playbooks) 
         ({}, {"valid_days": 0}, "valid_days"),
         ({}, {"valid_days": 10**9}, "valid_days"),
         ({}, {"path": "/proc/app.pem"}, "path"),
+        ({}, {"path": "keys/app.crt"}, "certificate: must be another file than path"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_changes_no_file(
@@ -84,10 +85,25 @@ def test_what_cannot_be_done_is_told_and_changes_no_file(
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_text(content)
+        (folder / name).chmod(0o600)
     result = playbook([make(playbook, **changes)], ok=False).last
     assert problem in result["msg"]
     assert "Canary" not in result["msg"]
     assert {path.name: path.read_text() for path in folder.iterdir()} == files
+
+
+def test_a_key_that_others_can_read_is_told(playbook: Playbooks) -> None:
+    playbook([make(playbook)])
+    (playbook.folder / "keys" / "app.pem").chmod(0o644)
+    result = playbook([make(playbook)], ok=False).last
+    assert "app.pem is open to others (mode 0644)" in result["msg"]
+
+
+def test_tasks_for_many_hosts_at_once_make_one_key(playbook: Playbooks) -> None:
+    play = {"hosts": "all", "gather_facts": False, "tasks": [make(playbook)]}
+    results = playbook.run([play], "-i", "a,b,c,d", "--forks", "4")
+    assert any(item["result"]["changed"] for item in results)
+    assert len({item["result"]["fingerprint"] for item in results}) == 1
 
 
 def test_a_certificate_that_ends_soon_is_warned_of(playbook: Playbooks) -> None:

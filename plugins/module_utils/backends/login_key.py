@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     key_file = Path(options["path"]).expanduser().absolute()
     given = options.get("certificate")
     certificate_file = Path(given).expanduser().absolute() if given else key_file.with_suffix(".crt")
+    if key_file == certificate_file:
+        raise OptionError("certificate", "must be another file than path")
     missing = [file for file in (key_file, certificate_file) if not file.exists()]
     files = {"private_key": str(key_file), "certificate": str(certificate_file), "changed": bool(missing)}
     if missing == [key_file]:
@@ -54,14 +57,22 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     name, until = _subject(options["common_name"]), _until(options["valid_days"])
     if run.check_mode and missing:
         return {**files, "certificate_text": None, "fingerprint": None, "expires": None}
+    made = []  # a task for another host may be faster, and what it has made serves as well
     if key_file in missing:
-        made = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
-        _write_new(key_file, _pem(made), mode=0o600, option="path")
+        new = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
+        made.append(_write_new(key_file, _pem(new), mode=0o600, option="path"))
+    _require_private(key_file)
     key = signing_key(key_text(str(key_file)))
     if certificate_file in missing:
         made_for = _self_signed(key, name, until).public_bytes(serialization.Encoding.PEM)
-        _write_new(certificate_file, made_for, mode=0o644, option="certificate")
-    return {**files, **_described(certificate_file, key)}
+        made.append(_write_new(certificate_file, made_for, mode=0o644, option="certificate"))
+    return {**files, "changed": any(made), **_described(certificate_file, key)}
+
+
+def _require_private(file: Path) -> None:
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        raise OptionError("path", f"{file} is open to others (mode {mode:04o}); chmod 600 it")
 
 
 def _described(file: Path, key: rsa.RSAPrivateKey) -> dict[str, Any]:
@@ -119,8 +130,8 @@ def _self_signed(key: rsa.RSAPrivateKey, name: x509.Name, until: datetime.dateti
     )
 
 
-def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> None:
-    """Write a file whole or not at all, and never over another."""
+def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> bool:
+    """Write a file whole or not at all, and never over another; tells whether it was written."""
     whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -128,9 +139,11 @@ def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> None:
             new.write(content)
             new.flush()
             os.fsync(new.fileno())
-        os.link(whole, file)  # unlike a rename, this never replaces anything
-    except FileExistsError:
-        raise OptionError(option, f"{file} has just been made by somebody else; it is not overwritten") from None
+        try:
+            os.link(whole, file)  # unlike a rename, this never replaces anything
+        except FileExistsError:
+            return False
+        return True
     except OSError as exc:
         raise OptionError(option, f"{file} cannot be created: {exc.strerror}") from None
     finally:
