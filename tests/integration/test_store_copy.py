@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import store_copy
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore, open_store
 from tests.bench.stores import credential
 from tests.integration.conftest import Playbooks
 from tests.integration.test_credential import NOBODY, use
@@ -74,6 +78,37 @@ def test_what_was_written_meanwhile_follows_and_another_credential_is_not_overwr
     assert "'billing' is another one in the target" in result.last["msg"]
     assert "Other-Password" not in result.output
     assert open_store(**target).read("billing").version == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"store_key_file": "/nonexistent/key"}, "target.store_key_file: /nonexistent/key does not exist"),
+        ({"store": "http://vault.example/v1/secret/x"}, "target.store: must start with https://"),
+    ],
+)
+def test_which_of_the_two_stores_cannot_be_used_is_told(
+    playbook: Playbooks, source: dict[str, Any], changes: dict[str, Any], problem: str
+) -> None:
+    target = {"store": str(playbook.folder / "other"), "store_key_file": str(playbook.key_file), **changes}
+    assert playbook.run(COPY, ok=False, copy_target=target, **NOBODY).last["msg"].startswith(problem)
+
+
+def test_a_copy_that_breaks_off_tells_that_it_changed_something(
+    playbook: Playbooks, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = {"store": str(playbook.folder / "other"), "store_key_file": str(playbook.key_file)}
+    write = FileStore.write
+
+    def at_last_no_more(store: FileStore, credential: Credential, *, replaces: int | None) -> None:
+        if credential.version == 3:
+            raise StoreError("no space left")
+        write(store, credential, replaces=replaces)
+
+    monkeypatch.setattr(FileStore, "write", at_last_no_more)
+    with pytest.raises(StoreError) as caught:
+        store_copy.run({**source, "names": None, "target": target}, Run(check_mode=False, folder=playbook.folder))
+    assert caught.value.result == {"copied": [], "changed": True}
 
 
 def test_who_holds_a_credential_is_copied_and_later_news_follow(playbook: Playbooks, source: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..backend import Run
 from ..credentials import read_or_none
 from ..deliveries import Deliveries
-from ..errors import StoreError
+from ..errors import OptionError, StoreError
 from ..options import STORE, Spec
 from ..record import Credential
 from ..store import Store, store_from
@@ -27,29 +27,37 @@ SPEC: Spec = {
 
 def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Copy each credential with its versions, or those that are missing, and read both again."""
-    source, target = store_from(options), store_from(options["target"])
+    source, target = store_from(options), _target(options["target"])
     names = source.names() if options.get("names") is None else list(options["names"])
     copied: list[str] = []
+    written: list[Credential] = []
     try:
         for name in names:
             here = read_or_none(target, name)
             missing = _missing(source.history(name), here, name)
             news = _news(source, target, name)
             if missing and not run.check_mode:
-                _write(target, missing, here)
+                _write(target, missing, here, written)
                 _require_equal(source, target, name)
             if news and not run.check_mode:
                 target.record_deliveries(name, news)
             if missing or news:
                 copied.append(name)
     except StoreError as exc:
-        exc.result = {"copied": copied, "changed": bool(copied)}
+        exc.result = {"copied": copied, "changed": bool(copied or written)}
         raise
     return {
         "changed": bool(copied),
         "copied": copied,
         "equal": [name for name in names if name not in copied or not run.check_mode],
     }
+
+
+def _target(options: Mapping[str, Any]) -> Store:
+    try:
+        return store_from(options)
+    except OptionError as exc:
+        raise OptionError(f"target.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
 
 
 def _missing(there: list[Credential], here: Credential | None, name: str) -> list[Credential]:
@@ -71,9 +79,10 @@ def _news(source: Store, target: Store, name: str) -> Deliveries:
     }
 
 
-def _write(target: Store, credentials: list[Credential], here: Credential | None) -> None:
+def _write(target: Store, credentials: list[Credential], here: Credential | None, written: list[Credential]) -> None:
     for each in credentials:
         target.write(each, replaces=here.version if here else None)
+        written.append(each)
         here = each
 
 
