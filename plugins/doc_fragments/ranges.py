@@ -90,8 +90,8 @@ options:
         default: []
       unused_days:
         description:
-          - Find entries from which nobody has logged in for this many days. This reads the login history. Without the
-            permission to see that of others, Salesforce shows only that of one's own user.
+          - Find entries from which nobody has logged in for this many days. This reads the login history, and is an
+            error without the permission to see that of others.
         type: int
   guard:
     description:

@@ -88,8 +88,8 @@ def read(
         OptionError: an option cannot be used, or a service or region is not in the document.
         FeedError: the document cannot be had, read or trusted.
     """
-    label = label_of(source)
     content = load(source, timeout=timeout, ca_path=ca_path)
+    label = label_of(source)
     if sha256 is not None:
         check_sha256(content, sha256, label)
     current = select(parse(content, label), label, services=services, regions=regions, family=family)
@@ -172,11 +172,14 @@ def label_of(source: str) -> str:
 
 
 def _fetch(url: str, timeout: float, ca_path: str | None) -> bytes:
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise OptionError(url, "only https URLs are fetched")
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError as exc:
+        raise OptionError("_terms", f"not a URL: {exc}") from None
     if "@" in parts.netloc:
-        raise OptionError(parts.hostname, "a URL must not hold a user name or password")
+        raise OptionError(parts.hostname or "_terms", "a URL must not hold a user name or password")
+    if parts.scheme != "https" or not parts.hostname:
+        raise OptionError(f"{parts.scheme}://{parts.netloc}{parts.path}", "only https URLs are fetched")
     name = f"https://{parts.netloc}{parts.path}"
     deadline = time.monotonic() + MAX_SECONDS
     try:
@@ -199,7 +202,7 @@ def _fetch(url: str, timeout: float, ca_path: str | None) -> bytes:
         raise FeedError(f"{name}: HTTP status {exc.code}") from exc
     except (OSError, http.client.HTTPException, AnsibleConnectionError) as exc:
         raise FeedError(f"{name}: cannot be fetched: {getattr(exc, 'reason', None) or exc}") from exc
-    if length is not None and len(content) != int(length):
+    if length is not None and length != str(len(content)):
         raise FeedError(f"{name}: was cut short, {len(content)} of {length} bytes came")
     return content
 
@@ -235,8 +238,8 @@ def check_change(before: Iterable[IpRange], after: Iterable[IpRange], max_change
     Args:
         max_change: the share of the former number of addresses, such as 0.2.
     """
-    if max_change < 0:
-        raise OptionError("max_change", f"{max_change} is below 0")
+    if not max_change >= 0:  # nan is neither
+        raise OptionError("max_change", f"{max_change} is not 0 or more")
     before, after = tuple(before), tuple(after)
     counts = [_count(ranges) for ranges in (before, after, before + after)]
     for version in (4, 6):

@@ -63,13 +63,19 @@ def login_at_risk(org: Org, change: RangePlan, profile_names: Collection[str], d
     """
     if change.before and not change.removed:
         return []
-    _refuse_own(org, change, profile_names)
-    logins = [login for login in _guarded_logins(org, days) if login.profile in profile_names]
-    if not logins:
+    refuse_own(org, change, profile_names)
+    # Where the org does not tell a user's profile, it may be this one.
+    names = {*profile_names, ""}
+    logins = [login for login in _guarded_logins(org, days) if login.profile in names]
+    if not any(login.profile for login in logins):
         _require_label(org, profile_names)
-        return []
     trusted = unchanged(TrustedRanges(org).read().ranges)
-    return stranded_by(logins, {}, trusted=trusted, profiles=dict.fromkeys(profile_names, change))
+    found = stranded_by(logins, {}, trusted=trusted, profiles=dict.fromkeys(names, change))
+    if org.user_id is None and any(item.result == "denied" for item in found):
+        raise LockOut(
+            f"ranges: the session does not tell whose it is, and one of these may be: {describe(found, days)}", found
+        )
+    return found
 
 
 def unchanged(ranges: Iterable[IpRange]) -> RangePlan:
@@ -188,11 +194,14 @@ def _guarded_logins(org: Org, days: int) -> list[Login]:
     return logins
 
 
-def _refuse_own(org: Org, change: RangePlan, profile_names: Collection[str]) -> None:
+def refuse_own(org: Org, change: RangePlan, profile_names: Collection[str]) -> None:
+    """Raise LockOut when this very run's user has the profile, and would be denied from now on."""
     if own_profile(org) not in profile_names:
         return
     address = own_address(org)
-    if address is not None and Access(change.after, ()).login(address).result == "denied":
+    if address is None:
+        raise LockOut("ranges: the login history does not tell from where this very run comes, so it might be denied")
+    if Access(change.after, ()).login(address).result == "denied":
         raise LockOut(f"ranges: Salesforce sees this very run at {address}, which the profile would deny from now on")
 
 

@@ -109,7 +109,7 @@ def collect(rows: Iterable[Mapping[str, Any]]) -> dict[Way, tuple[int, str]]:
 
 def address_of(row: Mapping[str, Any]) -> str | None:
     """From where somebody got in; None where nobody did, and for Salesforce's own logins, which have texts there."""
-    if row.get("Status") != "Success":
+    if str(row.get("Status")).lower() != "success":  # capitals vary
         return None
     try:
         return str(parse_address(row.get("SourceIp") or ""))

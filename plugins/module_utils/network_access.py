@@ -121,8 +121,13 @@ def _apply(
 ) -> RangesOutcome:
     """Write, read again, merge what others did, until the org shows what is wanted."""
     before, since, warnings, lost = step.before, first.read_at, list[str](), None
-    for _write in range(MAX_WRITES):
-        lost, seen = _written(target, step.after)
+    for number in range(MAX_WRITES):
+        try:
+            lost, seen = _written(target, step.after)
+        except OrgError as exc:
+            if number:
+                exc.result = {"changed": True}  # by the first write
+            raise
         others, told = _others(org, target, since, step)
         merged, more = _merged(others, step, seen.ranges, desired, state)
         warnings += [*told, *more]
@@ -130,11 +135,13 @@ def _apply(
         if not following and merged == seen.ranges:
             return RangesOutcome(_difference(before, seen.ranges), tuple(warnings))
         step, since = _difference(seen.ranges, following.after), seen.read_at
-    raise OrgError(
+    problem = OrgError(
         f"{target.title} were written {MAX_WRITES} times and the org still shows others; "
         f"they lack {_listing(step.added)} and have {_listing(step.removed)} in excess. "
         f"{_lost(lost) or 'Another program may be writing them too'}"
     )
+    problem.result = {"changed": bool(_difference(before, seen.ranges))}
+    raise problem
 
 
 def _written(target: RangeList, ranges: tuple[IpRange, ...]) -> tuple[Interrupted | None, RangesRead]:

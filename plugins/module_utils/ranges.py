@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import re
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ _FREE = (int(ipaddress.IPv4Address("10.0.0.0")), int(ipaddress.IPv4Address("10.2
 _MAPPED = (int(ipaddress.IPv6Address("::ffff:0:0")), int(ipaddress.IPv6Address("::ffff:ffff:ffff")))
 # Sizes of IPv4 blocks by their prefix length.
 _PREFIXES = {str(bits): 2 ** (32 - bits) for bits in range(33)}
+# What XML 1.0 has no way to write.
+_UNSENDABLE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 STATES = ("present", "absent", "exact")
 
 
@@ -131,6 +134,7 @@ def parse_range(text: str, description: str | None = None) -> IpRange:
         size = _PREFIXES.get(prefix)
         if number is not None and size is not None and number % size == 0:
             return IpRange(4, number, number + size - 1, _clean(description))
+        parse_address(base)  # refuses a zone, which a network would drop
         network = ipaddress.ip_network(text.strip())
         return from_bounds(str(network[0]), str(network[-1]), description)
     return from_bounds(text, text, description)
@@ -179,6 +183,8 @@ def parse_entry(entry: str | Mapping[str, Any], where: str) -> IpRange:
         item = parse_range(text, description)
     except ValueError as exc:
         raise OptionError(where, f"{text!r} is not a usable range: {exc}") from None
+    if _UNSENDABLE.search(item.description or ""):
+        raise OptionError(where, f"the description of {text} has a control character, which no message can carry")
     if len(item.description or "") > MAX_DESCRIPTION:
         raise OptionError(where, f"the description of {text} is over {MAX_DESCRIPTION} characters")
     return item
@@ -199,8 +205,9 @@ def _entry_parts(entry: str | Mapping[str, Any], where: str) -> tuple[str, str |
 
 
 def _clean(description: str | None) -> str | None:
-    """Salesforce trims strings and does not tell an empty description from none."""
-    return (description or "").strip() or None
+    """Salesforce trims strings and does not tell an empty description from none; XML knows one end of line only."""
+    text = (description or "").strip()
+    return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text) or None
 
 
 def _is_mapped(text: str) -> bool:

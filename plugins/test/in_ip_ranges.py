@@ -64,16 +64,24 @@ def in_ip_ranges(address: str, ranges: list[Any]) -> bool:
     if not isinstance(ranges, list | tuple):
         raise AnsibleFilterError("in_ip_ranges: the ranges must be a list")
     try:
-        index = _index(tuple(entry.get("range") if isinstance(entry, Mapping) else entry for entry in ranges))
+        index = _index(tuple(map(_text, ranges)))
         return index.find(str(address)) is not None
     except (GatehouseError, ValueError) as exc:
         raise AnsibleFilterError(f"in_ip_ranges: {exc}") from exc
 
 
+def _text(entry: Any) -> str | None:
+    """What an entry says of its addresses; None for what says nothing."""
+    found = entry.get("range") if isinstance(entry, Mapping) else entry
+    return found if isinstance(found, str) else None
+
+
 # select() and reject() ask about one address after another against the same ranges.
 @lru_cache(maxsize=8)
-def _index(entries: tuple[Any, ...]) -> RangeIndex:
-    return RangeIndex(parse_entry(entry, f"ranges[{number}]") for number, entry in enumerate(entries))
+def _index(entries: tuple[str | None, ...]) -> RangeIndex:
+    return RangeIndex(
+        parse_entry({} if entry is None else entry, f"ranges[{number}]") for number, entry in enumerate(entries)
+    )
 
 
 class TestModule:

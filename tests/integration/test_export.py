@@ -115,6 +115,12 @@ def test_a_range_that_the_org_holds_twice_is_written_once_and_both_stay(
     assert [item["description"] for item in sim.control.org()["trusted_ranges"]] == ["a", "b"]
 
 
+def test_an_org_over_todays_limit_stays_as_it_is(sim: SimulatedOrg, playbook: Playbooks, inventory: Path) -> None:
+    sim.control.set_org(trusted_ranges=["20.0.0.0/7"])
+    export(playbook, inventory)
+    assert playbook.run(NETWORK_ACCESS, "-i", str(inventory), network_access_state="exact").last["changed"] is False
+
+
 def test_files_go_where_one_wants_them(playbook: Playbooks, inventory: Path, tmp_path: Path) -> None:
     export(playbook, inventory, export_folder=str(tmp_path / "elsewhere"))
     assert (tmp_path / "elsewhere" / "acme" / "network_access.yml").exists()

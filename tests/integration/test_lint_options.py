@@ -145,6 +145,14 @@ class TestUnused:
         assert "query" not in sim.control.counts()
 
 
+def test_what_is_unused_is_not_told_from_a_history_that_hides_others(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_profile("Admin", permissions=["ApiEnabled", "ModifyAllData"])
+    sim.control.add_user("eve@simulated.example", "Eve-Password-1")
+    sim.state.user("eve@simulated.example").last_login = datetime.datetime.now(datetime.UTC)
+    failed = playbook([trusted("20.0.0.1", lint={"unused_days": 90})], ok=False).last
+    assert failed["msg"].startswith("lint.unused_days: what is unused cannot be told: the login history shows one user")
+
+
 class TestRewrite:
     """Fewer entries, or legal ones, on request; descriptions are kept."""
 
@@ -162,6 +170,17 @@ class TestRewrite:
             ("20.0.1.0", "20.0.1.0", "CI (expires 2036-01-01T00:00Z)"),
         ]
         assert second["result"]["changed"] is False
+
+    def test_collapsing_joins_two_descriptions_of_the_same_range(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        twice = [{"range": "20.0.0.0/25", "description": text} for text in ("Office", "Guests")]
+        first, second = playbook([trusted(*twice, rewrite="collapse"), trusted(*twice, rewrite="collapse")])
+        assert held(sim) == [("20.0.0.0", "20.0.0.127", "Office; Guests")]
+        assert second["result"]["changed"] is False
+
+    def test_pieces_that_turn_out_the_same_have_one_description(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        ranges = [{"range": "20.0.0.0/7", "description": "a"}, {"range": "21.0.0.0/8", "description": "b"}]
+        failed = playbook([trusted(*ranges, rewrite="split")], ok=False).last
+        assert "21.0.0.0/8 is declared twice with different descriptions" in failed["msg"]
 
     def test_what_exceeds_the_limit_is_cut_where_the_org_counts_each_entry(
         self, sim: SimulatedOrg, playbook: Playbooks

@@ -166,6 +166,18 @@ class TestClosing:
         assert [item["range"] for item in closed["removed"]] == ["127.0.0.1"]
 
 
+def test_a_pass_that_is_over_and_was_a_profiles_only_range_strands_nobody(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    """Without it the profile was closed to all, so whoever came in before it was opened has nothing to lose."""
+    sim.control.add_user("eve@simulated.example", "Eve-Password-1", profile="Standard")
+    sim.control.add_logins([{"username": "eve@simulated.example", "source_ip": "192.0.2.9"}])
+    sim.control.set_profile("Standard", login_ip_ranges=[OVER])
+    task = {"profile": "Standard", "ranges": [OFFICE["start"]], "state": "exact"}
+    closed = playbook([{"gatehouse.salesforce.login_ip_ranges": task}]).last
+    assert [item["range"] for item in closed["removed"]] == [OVER["start"]] and closed["at_risk"] == []
+
+
 class TestPlaybook:
     """pass.yml: open, work, close."""
 

@@ -261,7 +261,11 @@ class TestTrouble:
         (["192.0.2.1", "198.51.100.9-198.51.100.3"], {}, "ranges[1]"),
         (["192.0.2.1-2001:db8::1"], {}, "families"),
         (["::-::1:0:0:0"], {}, "IPv4-mapped"),
-        (["20.0.0.0/7"], {}, "ranges: 20.0.0.0/7 takes the list over Salesforce's limit"),
+        (
+            [{"range": "192.0.2.1", "description": "a\x0bb"}],
+            {},
+            "ranges[0]: the description of 192.0.2.1 has a control",
+        ),
         ([{"range": "192.0.2.1", "desc": "x"}], {}, "unknown keys: desc"),
         ([OFFICE], {"gatehouse_salesforce_username": ""}, "username"),
         ([OFFICE], {"gatehouse_salesforce_login_url": "http://localhost:1"}, "login_url"),
@@ -283,6 +287,16 @@ def test_bad_input_is_named_and_nothing_is_sent(
     result = playbook([declare(*ranges)], ok=False, **extra).last
     assert problem in result["msg"]
     assert sim.control.counts() == {}
+
+
+def test_over_the_limit_nothing_is_changed_but_what_the_org_holds_already_may_be_declared(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    failed = playbook([declare("20.0.0.0/7")], ok=False).last
+    assert "ranges: 20.0.0.0/7 takes the list over Salesforce's limit" in failed["msg"]
+    sim.control.set_org(trusted_ranges=["20.0.0.0/7"])
+    assert playbook([declare("20.0.0.0/7", state="exact")]).last["changed"] is False
+    assert "updateMetadata" not in sim.control.counts()
 
 
 def test_module_defaults_of_the_action_group_reach_the_task(sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -269,9 +269,10 @@ class TestDoubts:
         with pytest.raises(FeedError, match="gained its first IPv6 addresses"):
             check_change(self.PINNED[:2], self.PINNED, 0.2, "feed")
 
-    def test_a_share_below_zero_is_refused(self) -> None:
+    @pytest.mark.parametrize("share", [-1, float("nan")])
+    def test_a_share_that_is_not_zero_or_more_is_refused(self, share: float) -> None:
         with pytest.raises(OptionError, match="^max_change: "):
-            self.check("20.0.0.0/24", share=-1)
+            self.check("20.0.0.0/24", share=share)
 
     def test_a_pinned_copy_is_read_with_the_same_filters(self, tmp_path: Path) -> None:
         document, pinned, current = aws(), tmp_path / "pinned.json", tmp_path / "current.json"
@@ -376,10 +377,17 @@ class TestFetching:
         with pytest.raises(OptionError, match="only https"):
             feeds.load(url)
 
-    def test_a_password_in_a_url_is_refused_without_repeating_it(self) -> None:
+    @pytest.mark.parametrize(
+        "url", ["https://user:secret@127.0.0.1/a", "http://user:secret@127.0.0.1/a", "http://127.0.0.1/a?key=secret"]
+    )
+    def test_a_secret_in_a_url_that_is_refused_is_not_repeated(self, url: str) -> None:
         with pytest.raises(OptionError) as caught:
-            feeds.load("https://user:secret@127.0.0.1/a")
+            feeds.load(url)
         assert "secret" not in str(caught.value)
+
+    def test_what_only_looks_like_a_url_is_refused(self) -> None:
+        with pytest.raises(OptionError, match="not a URL"):
+            feeds.read("https://[::1/a")
 
     def test_a_redirect_is_told_and_not_followed(self, publisher: str, authority: ca.Certificates) -> None:
         Publisher.pages["/old"] = (302, {"Location": f"{publisher}/new"}, b"")
@@ -415,6 +423,11 @@ class TestFetching:
         Publisher.pages["/short"] = (200, {"Content-Length": "23"}, b"20.0.0.0/24")
         with pytest.raises(FeedError, match="/short: was cut short, 11 of 23 bytes"):
             self.load(f"{publisher}/short", authority)
+
+    def test_a_length_that_is_no_number_is_refused(self, publisher: str, authority: ca.Certificates) -> None:
+        Publisher.pages["/odd"] = (200, {"Content-Length": "many"}, b"20.0.0.0/24")
+        with pytest.raises(FeedError, match="/odd: was cut short, 11 of many bytes"):
+            self.load(f"{publisher}/odd", authority)
 
     def test_an_address_where_nobody_listens(self) -> None:
         with pytest.raises(FeedError, match=r"^https://127\.0\.0\.1:1/a: cannot be fetched: .*refused"):

@@ -189,6 +189,18 @@ class TestLoginRanges:
         with pytest.raises(OptionError, match="profile: the org tells no profile of the label Integration"):
             login_at_risk(org, change([], [OFFICE]), "Integration")
 
+    @pytest.mark.parametrize("logins", [[(BILLING, FARM)], [(BILLING, FARM), (PORTAL, FARM)]])
+    def test_a_user_whose_profile_the_org_does_not_tell_may_have_this_one(self, logins: list[tuple[str, str]]) -> None:
+        org = ScriptedOrg(logins, users={ME: USERS[ME], PORTAL: USERS[PORTAL]})
+        assert login_at_risk(org, change([], [OFFICE]), "Portal")[0] == (BILLING, FARM, "denied")
+
+    def test_capitals_do_not_make_a_login_another(self) -> None:
+        class Capitals(ScriptedOrg):
+            def _LoginHistory(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
+                return (row | {"Status": "SUCCESS"} for row in super()._LoginHistory())
+
+        assert len(login_at_risk(Capitals([(BILLING, FARM)]), change([], [OFFICE]))) == 1
+
     def test_a_profile_without_logins_strands_nobody(self) -> None:
         assert login_at_risk(ScriptedOrg([(PORTAL, FARM)]), change([], [OFFICE])) == []
 
@@ -215,6 +227,17 @@ class TestThisVeryRun:
     def test_a_change_that_lets_it_in_is_not(self) -> None:
         org = ScriptedOrg([(ME, "198.51.100.1")])
         assert login_at_risk(org, change([], [OFFICE]), *self.ADMIN) == []
+
+    def test_where_its_address_is_not_told_it_may_be_denied(self) -> None:
+        org = ScriptedOrg([(ME, FARM)], status="Invalid Password")
+        with pytest.raises(LockOut, match="does not tell from where this very run comes.*guard"):
+            login_at_risk(org, change([], [OFFICE]), *self.ADMIN)
+
+    def test_where_the_session_does_not_tell_whose_it_is_anybody_at_risk_may_be_it(self) -> None:
+        org = ScriptedOrg([(BILLING, FARM)], user_id=None)
+        with pytest.raises(LockOut, match="does not tell whose it is") as caught:
+            login_at_risk(org, change([], [OFFICE]))
+        assert [item["username"] for item in caught.value.result["at_risk"]] == ["billing@acme.example"]
 
     def test_a_profile_of_others_may_deny_it(self) -> None:
         assert login_at_risk(ScriptedOrg([(ME, FARM)]), change([], [OFFICE])) == []

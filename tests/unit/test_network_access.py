@@ -284,6 +284,18 @@ class TestRaces:
     def test_a_write_that_does_not_take_is_an_error_that_names_what_is_missing(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.keeps_writes = False
-        with pytest.raises(OrgError, match=r"written 3 times.*lack 198\.51\.100\.0/24"):
+        with pytest.raises(OrgError, match=r"written 3 times.*lack 198\.51\.100\.0/24") as caught:
             ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
         assert org.calls.count("write") == 3
+        assert caught.value.result == {"changed": False}
+
+    def test_where_a_later_write_is_refused_the_first_one_is_a_change(self) -> None:
+        def refuse() -> None:
+            raise OrgError("the org refused")
+
+        org = ScriptedOrg("192.0.2.0/24")
+        org.before["write 1"] = [org.other_adds("203.0.113.9")]
+        org.before["write 2"] = [refuse]
+        with pytest.raises(OrgError, match="refused") as caught:
+            ensure(org, wanted("198.51.100.0/24"), "present", check_mode=False)
+        assert caught.value.result == {"changed": True}

@@ -52,6 +52,7 @@ def test_each_notation_is_read_and_shown_in_its_shortest_form(text: str, start: 
         ("::-::ffff:1.2.3.4", "IPv4-mapped"),
         ("::/0", "IPv4-mapped"),
         ("fe80::1%eth0", "zone"),
+        ("fe80::%eth0/64", "zone"),
         ("198.51.100.1-198.51.100.2-198.51.100.3", "198.51.100.2-198.51.100.3"),
         ("0x7f.1", "0x7f.1"),
         ("010.0.0.1", "010.0.0.1"),
@@ -85,6 +86,9 @@ def test_the_same_addresses_with_two_descriptions_are_an_error() -> None:
         ({"range": 5}, "'range'"),
         ({"range": "192.0.2.1", "description": "x" * 256}, "255"),
         ({"range": "192.0.2.1", "description": 5}, "must be text"),
+        ({"range": "192.0.2.1", "description": "a\x0bb"}, "control character"),
+        ({"range": "192.0.2.1", "description": "a\ud800b"}, "control character"),
+        ({"range": "192.0.2.1", "description": "a\uffffb"}, "control character"),
         (["192.0.2.1"], "'range'"),
     ],
 )
@@ -96,6 +100,10 @@ def test_a_malformed_entry_is_refused(entry: Any, problem: str) -> None:
 def test_descriptions_are_trimmed_as_salesforce_does_and_an_empty_one_is_none() -> None:
     assert parse("192.0.2.1", "  Office ").description == "Office"
     assert parse("192.0.2.1", "  ").description is None
+
+
+def test_an_end_of_line_is_what_xml_makes_of_it_so_that_the_org_shows_what_was_declared() -> None:
+    assert parse("192.0.2.1", "a\r\nb\rc\nd").description == "a\nb\nc\nd"
 
 
 class TestLimits:

@@ -20,7 +20,7 @@ from ..network_access import Planner, ensure_ranges
 from ..options import CONNECTION, Spec
 from ..org import Org
 from ..range_lists import LoginRanges, TrustedRanges
-from ..ranges import STATES, IpRange, RangePlan, check_limits, parse_each, unique
+from ..ranges import STATES, IpRange, RangePlan, parse_each, unique
 
 SHOWN = 5
 REWRITES: Mapping[str, Callable[[Iterable[IpRange]], tuple[IpRange, ...]]] = {"collapse": collapse, "split": split}
@@ -100,7 +100,8 @@ def _run(options: Mapping[str, Any], run: Run, list_of: Callable[[Org], Target])
         check_mode=run.check_mode,
         review=review,
         make_plan=declared.make_plan,
-        count_all=_counts_all(options),
+        # Whoever has entries split wants the limit held against each; whether the org agrees, only the org can tell.
+        count_all=options["rewrite"] != "split",
     )
     change = outcome.plan
     return {
@@ -133,17 +134,11 @@ def checked(options: Mapping[str, Any]) -> tuple[Declared, list[Finding]]:
     now = datetime.datetime.now(datetime.UTC)
     entries, at_least = expiry.read_entries(given or (), now)
     findings = _findings(entries, options)
-    ranges = unique(entries)
+    # Collapsing joins descriptions, and whatever is rewritten may become the same.
+    ranges = tuple(entries) if options["rewrite"] == "collapse" else unique(entries)
     if options["rewrite"] != "none":
-        ranges = REWRITES[options["rewrite"]](ranges)
-    if state in ("present", "exact") and _counts_all(options):
-        check_limits(ranges)
+        ranges = unique(REWRITES[options["rewrite"]](ranges))
     return Declared(entries, ranges, functools.partial(expiry.plan, now=now, at_least=at_least)), findings
-
-
-def _counts_all(options: Mapping[str, Any]) -> bool:
-    """Whoever has entries split wants the limit held against each; whether the org agrees, only the org can tell."""
-    return bool(options["rewrite"] != "split")
 
 
 def _findings(entries: Sequence[IpRange], options: Mapping[str, Any]) -> list[Finding]:
@@ -176,6 +171,8 @@ def _unused(org: Org, target: Target, declared: Declared, options: Mapping[str, 
     if days is None or options["state"] == "absent":
         return []
     logins = guard.observed_logins(org, days, option="lint.unused_days")
+    if guard.hides_others(org, logins, days, option="lint.unused_days"):
+        raise OptionError("lint.unused_days", f"what is unused cannot be told: {guard.HIDDEN}")
     if isinstance(target, LoginRanges):
         target.read()  # which tells all names of the profile
         logins = [login for login in logins if login.profile in target.names]
@@ -195,7 +192,12 @@ def _stranded(org: Org, target: Target, change: RangePlan, days: int) -> list[St
     The end of a pass was known when it was opened, and whoever closes their own before that means it.
     """
     passes = [item for item in change.removed if expiry.expiry(item) is not None]
-    found = _at_risk(org, target, _without(change, passes), days)
+    lasting = _without(change, passes)
+    if isinstance(target, LoginRanges) and change.before and not lasting.before:
+        guard.refuse_own(org, lasting, target.names)
+        found = []  # who did not come in by a pass was denied before, too
+    else:
+        found = _at_risk(org, target, lasting, days)
     now = datetime.datetime.now(datetime.UTC)
     still_open = tuple(item for item in passes if not expiry.has_expired(item, now))
     if still_open:
