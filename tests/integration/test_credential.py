@@ -218,6 +218,15 @@ def test_a_given_session_is_verified_by_asking_the_org_whether_it_takes_it(
     assert playbook([open_one], **NOBODY).last["verification"]["result"] == "ok"
 
 
+def test_a_stored_secret_that_the_org_echoes_is_masked(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_user(sim.admin.username, password="CANARY_STORED")
+    playbook([store(sim, password="CANARY_STORED")], **NOBODY)
+    sim.control.inject("error", operation="login", code="CANARY_STORED")
+    result = playbook([store(sim, password=None, security_token="another")], ok=False, **NOBODY)
+    assert "the org refused it as ********" in result.last["msg"]
+    assert "CANARY" not in result.output
+
+
 class TestLookups:
     """What plays read out of the store."""
 
