@@ -186,9 +186,9 @@ class TestAtRisk:
         wrong = {"ranges": [OFFICE, "office"]}
         failed = playbook([ask(trusted_ip_ranges=wrong)], ok=False).last
         assert "trusted_ip_ranges.ranges[1]: 'office' is not a usable range" in failed["msg"]
+        assert sim.control.counts() == {}
         failed = playbook([ask(login_ip_ranges=[{"profile": "Standard", "ranges": ["20.0.0.0/7"]}])], ok=False).last
         assert failed["msg"].startswith("login_ip_ranges[0].ranges: 20.0.0.0/7 takes the list over")
-        assert sim.control.counts() == {}
 
     def test_the_last_range_of_a_profile_can_no_more_be_removed_in_trying(
         self, sim: SimulatedOrg, playbook: Playbooks

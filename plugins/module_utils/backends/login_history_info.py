@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ..backend import Run, open_org
@@ -73,26 +74,34 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 def _planner(options: Mapping[str, Any], where: str) -> Callable[[Org, Target], RangePlan]:
     """What tells what the declaring module would do, by the same way; raises OptionError for what it would refuse."""
-    try:
+    with _within(where):
         declared, _findings = ip_ranges.checked({**options, "guard_days": None})
-    except OptionError as exc:
-        raise OptionError(f"{where}.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
 
     def plan(org: Org, target: Target) -> RangePlan:
-        change = ensure_ranges(
-            org,
-            target,
-            declared.ranges,
-            options["state"],
-            check_mode=True,
-            make_plan=declared.make_plan,
-            count_all=options["rewrite"] != "split",
-        ).plan
+        with _within(where):
+            change = ensure_ranges(
+                org,
+                target,
+                declared.ranges,
+                options["state"],
+                check_mode=True,
+                make_plan=declared.make_plan,
+                count_all=options["rewrite"] != "split",
+            ).plan
         # Who used a pass whose time is over has nothing to lose.
         now = datetime.datetime.now(datetime.UTC)
         return dataclasses.replace(change, before=tuple(item for item in change.before if not has_expired(item, now)))
 
     return plan
+
+
+@contextmanager
+def _within(where: str) -> Iterator[None]:
+    """Name a refused option by the proposal that it is in."""
+    try:
+        yield
+    except OptionError as exc:
+        raise OptionError(f"{where}.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
 
 
 def _names(org: Org, profiles: Iterable[str]) -> set[str]:
