@@ -147,7 +147,7 @@ def _wants_token(credential: Credential, store: Store, options: LazyOptions) -> 
     from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_need import token_need
 
     name = options["credential"]
-    folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse" / "token"
+    folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse"
     answer = token_need(credential, store.read(name) if name else credential, store, folder)
     if not answer.asked:
         display.warning(

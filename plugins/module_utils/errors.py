@@ -63,6 +63,10 @@ class LoginError(OrgError):
     """A login was refused. It is never repeated: wrong tries lock the user out."""
 
 
+class Unanswered(OrgError):
+    """No answer to a login could be read, so whether it counts as a wrong try is not known. It is never repeated."""
+
+
 class SessionExpired(OrgError):
     """The session is no longer valid; a new one may be opened once."""
 

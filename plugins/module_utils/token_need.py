@@ -43,18 +43,18 @@ def token_need(credential: Credential, asker: Credential, store: Store, folder: 
 
     Args:
         asker: with whose permissions the org is asked; the credential itself, or another one of the same org.
-        folder: where answers are kept for all processes of a run.
+        folder: that of the run, where answers are kept for all its processes.
     """
 
     def ask() -> Answer:
         try:
-            org = Org(asker.connection, SessionCache(store.folder / ".sessions", store.fernet))
+            org = Org(asker.connection, SessionCache(store.folder / ".sessions", store.fernet, folder))
             return _ask(org, credential.connection.username or "")
         except GatehouseError as exc:
             return Answer(True, str(mask(str(exc), asker.connection.secrets.values())), asked=False)
 
     parts = [str(store.folder), credential.name, credential.version, asker.name, asker.version]
-    return _remembered(folder / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], ask)
+    return _remembered(folder / "token" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], ask)
 
 
 def needs_token(org: Org, username: str) -> bool:

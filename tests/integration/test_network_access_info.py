@@ -226,6 +226,14 @@ class TestAutomaticToken:
         assert found.last["msg"] == [PASSWORD + TOKEN]
         assert "The security token of 'billing' was appended" in found.output.replace("\n", " ")
 
+    def test_a_refusal_of_one_run_does_not_bind_the_next(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_org(trusted_ranges=[HERE])
+        sim.control.set_profile("Standard", login_ip_ranges=[])
+        sim.control.set_user(sim.admin.username, frozen=True)
+        assert playbook([lookup(credential="admin")]).last["msg"] == [PASSWORD + TOKEN]
+        sim.control.set_user(sim.admin.username, frozen=False)
+        assert playbook([lookup(credential="admin")]).last["msg"] == [PASSWORD]
+
     def test_a_hundred_lookups_on_many_hosts_ask_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_org(trusted_ranges=[HERE])
         sim.control.set_profile("Standard", login_ip_ranges=[])

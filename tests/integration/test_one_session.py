@@ -66,6 +66,24 @@ class TestManyHosts:
         on_all_hosts(playbook, wrong, ok=False, **NOBODY)
         assert sim.control.counts() == {"login": 2}, "another run tries again"
 
+    def test_so_is_a_password_without_the_token_that_is_needed_since_that_may_count_as_well(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        sim.control.set_switches(missing_token_counts=True)
+        sim.control.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
+        on_all_hosts(playbook, READ, ok=False, gatehouse_salesforce_security_token=None)
+        assert sim.control.counts() == {"login": 1}
+        assert sim.control.user(sim.admin.username)["locked"] is False
+
+    @pytest.mark.parametrize("fault", [{"kind": "truncate"}, {"kind": "html", "status": 200}], ids=["cut off", "HTML"])
+    def test_so_is_one_whose_refusals_get_lost_on_the_way(
+        self, sim: SimulatedOrg, playbook: Playbooks, fault: dict[str, Any]
+    ) -> None:
+        sim.control.inject(operation="login", executed=True, times=None, **fault)
+        results = on_all_hosts(playbook, READ, ok=False, gatehouse_salesforce_password="Wrong-Canary-1")
+        assert sim.control.counts() == {"login": 1}
+        assert sum("not tried again" in item["result"]["msg"] for item in results) == 11
+
     @pytest.mark.parametrize("operation", ["readMetadata", "query"])
     def test_a_session_that_ends_is_opened_once_more(
         self, sim: SimulatedOrg, playbook: Playbooks, operation: str

@@ -160,7 +160,7 @@ class Asking:
 
     def __init__(self, liar: Liar, certificates: ca.Certificates, folder: Path) -> None:
         self._connection = functools.partial(connection, liar, certificates)
-        self._cache = SessionCache(folder / "sessions", Fernet(Fernet.generate_key()))
+        self._cache = SessionCache(folder / "sessions", Fernet(Fernet.generate_key()), folder)
 
     def __call__(self, kind: str) -> object:
         if kind in ("security_token", "jwt_bearer"):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import multiprocessing
 import os
 import stat
@@ -17,7 +18,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, LoginError, Unanswered
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import Session
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
 
@@ -48,7 +49,7 @@ def door(tmp_path: Path) -> Door:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> SessionCache:
-    return SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key()))
+    return SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key()), tmp_path)
 
 
 def test_the_second_to_ask_gets_the_session_of_the_first(cache: SessionCache, door: Door) -> None:
@@ -198,7 +199,26 @@ class TestRefusals:
         other = dataclasses.replace(CONNECTION, security_token="another")
         assert self.cache(tmp_path).obtain(other, door.log_in, failed=None)
 
-    @pytest.mark.parametrize("cause", ["token_required_here", "ip_denied", "soap_login_disabled"])
+    def test_two_wrong_secrets_by_turns_are_tried_once_each(self, tmp_path: Path) -> None:
+        org = Refusing("invalid_credentials")
+        other = dataclasses.replace(CONNECTION, password="another")
+        for connection in (CONNECTION, other, CONNECTION, other):
+            org.refuses(self.cache(tmp_path), connection)
+        assert org.count == 2
+
+    def test_a_login_that_got_no_answer_may_have_been_counted_so_it_is_not_repeated_either(
+        self, tmp_path: Path, door: Door
+    ) -> None:
+        def unanswered(_connection: Connection) -> Session:
+            raise Unanswered("no answer came")
+
+        for log_in in (unanswered, door.log_in):
+            with pytest.raises(Unanswered, match="no answer came"):
+                self.cache(tmp_path).obtain(CONNECTION, log_in, failed=None)
+        assert door.count == 0
+        assert self.cache(tmp_path, "another run").obtain(CONNECTION, door.log_in, failed=None)
+
+    @pytest.mark.parametrize("cause", ["ip_denied", "soap_login_disabled"])
     def test_what_a_task_of_the_same_run_may_mend_is_tried_again(self, tmp_path: Path, cause: str) -> None:
         org = Refusing(cause)
         org.refuses(self.cache(tmp_path))
@@ -236,5 +256,69 @@ def test_the_file_is_private_and_holds_nothing_readable(cache: SessionCache, doo
 
 def test_another_key_cannot_open_it_and_logs_in_anew(cache: SessionCache, door: Door, tmp_path: Path) -> None:
     cache.obtain(CONNECTION, door.log_in, failed=None)
-    SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key())).obtain(CONNECTION, door.log_in, failed=None)
+    other = SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key()), tmp_path)
+    other.obtain(CONNECTION, door.log_in, failed=None)
     assert door.count == 2
+
+
+def test_a_session_can_be_forgotten(cache: SessionCache, door: Door, tmp_path: Path) -> None:
+    cache.forget(CONNECTION)
+    assert not (tmp_path / "sessions").exists()
+    cache.obtain(CONNECTION, door.log_in, failed=None)
+    cache.forget(CONNECTION)
+    assert cache.kept(CONNECTION) is None
+    assert list((tmp_path / "sessions").glob("*.session")) == []
+
+
+def test_what_has_not_been_used_for_a_day_is_removed_with_the_next_login(
+    cache: SessionCache, door: Door, tmp_path: Path
+) -> None:
+    """Salesforce has ended it by then; the credential may be gone, or log in as another user."""
+    cache.obtain(CONNECTION, door.log_in, failed=None)
+    (old,) = (tmp_path / "sessions").glob("*.session")
+    left = tmp_path / "sessions" / ".session-of-a-killed-run"
+    left.touch(mode=0o600)
+    for file in (old, left):
+        os.utime(file, (time.time() - 25 * 3600,) * 2)
+    recent = dataclasses.replace(CONNECTION, username="recent@example.com")
+    other = dataclasses.replace(CONNECTION, username="other@example.com")
+    for connection in (recent, other):
+        cache.obtain(connection, door.log_in, failed=None)
+    assert not old.exists() and not left.exists()
+    assert cache.kept(recent) and cache.kept(other)
+
+
+def test_a_folder_where_no_session_can_be_kept_is_told_before_a_login(door: Door, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = SessionCache(tmp_path / "file" / "sessions", Fernet(Fernet.generate_key()), tmp_path / "run")
+    with pytest.raises(GatehouseError, match="file/sessions: no session can be kept there: "):
+        cache.obtain(CONNECTION, door.log_in, failed=None)
+    assert door.count == 0
+
+
+def test_a_refusal_that_could_not_be_noted_down_is_not_risked(
+    cache: SessionCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk each of a hundred hosts would try the same wrong password."""
+    org = Refusing("bad_password")
+
+    def full(*_args: object, **_rest: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    with pytest.raises(GatehouseError, match="no session can be kept there: No space left on device"):
+        cache.obtain(CONNECTION, org.log_in, failed=None)
+    assert org.count == 0
+
+
+def test_a_login_whose_process_was_killed_is_not_repeated_in_the_run(cache: SessionCache, door: Door) -> None:
+    def killed(_connection: Connection) -> Session:
+        os._exit(9)
+
+    context = multiprocessing.get_context("fork")
+    worker = context.Process(target=cache.obtain, args=(CONNECTION, killed), kwargs={"failed": None})
+    worker.start()
+    worker.join(10)
+    with pytest.raises(Unanswered, match="not known.*so not tried again"):
+        cache.obtain(CONNECTION, door.log_in, failed=None)
+    assert door.count == 0

@@ -46,7 +46,9 @@ def connect(sim: SimulatedOrg, folder: Path, **changes: Any) -> Org:
         "ca_path": sim.ca_path,
         "allowed_hosts": ("localhost",),
     }
-    return Org(Connection(**{**given, **changes}), SessionCache(folder / "sessions", Fernet(Fernet.generate_key())))
+    return Org(
+        Connection(**{**given, **changes}), SessionCache(folder / "sessions", Fernet(Fernet.generate_key()), folder)
+    )
 
 
 @pytest.fixture
@@ -246,7 +248,7 @@ class TestPagesOfSomebodyElse:
             allowed_hosts=("localhost",),
             timeout=1.0,
         )
-        return Org(connection, SessionCache(tmp_path, Fernet(Fernet.generate_key())))
+        return Org(connection, SessionCache(tmp_path, Fernet(Fernet.generate_key()), tmp_path))
 
     @staticmethod
     def in_turn(*answers: Pieces) -> Callable[[], Pieces]:

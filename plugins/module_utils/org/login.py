@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
 from ..diagnosis import Finding, finding, from_code, from_oauth, is_code
-from ..errors import Interrupted, LoginError, OptionError, OrgError
+from ..errors import Interrupted, LoginError, OptionError, OrgError, Unanswered
 from ..private_key import signing_key
 from .transport import MAX_LOGIN_ANSWER, open_transport, unexpected, wire_errors
 
@@ -62,17 +62,20 @@ def login(connection: Connection) -> Session:
 
     Raises:
         LoginError: the org refused, with its cause. Never repeat it.
-        OrgError: the org could not be reached or understood; whether the login counted is unknown.
+        Unanswered: what came back could not be understood; whether the login counted is unknown. Never repeat it.
+        OrgError: the org could not be reached; nothing was sent.
         OptionError: the connection cannot be used; nothing was sent.
     """
     connection.checked()
     try:
         return FLOWS[connection.auth](connection)
-    except Interrupted as exc:
-        if exc.sent:
-            problem = f"{exc}. Whether the login was counted is not known, so it is not repeated"
-            raise OrgError(problem, cause=exc.cause) from None
-        raise OrgError(str(exc), cause=exc.cause) from None
+    except LoginError:
+        raise
+    except OrgError as exc:
+        if exc.cause == "tls_untrusted" or (isinstance(exc, Interrupted) and not exc.sent):
+            raise OrgError(str(exc), cause=exc.cause) from None
+        problem = f"{exc}. Whether the login was counted is not known, so it is not repeated"
+        raise Unanswered(problem, cause=exc.cause) from None
 
 
 def _session(connection: Connection) -> Session:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ..connection import Connection
-from ..errors import LoginError
+from ..errors import GatehouseError, LoginError, Unanswered
 from ..locks import held
 from ..tries import FINAL
 from .login import Session
@@ -32,7 +32,10 @@ except ImportError:  # told to the user by require_libraries()
     pass
 
 
-REFUSED = (*FINAL, "rate_limited")  # the org blocks whoever logs in too often for an hour
+# Not tried again in a run: from this machine, a missing token may count as a wrong try as well (which is not
+# documented), and whoever logs in too often is blocked for an hour.
+REFUSED = (*FINAL, "token_required_here", "rate_limited")
+LONGEST = 24 * 3600.0  # seconds; the longest time without use after which Salesforce ends a session
 FRESH = 60.0  # seconds; the shortest time after which Salesforce ends a session is 15 minutes
 
 
@@ -56,7 +59,7 @@ class SessionCache:
     What the org refused, and would refuse again, is not tried again in the same run.
     """
 
-    def __init__(self, folder: Path, cipher: Cipher, run: Path | None = None) -> None:
+    def __init__(self, folder: Path, cipher: Cipher, run: Path) -> None:
         """Keep sessions in a folder.
 
         Args:
@@ -66,7 +69,7 @@ class SessionCache:
         """
         self._folder = folder
         self._cipher = cipher
-        self._run = str(run)
+        self._run = hashlib.sha256(str(run).encode()).hexdigest()[:16]
 
     def obtain(self, connection: Connection, log_in: LogIn, *, failed: Session | None) -> Session:
         """The kept session, or a new one by one login.
@@ -92,6 +95,12 @@ class SessionCache:
         found = self._read(self._file(connection), connection)
         return None if found is None else Session(**found)
 
+    def forget(self, connection: Connection) -> None:
+        """Remove the kept session, if there is one."""
+        if self._folder.is_dir():
+            with self._locked(connection) as path:
+                path.unlink(missing_ok=True)
+
     def is_fresh(self, connection: Connection) -> bool:
         """Whether the kept session was taken by the org within the last minute."""
         try:
@@ -105,49 +114,87 @@ class SessionCache:
             os.utime(self._file(connection))
 
     def _opened(self, path: Path, connection: Connection, log_in: LogIn) -> Session:
-        refused = path.with_suffix(".refused")
-        known = self._read(refused, connection) or {}
-        if known.get("run") == self._run:
-            again = "refused before in this run, so not tried again: wrong tries lock the user out"
-            raise LoginError(f"{known['problem']}; {again}", cause=known["cause"])
+        file, mine = path.with_suffix(f".{self._run}.refused"), _fingerprint(connection)
+        refusals = self._unseal(file) or {}  # of logins with these secrets or others: answered or not, problem, cause
+        if mine in refusals:
+            answered, problem, cause = refusals[mine]
+            again = "so not tried again: wrong tries lock the user out"
+            if answered:
+                raise LoginError(f"{problem}; refused before in this run, {again}", cause=cause)
+            raise Unanswered(f"{problem}; tried before in this run, {again}", cause=cause)
+        # First, so that neither a full disk nor the end of this process has it repeated.
+        self._note(file, {**refusals, mine: (False, "what became of the login is not known", "unreachable")})
         try:
             session = log_in(connection)
-        except LoginError as exc:
-            if exc.cause in REFUSED:
-                self._write(refused, connection, {"run": self._run, "problem": str(exc), "cause": exc.cause})
+        except GatehouseError as exc:
+            answered = isinstance(exc, LoginError)
+            if isinstance(exc, Unanswered) or (isinstance(exc, LoginError) and exc.cause in REFUSED):
+                refusals[mine] = (answered, str(exc), exc.cause)
+            self._note(file, refusals)
             raise
+        self._note(file, refusals)
         self._write(path, connection, dataclasses.asdict(session))
+        self._remove_old()
         return session
+
+    def _note(self, file: Path, refusals: Mapping[str, tuple[bool, str, str]]) -> None:
+        if refusals:
+            self._seal(file, refusals)
+        else:
+            file.unlink(missing_ok=True)
+
+    def _remove_old(self) -> None:
+        for file in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if file.suffix != ".lock" and time.time() - file.stat().st_mtime > LONGEST:
+                    file.unlink()
 
     @contextlib.contextmanager
     def _locked(self, connection: Connection) -> Iterator[Path]:
         """The file of a connection, held against all other processes."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._file(connection)
-        with held(path.with_suffix(".lock")):
+        with contextlib.ExitStack() as stack:
+            with self._told():
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                stack.enter_context(held(path.with_suffix(".lock")))
             yield path
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise GatehouseError(f"{self._folder}: no session can be kept there: {exc.strerror}") from None
 
     def _file(self, connection: Connection) -> Path:
         return self._folder / f"{_identity(connection)}.session"
 
     def _read(self, path: Path, connection: Connection) -> dict[str, Any] | None:
         """What the file holds; None when there is none, or it is another secret's, or another key's."""
+        content = self._unseal(path)
+        return content if content is not None and content.pop("secrets") == _fingerprint(connection) else None
+
+    def _unseal(self, path: Path) -> dict[str, Any] | None:
         try:
             content: dict[str, Any] = json.loads(self._cipher.decrypt(path.read_bytes()))
         except (FileNotFoundError, InvalidToken, ValueError):
             return None
-        return content if content.pop("secrets") == _fingerprint(connection) else None
+        return content
 
     def _write(self, path: Path, connection: Connection, content: Mapping[str, Any]) -> None:
-        sealed = self._cipher.encrypt(json.dumps({**content, "secrets": _fingerprint(connection)}).encode())
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".session-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(sealed)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        self._seal(path, {**content, "secrets": _fingerprint(connection)})
+
+    def _seal(self, path: Path, content: Mapping[str, Any]) -> None:
+        sealed = self._cipher.encrypt(json.dumps(content).encode())
+        with self._told():
+            handle, name = tempfile.mkstemp(dir=self._folder, prefix=".session-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(sealed)
+                Path(name).replace(path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
 
 
 def _identity(connection: Connection) -> str:
