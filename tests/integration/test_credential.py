@@ -192,6 +192,7 @@ def test_absent_forgets_and_says_so_once(sim: SimulatedOrg, playbook: Playbooks)
     first, second, third = playbook([store(sim), forget(), forget()], **NOBODY)
     assert [item["result"]["changed"] for item in (first, second, third)] == [True, True, False]
     assert records(playbook) == []
+    assert list((playbook.folder / "store").rglob("*.session")) == []
 
 
 def test_a_given_session_is_verified_by_asking_the_org_whether_it_takes_it(

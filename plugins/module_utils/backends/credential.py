@@ -9,13 +9,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..backend import Run
+from ..backend import Run, kept_sessions, of_this_run
 from ..connection import Connection
-from ..credentials import VERIFY, ensure_absent, ensure_present
+from ..credentials import VERIFY, ensure_absent, ensure_present, read_or_none
 from ..errors import OrgError
 from ..options import LOGIN, STORE, Spec, connection_from
 from ..record import OF_THE_USER, Verification
-from ..store import store_from
+from ..store import Store, store_from
 from ..verified_login import verified_login
 
 SPEC: Spec = {
@@ -40,6 +40,8 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
     store = store_from(options)
     if options["state"] == "absent":
+        if not run.check_mode:
+            _forget_sessions(store, options, run)  # first, as the credential tells whose they are
         outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
     else:
         try:
@@ -56,6 +58,12 @@ def run(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
             raise
     return dataclasses.asdict(outcome)
+
+
+def _forget_sessions(store: Store, options: Mapping[str, Any], run: Run) -> None:
+    credential = read_or_none(store, options["name"])
+    for user in credential.users if credential else []:
+        kept_sessions(store, run).forget(of_this_run(user, options))
 
 
 def _standby(options: Mapping[str, Any]) -> Connection | None:
