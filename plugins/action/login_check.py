@@ -18,8 +18,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.logi
     told,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain import Explanation, explained
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.headroom import require_headroom
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import signed_assertion
@@ -43,17 +44,23 @@ class ActionModule(HostAction):
         if run.check_mode:
             return skipped("no login is made in check mode")
         connection, worked = _connection(options, run)
+        of_controller = {**options, "source_address": None}
         seen: dict[str, Any] = {"address": None, "local_address": None}
-        tried = False
+        tries, tried = Tries(run.folder), False
 
         def attempt() -> Verification:
             nonlocal tried
             tried = True
+            try:
+                if tries.outcome(connection) is None:  # nobody has been let in yet
+                    require_headroom(connection, of_controller, run)
+            except LoginError as exc:
+                return Verification(result="failed", cause=exc.cause, detail=str(exc))
             found = self._on_host(connection, run)
             seen.update({name: found[name] for name in (*seen, "ansible_facts") if name in found})
-            return self._explained(Verification(**found["verification"]), connection, options, run, worked, seen)
+            return self._explained(Verification(**found["verification"]), connection, of_controller, run, worked, seen)
 
-        outcome = Tries(run.folder).once(connection, attempt)
+        outcome = tries.once(connection, attempt)
         again = "" if tried else "; refused before in this run, so not tried again: wrong tries lock the user out"
         return {**told(str(outcome.cause), outcome.detail + again), **seen}
 
@@ -68,9 +75,8 @@ class ActionModule(HostAction):
     ) -> Verification:
         if outcome.result == "ok":
             return outcome
-        of_controller = {**options, "source_address": None}
         refusal = Explanation(str(outcome.cause), outcome.detail, seen["local_address"])
-        cause, detail, seen["address"] = explained(refusal, connection, of_controller, run, worked=worked)
+        cause, detail, seen["address"] = explained(refusal, connection, options, run, worked=worked)
         return Verification(result="failed", cause=cause, detail=detail)
 
     def _on_host(self, connection: Connection, run: Run) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _NEEDS = {
     "session": ("access_token", "instance_url"),
 }
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::1")
+# What can be sent in a header; Salesforce's own are letters, digits, ! . and _.
+ACCESS_TOKEN = re.compile(r"[\x21-\x7e]+")
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -82,6 +84,8 @@ class Connection:
         for option in ("username", "consumer_key", *SECRET_FIELDS):
             if _NOT_XML.search(getattr(self, option) or ""):
                 raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
+        if self.access_token and not ACCESS_TOKEN.fullmatch(self.access_token):
+            raise OptionError("access_token", "holds a blank, a line break or another character that none has")
         self._check_reach()
         self.require_allowed(self.login_url, option="login_url")
         if self.auth == "client_credentials" and urlsplit(self.login_url).hostname in LOGIN_HOSTS:
@@ -115,8 +119,9 @@ class Connection:
             host, _port = parts.hostname, parts.port
         except ValueError:
             raise OptionError(option, "is not a valid URL") from None
-        if not url.isprintable() or " " in url:  # which urlsplit overlooks, and who sends or writes it does not
-            raise OptionError(option, "is not a valid URL: it has a blank or an unprintable character")
+        # Others, who send it or write it, read these in another way than urlsplit.
+        if not url.isprintable() or " " in url or "\\" in url:
+            raise OptionError(option, "is not a valid URL: it has a blank, a backslash or an unprintable character")
         if parts.scheme != "https" or not host:
             raise OptionError(option, f"{_shown(url)} must start with https:// so that no secret travels in the clear")
         if parts.username is not None or parts.password is not None or parts.query or parts.fragment:

@@ -150,6 +150,19 @@ _GRANT_REFUSED = (
         "expired access/refresh token",
         Finding("invalid_credentials", "the token has expired, or this org has no such user"),
     ),
+    # REPORTED texts of assertions.
+    (
+        "invalid assertion",
+        Finding(
+            "invalid_credentials",
+            "the app does not take this key; upload the certificate that belongs to private_key, or wait some minutes "
+            "if that was just done; if it was, see whether the controller's clock is ahead",
+        ),
+    ),
+    (
+        "expired authorization code",
+        Finding("invalid_credentials", "the assertion had expired when it came; set the controller's clock right"),
+    ),
 )
 
 _APP_REFUSED = {
@@ -176,7 +189,10 @@ def from_oauth(error: str, description: str = "", *, token_sent: bool = True) ->
             return found
     # The older form has LoginHistory's status at its end.
     _failure, _dash, status = description.partition(" - ")
-    return from_status(status, token_sent=token_sent) or finding("invalid_credentials")
+    return from_status(status, token_sent=token_sent) or Finding(
+        "invalid_credentials",
+        f"{ADVICE['invalid_credentials']}. An org that does not allow this flow is reported to say the same",
+    )
 
 
 _STATUSES: dict[str, Finding] = {
@@ -189,6 +205,8 @@ _STATUSES: dict[str, Finding] = {
         "flow_blocked", "the org takes logins at its own My Domain address only; set login_url to it"
     ),
     "password lockout": finding("user_locked"),
+    # REPORTED: not in Salesforce's own list.
+    "username-password flow disabled": finding("flow_blocked"),
     "user is inactive": Finding("user_locked", "the user is inactive; activate it in Setup"),
     "user is frozen": Finding("user_locked", "the user is frozen; unfreeze it in Setup"),
     "organization locked": Finding("user_locked", "the whole org is locked; ask Salesforce"),

@@ -26,6 +26,8 @@ LOCKED_FOR = {
     "ThirtyMinutes": datetime.timedelta(minutes=30),
     "SixtyMinutes": datetime.timedelta(hours=1),
 }
+# Of what may count as a wrong try. How a wrong token is recorded, and whether a missing one counts, is not documented.
+MAY_COUNT = ("invalid password", "failed: api security token required")
 LOOK_BACK = datetime.timedelta(days=1)
 
 
@@ -73,7 +75,8 @@ def _problem(org: Org, connection: Connection) -> LoginError | None:
     if allowed is None or wrong < allowed - 1:
         return None
     pause = LOCKED_FOR.get(policies.get("lockoutInterval", ""))
-    if pause and logins_since(rows, now - pause) == 0:
+    # A lock passes with time; that one wrong try of many is forgotten with time is nowhere said.
+    if pause and wrong % allowed != allowed - 1 and logins_since(rows, now - pause) == 0:
         return None
     return LoginError(
         f"{connection.username} has {wrong} wrong tries of {allowed} behind it and would be locked out by another, so "
@@ -83,13 +86,13 @@ def _problem(org: Org, connection: Connection) -> LoginError | None:
 
 
 def wrong_tries(rows: Iterable[Mapping[str, Any]]) -> int:
-    """How often in a row the password was wrong, the latest row first."""
+    """How often in a row password or token were wrong, the latest row first."""
     count = 0
     for row in rows:
         status = str(row.get("Status")).lower()
         if status == "success":
             break
-        count += status == "invalid password"
+        count += status in MAY_COUNT
     return count
 
 

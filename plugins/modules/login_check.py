@@ -55,8 +55,10 @@ options:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
         Login History.
-      - If the login is refused, the controller logs in with this one, and reads from the login history and the ranges
-        of the org why, and at which address Salesforce saw the host.
+      - The controller logs in with this one, and makes sure that no wrong try would lock the user out; if one would,
+        no login is made.
+      - If the login is refused, it reads from the login history and the ranges of the org why, and at which address
+        Salesforce saw the host.
     type: str
 requirements:
   - cryptography, on the controller

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -50,6 +51,24 @@ def test_the_last_try_before_lock_out_is_left_to_a_person(
     assert f"{tries - 1} wrong tries of {tries}" in result["msg"]
     assert result["verification"]["cause"] == "user_locked"
     assert logins(sim) == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"status": "Failed: API security token required"}, {"hours_ago": 2}],
+    ids=["wrong tokens, as they may be recorded", "some time ago, as none is known to be forgotten"],
+)
+def test_what_may_count_counts(sim: SimulatedOrg, playbook: Playbooks, row: dict[str, Any]) -> None:
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=row.pop("hours_ago", 0))
+    fail(sim, 9, login_time=before.isoformat(), **row)
+    assert playbook([verify()], ok=False, **NOBODY).last["verification"]["cause"] == "user_locked"
+    assert logins(sim) == 0
+
+
+def test_a_lock_that_has_passed_is_no_obstacle(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
+    fail(sim, 10, login_time=before.isoformat())
+    assert playbook([verify()], **NOBODY).last["verification"]["cause"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,13 @@ class TestOneHost:
         assert result["verification"]["cause"] == "invalid_credentials"
         assert sim.control.counts()["login"] == 1
 
+    def test_the_last_try_before_lock_out_is_not_made(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        row = {"username": USER, "source_ip": "192.0.2.1", "status": "Invalid Password", "count": 9}
+        sim.control.add_logins([row])
+        result = playbook([check(credential="billing", diagnose_with="admin")]).last
+        assert result["verification"]["cause"] == "user_locked" and "none was made" in result["msg"]
+        assert "login" not in sim.control.counts()
+
     def test_a_password_that_was_changed_is_told_as_such(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.advance(3600)
         sim.control.set_user(USER, password="Another-1")

@@ -118,6 +118,7 @@ class TestLoginHistory:
         [
             ("Restricted IP", "ip_denied"),
             ("restricted ip", "ip_denied"),
+            ("Username-Password Flow Disabled", "flow_blocked"),
             ("Restricted time", "hours_denied"),
             ("Password lockout", "user_locked"),
             ("User is frozen", "user_locked"),

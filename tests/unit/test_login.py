@@ -11,13 +11,14 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError, OptionError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import FLOWS, login
+from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import FLOWS, login, signed_assertion
 from tests.simulated_org import Control, SimulatedOrg
 from tests.unit.simulated_org.apps import key_pair
 
@@ -112,6 +113,12 @@ class TestJwtBearer:
     def test_the_audience_is_the_address_of_the_login(self, sim: SimulatedOrg, slash: str) -> None:
         for listener in sim.listeners:
             assert login(connection(sim, "jwt_bearer", login_url=f"{listener.url}{slash}"))
+
+    def test_the_audience_is_written_as_salesforce_does_however_the_login_url_is(self, sim: SimulatedOrg) -> None:
+        assert login(connection(sim, "jwt_bearer", login_url=sim.url.replace("localhost", "LocalHost")))
+        given = connection(sim, "jwt_bearer", login_url="https://Login.Salesforce.com:443/")
+        claims = jwt.decode(signed_assertion(given), options={"verify_signature": False})
+        assert claims["aud"] == "https://login.salesforce.com"
 
     def test_another_key_than_the_apps(self, sim: SimulatedOrg) -> None:
         error = refused(sim, "jwt_bearer", private_key=key_pair("other")[0])

@@ -146,6 +146,16 @@ class TestApps:
         found = attempt(auth="jwt_bearer", consumer_key=KEY, assertion=self.signed(wanted))
         assert found.cause == "not_approved"
 
+    @pytest.mark.parametrize(("pair", "late", "words"), [("other", 0, "upload"), ("app", 3600, "clock")])
+    def test_what_is_wrong_with_an_assertion_is_told(
+        self, simulated_org: SimulatedOrg, wanted: Connection, attempt: Try, pair: str, late: int, words: str
+    ) -> None:
+        if pair == "other":
+            simulated_org.control.set_app(KEY, certificate=key_pair("other")[1])
+        signed = self.signed(wanted)
+        simulated_org.control.advance(late)
+        assert words in attempt(auth="jwt_bearer", consumer_key=KEY, assertion=signed).detail
+
     def test_a_consumer_key_that_is_not_there_is_told(self, attempt: Try) -> None:
         found = attempt(auth="username_password", consumer_key="nobody", consumer_secret="invented")
         assert found.cause == "invalid_credentials" and "consumer key" in found.detail
@@ -246,8 +256,9 @@ BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "%s">]><a>%s</a>' % (b"x" 
         b'<?xml version="1.0" encoding="no-such"?><a/>',
         b"",
         b"<loginResponse><result><sessionId/></result></loginResponse>",
+        b"<loginResponse><result><sessionId>a\nb</sessionId></result></loginResponse>",
     ],
-    ids=["entities", "utf-16", "depth", "no text", "no encoding", "empty", "no session"],
+    ids=["entities", "utf-16", "depth", "no text", "no encoding", "empty", "no session", "no header"],
 )
 def test_a_hostile_answer_is_a_clear_error(simulated_org: SimulatedOrg, attempt: Try, body: bytes) -> None:
     started = time.monotonic()
@@ -257,7 +268,16 @@ def test_a_hostile_answer_is_a_clear_error(simulated_org: SimulatedOrg, attempt:
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"3", b"<html>", b'{"access_token": 3}'])
+def test_an_instance_that_is_no_address_is_told(simulated_org: SimulatedOrg, attempt: Try) -> None:
+    body = b"<result><sessionId>a</sessionId><serverUrl>https://[x/services</serverUrl></result>"
+    with liar(simulated_org.certificates, lambda caller: caller.sendall(http(body))) as url:
+        found = attempt(login_url=url)
+    assert found.cause == "unreachable" and "instance_url: is not a valid URL" in found.detail
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"[]", b"3", b"<html>", b"{}", b'{"access_token": "a\\nb"}', b'{"access_token": ""}']
+)
 def test_hostile_json_is_a_clear_error(simulated_org: SimulatedOrg, attempt: Try, body: bytes) -> None:
     with liar(simulated_org.certificates, lambda caller: caller.sendall(http(body, kind="application/json"))) as url:
         found = attempt(login_url=url, auth="username_password", consumer_key=KEY, consumer_secret="invented")

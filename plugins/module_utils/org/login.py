@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
+from ..connection import ACCESS_TOKEN, SOAP_LOGIN_LAST_VERSION, Connection
 from ..diagnosis import Finding, finding, from_code, from_oauth, is_code
 from ..errors import Interrupted, LoginError, OptionError, OrgError, Unanswered
 from ..private_key import signing_key
@@ -35,17 +35,6 @@ except ImportError:  # told to the user by require_libraries()
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 180  # the longest that every org is known to take
-# REPORTED texts that only an assertion meets.
-_ASSERTION_REFUSED = {
-    "invalid assertion": Finding(
-        "invalid_credentials",
-        "the app does not take this key; upload the certificate that belongs to private_key, or wait some minutes if "
-        "that was just done",
-    ),
-    "expired authorization code": Finding(
-        "invalid_credentials", "the assertion had expired when it came; set the clock of this machine right"
-    ),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,7 +114,7 @@ def signed_assertion(connection: Connection) -> str:
     claims = {
         "iss": connection.consumer_key,
         "sub": connection.username,
-        "aud": f"https://{urlsplit(connection.login_url).netloc}",
+        "aud": f"https://{urlsplit(connection.login_url).netloc.lower().removesuffix(':443')}",
         "exp": int(time.time()) + ASSERTION_SECONDS,
     }
     return str(jwt.encode(claims, signing_key(connection.private_key or ""), algorithm="RS256"))
@@ -204,8 +193,7 @@ def _oauth_refusal(answer: requests.Response, connection: Connection) -> Finding
         code, text = str(told.get("error") or told["errorCode"]), str(told.get("error_description") or "")
     except Exception:  # no JSON, or none of this form, or nested too deeply
         return None
-    found = _ASSERTION_REFUSED.get(text) or from_oauth(code, text, token_sent=bool(connection.security_token))
-    return _coded(found, code)
+    return _coded(from_oauth(code, text, token_sent=bool(connection.security_token)), code)
 
 
 def _coded(found: Finding | None, code: str) -> Finding | None:
@@ -230,6 +218,6 @@ def _opened(connection: Connection, access_token: Any, host: str, user_id: str |
         connection.require_allowed(instance_url, option="instance_url")
     except OptionError as exc:
         raise OrgError(f"the login was accepted, but its answer leads elsewhere: {exc}") from None
-    if not isinstance(access_token, str) or not access_token.isprintable() or not access_token:
+    if not isinstance(access_token, str) or not ACCESS_TOKEN.fullmatch(access_token):
         raise OrgError(f"{urlsplit(connection.login_url).hostname} did not answer as Salesforce does: no access token")
     return Session(access_token=access_token, instance_url=instance_url, user_id=user_id)
