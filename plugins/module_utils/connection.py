@@ -11,6 +11,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from .characters import HEADER_TOKEN, NOT_XML
 from .errors import OptionError
 
 DEFAULT_LOGIN_URL = "https://login.salesforce.com"
@@ -30,9 +31,6 @@ _NEEDS = {
     "session": ("access_token", "instance_url"),
 }
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::1")
-# What can be sent in a header; Salesforce's own are letters, digits, ! . and _.
-ACCESS_TOKEN = re.compile(r"[\x21-\x7e]+")
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.8
@@ -82,9 +80,9 @@ class Connection:
             if not (getattr(self, option) or "").strip():
                 raise OptionError(option, f"must not be empty for auth {self.auth}")
         for option in ("username", "consumer_key", *SECRET_FIELDS):
-            if _NOT_XML.search(getattr(self, option) or ""):
+            if NOT_XML.search(getattr(self, option) or ""):
                 raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
-        if self.access_token and not ACCESS_TOKEN.fullmatch(self.access_token):
+        if self.access_token and not HEADER_TOKEN.fullmatch(self.access_token):
             raise OptionError("access_token", "holds a blank, a line break or another character that none has")
         self._check_reach()
         self.require_allowed(self.login_url, option="login_url")

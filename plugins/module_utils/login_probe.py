@@ -23,7 +23,8 @@ from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from .connection import ACCESS_TOKEN, SOAP_LOGIN_LAST_VERSION, Connection
+from .characters import HEADER_TOKEN
+from .connection import SOAP_LOGIN_LAST_VERSION, Connection
 from .diagnosis import Finding, finding, from_code, from_oauth, is_code, own_row
 from .errors import OptionError, OrgError
 
@@ -166,7 +167,7 @@ def _by_soap(wire: _Wire, connection: Connection) -> _Session:
         raise _refusal(from_code(code, text), code, answer, url)
     if told.get("passwordExpired") == "true":
         raise _Refused(finding("password_expired"))
-    if not ACCESS_TOKEN.fullmatch(told.get("sessionId", "")):
+    if not HEADER_TOKEN.fullmatch(told.get("sessionId", "")):
         raise _unexpected(answer, url)
     # Not by urlsplit, which raises an error for some texts: what is no address is refused where it would be used.
     where = "/".join(told.get("serverUrl", "").split("/")[:3])
@@ -196,7 +197,7 @@ def _by_app(wire: _Wire, connection: Connection, assertion: str | None) -> _Sess
         code = str(told.get("error") or told.get("errorCode") or "")
         found = from_oauth(code, str(told.get("error_description") or ""), token_sent=bool(connection.security_token))
         raise _refusal(found, code, answer, url)
-    if not ACCESS_TOKEN.fullmatch(str(told.get("access_token", ""))):
+    if not HEADER_TOKEN.fullmatch(str(told.get("access_token", ""))):
         raise _unexpected(answer, url)
     user_id = str(told.get("id", "")).rpartition("/")[2]
     return _Session(str(told["access_token"]), str(told.get("instance_url", "")), user_id)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import re
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from .characters import NOT_XML
 from .errors import OptionError
 
 Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
@@ -28,8 +28,6 @@ _FREE = (int(ipaddress.IPv4Address("10.0.0.0")), int(ipaddress.IPv4Address("10.2
 _MAPPED = (int(ipaddress.IPv6Address("::ffff:0:0")), int(ipaddress.IPv6Address("::ffff:ffff:ffff")))
 # Sizes of IPv4 blocks by their prefix length.
 _PREFIXES = {str(bits): 2 ** (32 - bits) for bits in range(33)}
-# What XML 1.0 has no way to write.
-_UNSENDABLE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 STATES = ("present", "absent", "exact")
 
 
@@ -183,7 +181,7 @@ def parse_entry(entry: str | Mapping[str, Any], where: str) -> IpRange:
         item = parse_range(text, description)
     except ValueError as exc:
         raise OptionError(where, f"{text!r} is not a usable range: {exc}") from None
-    if _UNSENDABLE.search(item.description or ""):
+    if NOT_XML.search(item.description or ""):
         raise OptionError(where, f"the description of {text} has a control character, which no message can carry")
     if len(item.description or "") > MAX_DESCRIPTION:
         raise OptionError(where, f"the description of {text} is over {MAX_DESCRIPTION} characters")

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from ..connection import ACCESS_TOKEN, SOAP_LOGIN_LAST_VERSION, Connection
+from ..characters import HEADER_TOKEN
+from ..connection import SOAP_LOGIN_LAST_VERSION, Connection
 from ..diagnosis import Finding, finding, from_code, from_oauth, is_code
 from ..errors import Interrupted, LoginError, OptionError, OrgError, Unanswered
 from ..private_key import signing_key
@@ -218,6 +219,6 @@ def _opened(connection: Connection, access_token: Any, host: str, user_id: str |
         connection.require_allowed(instance_url, option="instance_url")
     except OptionError as exc:
         raise OrgError(f"the login was accepted, but its answer leads elsewhere: {exc}") from None
-    if not isinstance(access_token, str) or not ACCESS_TOKEN.fullmatch(access_token):
+    if not isinstance(access_token, str) or not HEADER_TOKEN.fullmatch(access_token):
         raise OrgError(f"{urlsplit(connection.login_url).hostname} did not answer as Salesforce does: no access token")
     return Session(access_token=access_token, instance_url=instance_url, user_id=user_id)

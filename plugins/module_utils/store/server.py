@@ -10,7 +10,6 @@ import functools
 import http.client
 import json
 import os
-import re
 import ssl
 import time
 import urllib.error
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
+from ..characters import HEADER_TOKEN
 from ..errors import GatehouseError, OptionError, StoreError
 
 TOKEN_VARIABLES = ("VAULT_TOKEN", "BAO_TOKEN")
@@ -28,7 +28,6 @@ TIMEOUT = 10
 # What a node answers that is sealed, or has lost its leader, or has not heard yet of what the leader told us. A
 # redirect to the leader is one of these too: it is not followed, as it would carry the token to another address.
 TRANSIENT = (307, 412, 429, 472, 473, 500, 502, 503, 504)
-_HEADER = re.compile(r"[!-~]+")
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -61,7 +60,7 @@ class Server:
             if not given["token"]:
                 raise OptionError("store_token", "a server needs it, or store_role_id and store_secret_id")
         for name in ("token", "namespace"):  # of which an error of http.client would tell the whole
-            if not _HEADER.fullmatch(given[name] or "none"):
+            if not HEADER_TOKEN.fullmatch(given[name] or "none"):
                 raise OptionError(f"store_{name}", "holds a blank or another character that no header may have")
         if given["ca_path"] and not Path(given["ca_path"]).expanduser().is_file():
             raise OptionError("store_ca_path", f"{given['ca_path']} is not a file")
