@@ -29,6 +29,11 @@ class OptionError(GatehouseError):
     def __init__(self, option: str, problem: str) -> None:
         super().__init__(f"{option}: {problem}")
         self.option = option
+        self.problem = problem
+
+    def within(self, where: str) -> OptionError:
+        """The same of an option that is a part of another one."""
+        return OptionError(f"{where}.{self.option}", self.problem)
 
 
 class OrgError(GatehouseError):

@@ -66,6 +66,7 @@ class Declared:
     entries: Sequence[IpRange]
     ranges: tuple[IpRange, ...]
     make_plan: Planner
+    count_all: bool
 
 
 def run_trusted(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
@@ -100,8 +101,7 @@ def _run(options: Mapping[str, Any], run: Run, list_of: Callable[[Org], Target])
         check_mode=run.check_mode,
         review=review,
         make_plan=declared.make_plan,
-        # Whoever has entries split wants the limit held against each; whether the org agrees, only the org can tell.
-        count_all=options["rewrite"] != "split",
+        count_all=declared.count_all,
     )
     change = outcome.plan
     return {
@@ -138,7 +138,9 @@ def checked(options: Mapping[str, Any]) -> tuple[Declared, list[Finding]]:
     ranges = tuple(entries) if options["rewrite"] == "collapse" else unique(entries)
     if options["rewrite"] != "none":
         ranges = unique(REWRITES[options["rewrite"]](ranges))
-    return Declared(entries, ranges, functools.partial(expiry.plan, now=now, at_least=at_least)), findings
+    make_plan = functools.partial(expiry.plan, now=now, at_least=at_least)
+    # Whoever has entries split wants the limit held against each; whether the org agrees, only the org can tell.
+    return Declared(entries, ranges, make_plan, count_all=options["rewrite"] != "split"), findings
 
 
 def _findings(entries: Sequence[IpRange], options: Mapping[str, Any]) -> list[Finding]:

@@ -86,7 +86,7 @@ def _planner(options: Mapping[str, Any], where: str) -> Callable[[Org, Target], 
                 options["state"],
                 check_mode=True,
                 make_plan=declared.make_plan,
-                count_all=options["rewrite"] != "split",
+                count_all=declared.count_all,
             ).plan
         # Who used a pass whose time is over has nothing to lose.
         now = datetime.datetime.now(datetime.UTC)
@@ -101,7 +101,7 @@ def _within(where: str) -> Iterator[None]:
     try:
         yield
     except OptionError as exc:
-        raise OptionError(f"{where}.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
+        raise exc.within(where) from None
 
 
 def _names(org: Org, profiles: Iterable[str]) -> set[str]:

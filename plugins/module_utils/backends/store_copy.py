@@ -57,7 +57,7 @@ def _target(options: Mapping[str, Any]) -> Store:
     try:
         return store_from(options)
     except OptionError as exc:
-        raise OptionError(f"target.{exc.option}", str(exc).removeprefix(f"{exc.option}: ")) from None
+        raise exc.within("target") from None
 
 
 def _missing(there: list[Credential], here: Credential | None, name: str) -> list[Credential]:
