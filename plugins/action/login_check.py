@@ -99,7 +99,7 @@ def _connection(options: Mapping[str, Any], run: Run) -> tuple[Connection, str |
         connection = of_this_run(used.connection, options)
     elif options["standby"]:
         raise OptionError("standby", "is for a stored credential, whose name is missing")
-    run.secrets.extend([*connection.secrets.values(), connection.login_password])
+    run.hide(connection)
     return connection.checked(), worked
 
 

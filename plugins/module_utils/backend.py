@@ -39,6 +39,10 @@ class Run:
     folder: Path
     secrets: list[str] = dataclasses.field(default_factory=list, repr=False)
 
+    def hide(self, connection: Connection) -> None:
+        """Have nothing told of what a connection keeps secret."""
+        self.secrets.extend([*connection.secrets.values(), connection.login_password])
+
 
 # What an org, or whoever answers in its place, can put words into.
 TEXTS = ("msg", "warnings", "verification")
@@ -66,7 +70,7 @@ def open_org(options: Mapping[str, Any], run: Run) -> Org:
         return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER, run.folder))
     store = store_from(options)
     connection = store.read(options["credential"]).connection
-    run.secrets.extend([*connection.secrets.values(), connection.login_password])
+    run.hide(connection)
     return Org(of_this_run(connection, options), kept_sessions(store, run))
 
 

@@ -31,7 +31,7 @@ def verified_login(
     """
 
     def log_in(connection: Connection) -> object:
-        run.secrets.extend([*connection.secrets.values(), connection.login_password])  # of which some are stored only
+        run.hide(connection)  # of which some are stored only
         require_headroom(connection, options, run, own=own)
         return explaining(renewed, options, run, worked=worked)(connection)
 

@@ -196,7 +196,8 @@ def _content(credential: Credential, options: Mapping[str, Any], run: Run) -> st
     """What the file is to hold, which is kept out of whatever the task tells."""
     connection = credential.connection
     given = {name: None if value is None else str(value) for name, value in options["format_options"].items()}
-    run.secrets.extend([*connection.secrets.values(), connection.login_password, *filter(None, given.values())])
+    run.hide(connection)
+    run.secrets.extend(filter(None, given.values()))
     hide_from_output(connection)
     content = render(connection, options["format"], given)
     run.secrets.append(content)

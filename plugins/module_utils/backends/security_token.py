@@ -94,7 +94,7 @@ class Way:
 
     def log_in(self, connection: Connection) -> object:
         """One login; raises LoginError, or OrgError when it could not be tried."""
-        self._run.secrets.extend([*connection.secrets.values(), connection.login_password])
+        self._run.hide(connection)
         name = self._options["name"]
         before = self._connection_before(connection)
         log_in = verified_login(
