@@ -16,11 +16,13 @@ import random
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import requests
@@ -28,7 +30,7 @@ from cryptography.fernet import Fernet
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
+from ansible_collections.gatehouse.salesforce.plugins.module_utils import record, verified_login
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import security_token
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
@@ -46,12 +48,13 @@ from tests.simulated_org.mail import AUTHSERV_ID
 GREEN = "billing-green@acme.example"
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 # What a rotation does that others see or that lasts; it may die before each and after each.
-STEPS: tuple[tuple[type, str], ...] = (
+STEPS: tuple[tuple[type | ModuleType, str], ...] = (
     (FileStore, "write"),
     (Mailbox, "position"),
     (Org, "reset_security_token"),
     (Org, "change_own_password"),
     (SessionCache, "renew"),
+    (verified_login, "login"),
     (Mailbox, "dispose"),
 )
 
@@ -83,9 +86,9 @@ class Scene:
         return stored.rotation is None and (stored.connection.password, stored.connection.security_token) == known
 
     def run(self, **options: Any) -> dict[str, Any]:
-        """Rotate in this process."""
-        run = Run(check_mode=False, folder=self.folder / "run")
-        return security_token.run({**self.options, **options}, run)
+        """Rotate in this process, as a run of its own: what is known of logins of one run binds no other."""
+        with tempfile.TemporaryDirectory(prefix="run-", dir=self.folder) as name:
+            return security_token.run({**self.options, **options}, Run(check_mode=False, folder=Path(name)))
 
     def start(self, dies_at: int | None = None, **options: Any) -> int:
         """Rotate in a process of its own, and give its id. It kills itself at the given one of its steps."""
