@@ -16,7 +16,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import
 
 DOCUMENTATION = r"""
 name: app_config
-short_description: Render a Salesforce credential in the format of an application
+short_description: Render a Salesforce credential in an application's configuration format
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ip_ranges
-short_description: Bring IP ranges to their normal form
+short_description: Normalise, sort and merge IP ranges
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

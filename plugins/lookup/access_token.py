@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: access_token
-short_description: Open a session of a stored Salesforce credential
+short_description: Log in with a stored Salesforce credential, and return the access token
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: login_password
-short_description: Read the login passwords of stored Salesforce credentials
+short_description: Read the login passwords of stored Salesforce credentials, password and security token joined
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: published_ip_ranges
-short_description: Read the IP ranges that cloud providers publish
+short_description: List the IP ranges that cloud providers publish
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: app_credential
-short_description: Give an application on a host its Salesforce credential, in the form that it reads
+short_description: Write a stored Salesforce credential into an application's configuration file
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: credential
-short_description: Keep a Salesforce credential in the encrypted store, verified by a login
+short_description: Store a Salesforce credential encrypted, and verify it by a login
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: credential_info
-short_description: Tell what Salesforce credentials are stored, how old they are, and when they will stop working
+short_description: List stored Salesforce credentials with their age, consumers and retirement dates
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

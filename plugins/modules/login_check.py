@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: login_check
-short_description: Tell whether a Salesforce credential works from a managed host, and why if not
+short_description: Check from a managed host whether a Salesforce credential can log in, and explain a refusal
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

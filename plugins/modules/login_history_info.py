@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: login_history_info
-short_description: Tell who logged in to a Salesforce org from where, and whom other ranges would strand
+short_description: List logins to a Salesforce org by user and address, and propose IP ranges for them
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

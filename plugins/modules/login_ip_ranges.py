@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: login_ip_ranges
-short_description: Declare the login IP ranges of a Salesforce profile
+short_description: Add, remove and expire the login IP ranges of a Salesforce profile
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

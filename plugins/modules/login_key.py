@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: login_key
-short_description: Make the key with which an application logs in to Salesforce, and the certificate to upload
+short_description: Create an RSA key and certificate for the Salesforce JWT bearer flow
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

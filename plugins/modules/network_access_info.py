@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: network_access_info
-short_description: Tell who may log in to a Salesforce org from where, and why
+short_description: List the IP ranges of a Salesforce org, and check which addresses may log in
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

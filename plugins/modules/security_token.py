@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: security_token
-short_description: Keep the security token of a stored Salesforce credential young, without a person
+short_description: Rotate the security token of a stored Salesforce credential unattended
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: store_copy
-short_description: Copy the store of Salesforce credentials into another, with all versions
+short_description: Copy a store of Salesforce credentials to another store, with all versions
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: store_key
-short_description: Make, add and retire the keys that encrypt the store of Salesforce credentials
+short_description: Create, rotate and retire the keys that encrypt stored Salesforce credentials
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: trusted_ip_ranges
-short_description: Declare the trusted IP ranges of a Salesforce org
+short_description: Add, remove and expire the trusted IP ranges of a Salesforce org
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: in_ip_ranges
-short_description: Whether IP ranges hold an address
+short_description: Check whether IP ranges contain an address
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

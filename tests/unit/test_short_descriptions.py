@@ -1,0 +1,35 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one line that Galaxy, C(ansible-doc -l) and search engines show of each plugin, module and role."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [
+    source
+    for pattern in ("plugins/*/*.py", "roles/*/meta/argument_specs.yml")
+    for source in sorted(ROOT.glob(pattern))
+    if "short_description:" in source.read_text()
+]
+# What a searcher types. A new verb is welcome here, as long as it is one that other collections use too.
+VERBS = "Add|Check|Copy|Create|List|Log in|Normalise|Read|Render|Roll|Rotate|Store|Write"
+
+
+def test_every_module_plugin_and_role_has_one() -> None:
+    names = {source.parent.name for source in SOURCES if source.suffix == ".py"}
+    assert names == {"modules", "lookup", "filter", "test"}
+    modules = {source for source in ROOT.glob("plugins/modules/*.py") if source.name != "__init__.py"}
+    assert modules <= set(SOURCES)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
+def test_it_begins_with_a_common_verb_and_fits_on_a_line(source: Path) -> None:
+    for text in re.findall(r"short_description: (.+)", source.read_text()):
+        assert re.match(rf"(?:{VERBS})\b", text), text
+        assert len(text) <= 100 and not text.endswith("."), text
