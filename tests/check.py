@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.processes import find_python
+from tests.support.processes import find_python
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -36,7 +36,7 @@ runpy.run_module("pip", run_name="__main__")
 """
 # Tests of what does not touch Ansible, or only in ways that others try on each ansible-core already.
 SAME_ON_EVERY_ANSIBLE = (
-    "unit/simulated_org/*",
+    "unit/simulator/*",
     "unit/test_formats*",
     "unit/test_hostile_answers.py",
     "unit/test_login.py",
@@ -112,7 +112,7 @@ def integration_tests() -> None:
 
 def readers() -> None:
     """Every format of an application's configuration, read back by the program that reads it."""
-    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/readers")
+    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/format_readers")
 
 
 def sanity() -> None:

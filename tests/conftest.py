@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.openbao import OpenBao
+    from tests.support.openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / "build" / "collections"
@@ -37,7 +37,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def openbao_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """A real OpenBao, started when the first test needs it."""
-    from tests.openbao import openbao
+    from tests.support.openbao import openbao
 
     with openbao(tmp_path_factory.mktemp("openbao")) as server:
         yield server

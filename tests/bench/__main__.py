@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from tests.bench import deploy, formats, guard, logins, mail, orgs, rotation, stores, tasks
-from tests.processes import ROOT
+from tests.support.processes import ROOT
 
 RESULT = ROOT / "build" / "bench.json"
 PARTS = (tasks, deploy, guard, orgs, logins, formats, stores, mail, rotation)

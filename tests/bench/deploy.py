@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 
 from tests.bench.stores import credential
-from tests.processes import ROOT, ansible_environment, write_private
+from tests.support.processes import ROOT, ansible_environment, write_private
 
 FOLDER = ROOT / "build" / "bench-deploy"
 AIMS = {"deploy_to_template": "at most 1.3"}

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.processes import COLLECTIONS, ROOT, simulated_org
 from tests.simulated_org.control import Control
+from tests.support.processes import COLLECTIONS, ROOT, simulated_org
 
 ROWS = 50_000
 USERS = 500

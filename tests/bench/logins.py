@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.bench.tasks import seed
 from tests.demo.__main__ import SECRETS, prepare
-from tests.processes import ROOT, ansible_environment, simulated_org
 from tests.simulated_org import Control
+from tests.support.processes import ROOT, ansible_environment, simulated_org
 
 FOLDER = ROOT / "build" / "bench-logins"
 HOSTS, FORKS, TASKS = 100, 10, 5

@@ -11,8 +11,8 @@ import imaplib
 import ssl
 import sys
 
-from tests.dovecot import Absent, Dovecot, Relay, dovecot
-from tests.processes import COLLECTIONS
+from tests.support.dovecot import Absent, Dovecot, Relay, dovecot
+from tests.support.processes import COLLECTIONS
 
 OTHERS = 10_000
 USER, USERNAME = "box@example.org", "int@example.com"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.__main__ import SECRETS, prepare
-from tests.processes import COLLECTIONS, ROOT, ansible_environment, simulated_org
+from tests.support.processes import COLLECTIONS, ROOT, ansible_environment, simulated_org
 
 FOLDER = ROOT / "build" / "bench-orgs"
 ORGS, FORKS, RANGES = 50, 10, 10

@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.dovecot import dovecot
 from tests.integration.conftest import Playbooks
-from tests.rotations import Scene, kill_at_random, rotations_in_use, scene
 from tests.simulated_org import SimulatedOrg
+from tests.support.dovecot import dovecot
+from tests.support.rotations import Scene, kill_at_random, rotations_in_use, scene
 
 KILLS = 200
 RUNS = 5

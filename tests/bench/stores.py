@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from tests.openbao import MOUNT, NAMESPACE, Node, OpenBao, openbao
-from tests.processes import COLLECTIONS, ROOT, ansible_environment
+from tests.support.openbao import MOUNT, NAMESPACE, Node, OpenBao, openbao
+from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
 
 if TYPE_CHECKING:
     from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.__main__ import SECRETS, org_seed, prepare
-from tests.processes import ROOT, ansible_environment, simulated_org, write_private
+from tests.support.processes import ROOT, ansible_environment, simulated_org, write_private
 
 FOLDER = ROOT / "build" / "bench"
 AIMS = {"org_task_to_ping": "at most 0.3", "ranges_1000_to_10": "at most 2", "lookup_to_unvault": "at most 0.5"}

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.check import link_collection
-from tests.processes import ROOT, ansible_environment, simulated_org, write_private
 from tests.simulated_org import Control
+from tests.support.processes import ROOT, ansible_environment, simulated_org, write_private
 
 FOLDER = ROOT / "build" / "demo"
 PLAYBOOK = ROOT / "playbooks" / "site.yml"

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests import dovecot as dovecots
-from tests.dovecot import Dovecot, dovecot
-from tests.hosts import Host, managed_hosts
-from tests.processes import ansible_environment
-from tests.readers.install import Absent
+from tests.format_readers.install import Absent
 from tests.simulated_org import SimulatedOrg
+from tests.support import dovecot as dovecots
+from tests.support.dovecot import Dovecot, dovecot
+from tests.support.hosts import Host, managed_hosts
+from tests.support.processes import ansible_environment
 
 CALLBACKS = Path(__file__).parent / "callback"
 TIMEOUT = 120

@@ -24,11 +24,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store
-from tests.deployments import DELIVER
 from tests.integration.conftest import Playbooks, Results
 from tests.integration.test_no_secret_leaks import forms
-from tests.processes import COLLECTIONS, ansible_environment
 from tests.simulated_org import SimulatedOrg
+from tests.support.deployments import DELIVER
+from tests.support.processes import COLLECTIONS, ansible_environment
 
 SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")
 NOW = "2026-11-{:02}T08:00:00Z"

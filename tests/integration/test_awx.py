@@ -17,8 +17,8 @@ from jinja2.nativetypes import NativeEnvironment
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
 from tests.bench.stores import credential
 from tests.integration.test_examples import blocks
-from tests.openbao import OpenBao
-from tests.processes import ROOT, ansible_environment
+from tests.support.openbao import OpenBao
+from tests.support.processes import ROOT, ansible_environment
 
 GUIDE = ROOT / "docs" / "awx.md"
 FOUND = "found={{ lookup('gatehouse.salesforce.credential', 'billing').username }}"

@@ -18,15 +18,15 @@ import pytest
 import yaml
 
 from tests.demo import __main__ as demo
-from tests.deployments import Deployment, by_host, changed
-from tests.dovecot import Dovecot
-from tests.hosts import Host, inventory
+from tests.format_readers.install import Absent
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT, free_port
-from tests.readers.install import Absent
-from tests.rotations import mailbox_option
-from tests.services import Application, services
 from tests.simulated_org import SimulatedOrg
+from tests.support.deployments import Deployment, by_host, changed
+from tests.support.dovecot import Dovecot
+from tests.support.hosts import Host, inventory
+from tests.support.processes import ROOT, free_port
+from tests.support.rotations import mailbox_option
+from tests.support.services import Application, services
 
 SITE = ROOT / "playbooks" / "site.yml"
 EXAMPLE = ROOT / "playbooks" / "example"

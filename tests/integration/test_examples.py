@@ -27,12 +27,12 @@ import yaml
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
-from tests.dovecot import Absent, Dovecot, dovecot
 from tests.integration.conftest import Playbooks
-from tests.processes import COLLECTIONS, ROOT, ansible_environment
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
-from tests.unit.simulated_org.apps import key_pair
+from tests.support.dovecot import Absent, Dovecot, dovecot
+from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
+from tests.unit.simulator.apps import key_pair
 
 README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs").glob("*.md"))

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT
 from tests.simulated_org import SimulatedOrg
+from tests.support.processes import ROOT
 
 EXPORT = ROOT / "playbooks" / "export.yml"
 NETWORK_ACCESS = ROOT / "playbooks" / "network_access.yml"

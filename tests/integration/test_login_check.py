@@ -19,7 +19,7 @@ import pytest
 
 from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"
 

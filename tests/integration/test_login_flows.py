@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 BY_APP = ("username_password", "jwt_bearer", "client_credentials")
 READ = {"name": "read", "gatehouse.salesforce.network_access_info": {}}

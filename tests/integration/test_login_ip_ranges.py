@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Playbooks
-from tests.processes import COLLECTIONS, ROOT
 from tests.simulated_org import SimulatedOrg
+from tests.support.processes import COLLECTIONS, ROOT
 
 PROFILE = "Integration"
 OFFICE = {"range": "198.51.100.0/24", "description": "Office"}

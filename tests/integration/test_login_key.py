@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.integration.conftest import Playbooks
-from tests.processes import ROOT
 from tests.simulated_org import SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.support.processes import ROOT
+from tests.unit.simulator.apps import key_pair
 
 
 def make(playbook: Playbooks, **changes: Any) -> dict[str, Any]:

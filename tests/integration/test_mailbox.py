@@ -29,7 +29,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox impor
     open_mailbox,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import connection as connection_module
-from tests.dovecot import PLAIN_ADDRESS, Dovecot, Relay
+from tests.support.dovecot import PLAIN_ADDRESS, Dovecot, Relay
 
 USERNAME = "int@example.com"
 AUTHSERV_ID = "mx.example.org"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT
 from tests.simulated_org import SimulatedOrg
+from tests.support.processes import ROOT
 
 COUNT, FORKS = 50, 10
 FAILING = "org07"

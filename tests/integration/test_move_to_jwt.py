@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT
 from tests.simulated_org import SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.support.processes import ROOT
+from tests.unit.simulator.apps import key_pair
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"
 BOOK = ROOT / "playbooks" / "move_to_jwt.yml"

@@ -13,7 +13,7 @@ import pytest
 from ansible.release import __version__
 
 from tests.integration.conftest import Playbooks
-from tests.processes import find_python
+from tests.support.processes import find_python
 
 OLDEST = 8 if __version__.startswith("2.19.") else 9
 

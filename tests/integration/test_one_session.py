@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.gatehouse.salesforce.plugins.lookup import access_token
 from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 HOSTS = ",".join(f"host{number:02}" for number in range(12))
 NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}

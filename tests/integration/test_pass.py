@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT
 from tests.simulated_org import SimulatedOrg
+from tests.support.processes import ROOT
 
 RUNNER = "203.0.113.7"
 PASS = {"range": RUNNER, "description": "CI runner", "expires": "2h"}

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.deployments import DELIVER, ROTATE, Deployment, by_host, changed
-from tests.dovecot import Dovecot
-from tests.hosts import Host
+from tests.format_readers.install import Absent
 from tests.integration.conftest import Playbooks, Results
-from tests.readers.install import Absent
-from tests.rotations import mailbox_option
-from tests.services import Application, services
 from tests.simulated_org import SimulatedOrg
+from tests.support.deployments import DELIVER, ROTATE, Deployment, by_host, changed
+from tests.support.dovecot import Dovecot
+from tests.support.hosts import Host
+from tests.support.rotations import mailbox_option
+from tests.support.services import Application, services
 
 BLUE, GREEN, REPORTS = "billing@acme.example", "billing-green@acme.example", "reports@acme.example"
 PASSWORD, TOKEN = "Acme-Password-1", "OldToken00000000000000001"

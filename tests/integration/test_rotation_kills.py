@@ -14,9 +14,9 @@ import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, lease, open_store
-from tests.dovecot import Dovecot
-from tests.openbao import OpenBao
-from tests.rotations import USER, Scene, kill_at_random, scene
+from tests.support.dovecot import Dovecot
+from tests.support.openbao import OpenBao
+from tests.support.rotations import USER, Scene, kill_at_random, scene
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.dovecot import Dovecot
 from tests.integration.conftest import Playbooks, Results
-from tests.rotations import mailbox_option, rotations_in_use
 from tests.simulated_org import SimulatedOrg
+from tests.support.dovecot import Dovecot
+from tests.support.rotations import mailbox_option, rotations_in_use
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 GREEN = "billing-green@acme.example"

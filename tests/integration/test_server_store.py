@@ -12,8 +12,8 @@ import pytest
 
 from tests.integration.conftest import Playbooks
 from tests.integration.test_credential import NOBODY, store, use
-from tests.openbao import MOUNT, OpenBao
 from tests.simulated_org import SimulatedOrg
+from tests.support.openbao import MOUNT, OpenBao
 
 PASSWORD = "lookup('gatehouse.salesforce.login_password', 'billing')"
 

@@ -23,7 +23,7 @@ from simple_salesforce.login import SalesforceLogin
 
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 __all__ = ["simulated_org", "simulated_org_server"]
 

@@ -19,8 +19,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import 
 from tests.bench.stores import credential
 from tests.integration.conftest import Playbooks
 from tests.integration.test_credential import NOBODY, use
-from tests.openbao import OpenBao
-from tests.processes import ROOT, ansible_environment
+from tests.support.openbao import OpenBao
+from tests.support.processes import ROOT, ansible_environment
 from tests.unit.test_stores import delivery
 
 COPY = ROOT / "playbooks" / "copy_store.yml"

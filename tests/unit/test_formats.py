@@ -23,7 +23,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils import format
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
-from tests.readers.cases import CASES, EXAMPLES, MY_DOMAIN, credential, rendered
+from tests.format_readers.cases import CASES, EXAMPLES, MY_DOMAIN, credential, rendered
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BASIC = Connection(username="user@example.com", password="pass word", security_token="token")

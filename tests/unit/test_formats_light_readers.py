@@ -29,7 +29,7 @@ from hypothesis import given, settings
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import env
-from tests.readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, Parse, credential, rendered, secrets
+from tests.format_readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, Parse, credential, rendered, secrets
 
 LIBRARIES = sorted(Path("/usr/lib").glob("**/systemd/libsystemd-shared-*.so"))
 # Made by Data Loader 67's own encryption tool with the key in KEY.

@@ -30,7 +30,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Or
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import login
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
 from tests.simulated_org import ca
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 MIB = 1024 * 1024
 XML, JSON, HTML = "text/xml; charset=UTF-8", "application/json", "text/html"

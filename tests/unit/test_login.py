@@ -20,7 +20,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError, OptionError, OrgError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import FLOWS, login, signed_assertion
 from tests.simulated_org import Control, SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 KEY, SECRET = "SimKey", "Canary-App-Secret"
 BY_APP = ("username_password", "jwt_bearer", "client_credentials")

@@ -22,10 +22,10 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_probe import Checked, check
-from tests.processes import COLLECTIONS, free_port
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
-from tests.unit.simulated_org.apps import assertion, key_pair
+from tests.support.processes import COLLECTIONS, free_port
+from tests.unit.simulator.apps import assertion, key_pair
 
 __all__ = ["simulated_org", "simulated_org_server"]
 

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import connection_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.private_key import key_text, signing_key
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 TEXT = key_pair()[0]
 

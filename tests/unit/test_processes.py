@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from tests import processes
-from tests.processes import SERVER_PORTS, free_port
+from tests.support import processes
+from tests.support.processes import SERVER_PORTS, free_port
 
 
 def test_no_two_servers_of_a_test_are_given_one_port() -> None:

@@ -27,8 +27,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, kv, lease, server, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.server import Server
-from tests.openbao import MOUNT, OpenBao
-from tests.processes import free_port
+from tests.support.openbao import MOUNT, OpenBao
+from tests.support.processes import free_port
 from tests.unit.test_stores import credential
 
 URL = "https://vault.example:8200/v1/secret/salesforce"

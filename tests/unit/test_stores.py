@@ -32,8 +32,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Clear, Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, lease, store_from
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.clear import open_clear
-from tests.openbao import MOUNT, OpenBao
-from tests.processes import COLLECTIONS
+from tests.support.openbao import MOUNT, OpenBao
+from tests.support.processes import COLLECTIONS
 
 NOW = "2026-01-05T08:00:00Z"
 

@@ -39,11 +39,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Or
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore, open_store
-from tests.dovecot import Dovecot
 from tests.integration.conftest import Playbooks
-from tests.processes import simulated_org
 from tests.simulated_org import Control, SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
+from tests.support.dovecot import Dovecot
+from tests.support.processes import simulated_org
 
 GREEN = "billing-green@acme.example"
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"

@@ -1,4 +1,4 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs that read what formats write: C(pytest tests/readers) installs them below build/readers."""
+"""The programs that read what formats write: C(pytest tests/format_readers) installs them in build/format_readers."""

@@ -15,9 +15,9 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from tests.readers.process import Process
+from tests.format_readers.process import Process
 from tests.simulated_org import SimulatedOrg
-from tests.unit.simulated_org.apps import key_pair
+from tests.unit.simulator.apps import key_pair
 
 Reader = Callable[[str], Process]
 PASSWORD = "it's {{ 5 }} $ \\ % #é"

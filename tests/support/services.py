@@ -22,9 +22,9 @@ from pathlib import Path
 
 import requests
 
-from tests.hosts import PYTHON, TIMEOUT, Host, wait_for_port
-from tests.processes import ROOT, free_port
-from tests.readers.install import packages, unpacked
+from tests.format_readers.install import packages, unpacked
+from tests.support.hosts import PYTHON, TIMEOUT, Host, wait_for_port
+from tests.support.processes import ROOT, free_port
 
 APP = ROOT / "playbooks" / "example" / "app.py"
 REQUIREMENTS = ROOT / "tests" / "requirements-hosts.txt"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install readers below build/readers, each once; raises Absent where that cannot be."""
+"""Install readers below build/format_readers, each once; raises Absent where that cannot be."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.processes import ROOT
+from tests.support.processes import ROOT
 
-FOLDER = ROOT / "build" / "readers"
+FOLDER = ROOT / "build" / "format_readers"
 HERE = Path(__file__).parent
 # As it was before any test made it trust the simulated org alone; package registries have other authorities.
 ENVIRONMENT = dict(os.environ)

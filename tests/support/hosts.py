@@ -27,8 +27,8 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.processes import free_port
-from tests.readers.install import Absent, require, unpacked
+from tests.format_readers.install import Absent, require, unpacked
+from tests.support.processes import free_port
 
 LOCKS = Path("/run/gatehouse-tests")
 PRIVILEGE_SEPARATION = Path("/run/sshd")  # sshd has this folder and this user compiled in

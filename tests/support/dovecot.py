@@ -26,8 +26,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.processes import ROOT, free_port
 from tests.simulated_org import ca
+from tests.support.processes import ROOT, free_port
 
 PACKAGES = ("dovecot-imapd", "dovecot-lmtpd")
 # Where the server offers no IDLE, no MOVE and no UIDPLUS, as some do.

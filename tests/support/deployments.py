@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.hosts import Host, inventory
 from tests.integration.conftest import Playbooks, Results
-from tests.processes import ROOT
-from tests.services import Services
 from tests.simulated_org import SimulatedOrg
+from tests.support.hosts import Host, inventory
+from tests.support.processes import ROOT
+from tests.support.services import Services
 
 DELIVER, ROTATE = ROOT / "playbooks" / "deliver.yml", ROOT / "playbooks" / "rotate.yml"
 

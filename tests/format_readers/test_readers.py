@@ -22,9 +22,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
-from tests.readers import install
-from tests.readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, credential, rendered, secrets
-from tests.readers.process import Process
+from tests.format_readers import install
+from tests.format_readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, credential, rendered, secrets
+from tests.format_readers.process import Process
 from tests.unit.test_formats_light_readers import READERS, VECTORS, decrypt
 from tools.formats_page import PAGE, page
 

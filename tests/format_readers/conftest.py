@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.readers import install
-from tests.readers.process import Process
+from tests.format_readers import install
+from tests.format_readers.process import Process
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org
 
