@@ -118,7 +118,7 @@ def main() -> None:
 
     link_collection()
     sys.path.insert(0, str(COLLECTIONS))
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import FORMATS
     from tests.format_readers.test_readers import BY_COMMAND, PARSERS
     from tests.unit.test_formats_light_readers import READERS
 

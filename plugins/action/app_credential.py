@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import app_credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import app_credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
 
 
@@ -18,7 +18,7 @@ class ActionModule(HostAction):
 
     spec = app_credential.SPEC
 
-    def backend(self, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    def backend(self, options: Mapping[str, Any], run: Task) -> dict[str, Any]:
         """Deliver one credential to one host."""
         told: dict[str, Any] = {}
 

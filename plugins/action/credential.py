@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import credential
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 

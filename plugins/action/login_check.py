@@ -10,23 +10,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, of_this_run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.login_check import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_check import (
     REPLACED,
     SPEC,
     skipped,
     told,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError, OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.explain import Explanation, explained
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.headroom import require_headroom
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import LOGIN, connection_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.libraries import require_libraries
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import signed_assertion
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification, on_standby
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
+    standby_connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import LoginError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_libraries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import signed_assertion
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task, of_this_run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN, connection_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.attempts import LoginAttempts
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import (
+    Explanation,
+    explain,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.lockout import (
+    require_attempts_left,
+)
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
 
 # Without the comments between them, which may hold anything.
@@ -39,21 +47,21 @@ class ActionModule(HostAction):
     _supports_diff = False
     spec = SPEC
 
-    def backend(self, options: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    def backend(self, options: Mapping[str, Any], run: Task) -> dict[str, Any]:
         """Check one credential from one host."""
         if run.check_mode:
             return skipped("no login is made in check mode")
         connection, worked = _connection(options, run)
         of_controller = {**options, "source_address": None}
         seen: dict[str, Any] = {"address": None, "local_address": None}
-        tries, tried = Tries(run.folder), False
+        tries, tried = LoginAttempts(run.folder), False
 
         def attempt() -> Verification:
             nonlocal tried
             tried = True
             try:
                 if tries.outcome(connection) is None:  # nobody has been let in yet
-                    require_headroom(connection, of_controller, run)
+                    require_attempts_left(connection, of_controller, run)
             except LoginError as exc:
                 return Verification(result="failed", cause=exc.cause, detail=str(exc))
             found = self._on_host(connection, run)
@@ -69,17 +77,17 @@ class ActionModule(HostAction):
         outcome: Verification,
         connection: Connection,
         options: Mapping[str, Any],
-        run: Run,
+        run: Task,
         worked: str | None,
         seen: dict[str, Any],
     ) -> Verification:
         if outcome.result == "ok":
             return outcome
         refusal = Explanation(str(outcome.cause), outcome.detail, seen["local_address"])
-        cause, detail, seen["address"] = explained(refusal, connection, options, run, worked=worked)
+        cause, detail, seen["address"] = explain(refusal, connection, options, run, worked=worked)
         return Verification(result="failed", cause=cause, detail=detail)
 
-    def _on_host(self, connection: Connection, run: Run) -> dict[str, Any]:
+    def _on_host(self, connection: Connection, run: Task) -> dict[str, Any]:
         """What the module found on the host."""
         arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
         arguments["allowed_hosts"] = list(connection.allowed_hosts)
@@ -88,14 +96,14 @@ class ActionModule(HostAction):
         return self.on_host(arguments, run, answer="verification")
 
 
-def _connection(options: Mapping[str, Any], run: Run) -> tuple[Connection, str | None]:
+def _connection(options: Mapping[str, Any], run: Task) -> tuple[Connection, str | None]:
     """The connection to check, and when its password last passed a login."""
     worked = None
     connection = connection_from(options)
     if options.get("credential"):
         stored = store_from(options).read(options["credential"])
         # When the user on standby was let in the last time is not known.
-        used, worked = (on_standby(stored), None) if options["standby"] else (stored, stored.verified)
+        used, worked = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
         connection = of_this_run(used.connection, options)
     elif options["standby"]:
         raise OptionError("standby", "is for a stored credential, whose name is missing")

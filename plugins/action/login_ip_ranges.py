@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import ip_ranges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_ip_ranges import SPEC, run
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """See the module of the same name."""
 
-    spec = ip_ranges.LOGIN_SPEC
-    backend = staticmethod(ip_ranges.run_login)
+    spec = SPEC
+    backend = staticmethod(run)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import network_access_info
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.network_access_info import (
+    SPEC,
+    run,
+)
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """See the module of the same name."""
 
-    spec = network_access_info.SPEC
-    backend = staticmethod(network_access_info.run)
+    spec = SPEC
+    backend = staticmethod(run)

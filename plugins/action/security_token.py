@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import security_token
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.security_token import SPEC, run
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """See the module of the same name."""
 
-    spec = security_token.SPEC
-    backend = staticmethod(security_token.run)
+    spec = SPEC
+    backend = staticmethod(run)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import ip_ranges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.trusted_ip_ranges import (
+    SPEC,
+    run,
+)
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """See the module of the same name."""
 
-    spec = ip_ranges.TRUSTED_SPEC
-    backend = staticmethod(ip_ranges.run_trusted)
+    spec = SPEC
+    backend = staticmethod(run)

@@ -10,9 +10,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import render
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import connection_of
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import (
+    connection_of,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import render
 
 DOCUMENTATION = r"""
 name: app_config

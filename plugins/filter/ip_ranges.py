@@ -70,9 +70,14 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import lint
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_entries, parse_entry
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import (
+    collapse as join_ranges,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
+    parse_entries,
+    parse_entry,
+)
 
 
 def ip_ranges(entries: list[Any], collapse: bool = False) -> list[dict[str, str]]:
@@ -82,7 +87,7 @@ def ip_ranges(entries: list[Any], collapse: bool = False) -> list[dict[str, str]
     declared = [_declared(entry) for entry in entries]
     try:
         if collapse:
-            found = lint.collapse(parse_entry(entry, f"ranges[{number}]") for number, entry in enumerate(declared))
+            found = join_ranges(parse_entry(entry, f"ranges[{number}]") for number, entry in enumerate(declared))
         else:
             found = parse_entries(declared)
     except GatehouseError as exc:

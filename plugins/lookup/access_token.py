@@ -109,12 +109,18 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, kept_sessions, of_this_run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import read_each, store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import (
+    mask,
+    register_connection_secrets,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import (
+    Task,
+    kept_sessions,
+    of_this_run,
+)
 
 display = Display()
 
@@ -125,7 +131,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """One session for each name that the store knows."""
         self.set_options(var_options=variables, direct=kwargs)
-        run = Run(check_mode=False, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
+        run = Task(check_mode=False, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
         found, secrets = [], list[str]()
         try:
             store = store_from(self.get_options())
@@ -134,7 +140,7 @@ class LookupModule(LookupBase):
                 secrets += [*connection.secrets.values(), connection.login_password]
                 session = Org(connection, kept_sessions(store, run)).session()
                 secrets.append(session.access_token)
-                hide_from_output(connection, session.access_token)
+                register_connection_secrets(connection, session.access_token)
                 found.append({"access_token": session.access_token, "instance_url": session.instance_url})
         except GatehouseError as exc:
             # Ansible would print what it stems from, too, and an org may have put words into that.

@@ -198,10 +198,13 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import on_standby, to_dict
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import read_each, store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
+    standby_connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register_connection_secrets
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each, store_from
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
 
 display = Display()
@@ -217,8 +220,8 @@ class LookupModule(LookupBase):
         try:
             store = store_from(options)
             for found_one in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
-                credential = on_standby(found_one) if options["standby"] else found_one
-                hide_from_output(credential.connection)
+                credential = standby_connection(found_one) if options["standby"] else found_one
+                register_connection_secrets(credential.connection)
                 found.append(to_dict(credential))
         except GatehouseError as exc:
             raise AnsibleLookupError(str(exc)) from exc

@@ -111,10 +111,15 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import PASSWORD_FLOWS, Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, read_each, store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.masking import hide_from_output
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.token_need import token_needed
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
+    PASSWORD_FLOWS,
+    Credential,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register_connection_secrets
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
 
 display = Display()
@@ -131,7 +136,7 @@ class LookupModule(LookupBase):
             store = store_from(options)
             for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
                 connection = _with_password(credential).connection
-                hide_from_output(connection)
+                register_connection_secrets(connection)
                 appended = _wants_token(credential, store, options)
                 found.append(connection.login_password if appended else connection.password or "")
         except GatehouseError as exc:
@@ -144,11 +149,10 @@ def _wants_token(credential: Credential, store: Store, options: LazyOptions) -> 
     if token != "auto" or not credential.connection.security_token:  # noqa: S105 - a choice
         return bool(token != "omit")  # noqa: S105 - a choice
     # What talks to an org takes long to import; lookups that do not ask one are spared it.
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_need import token_need
 
     name = options["credential"]
     folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse"
-    answer = token_need(credential, store.read(name) if name else credential, store, folder)
+    answer = token_needed(credential, store.read(name) if name else credential, store, folder)
     if not answer.asked:
         display.warning(
             f"The security token of {credential.name!r} was appended, as the org could not be asked whether it is "

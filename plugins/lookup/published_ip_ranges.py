@@ -121,10 +121,13 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.feeds import PUBLISHERS, read
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.lint import collapse
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import IpRange
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import IpRange
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.published import (
+    PUBLISHERS,
+    read_published,
+)
 
 
 class LookupModule(LookupBase):
@@ -147,7 +150,7 @@ class LookupModule(LookupBase):
         return [
             item
             for term in terms
-            for item in read(
+            for item in read_published(
                 term if term in PUBLISHERS or "://" in term else self._file(term, variables),
                 services=options["service"],
                 regions=options["region"],

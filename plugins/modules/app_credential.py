@@ -199,7 +199,11 @@ backup_file:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.host_file import FILE, HostFile, refusal
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.app_file import (
+    FILE,
+    AppFile,
+    refusal,
+)
 
 # Read on the controller. A host may have a Python that cannot import what describes them there.
 STORE = {
@@ -216,7 +220,7 @@ STORE = {
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={**FILE, **STORE}, supports_check_mode=True)
-    file = HostFile(module)
+    file = AppFile(module)
     try:
         result = file.ensure()
     except OSError as exc:

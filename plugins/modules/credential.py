@@ -176,8 +176,10 @@ verification:
       type: str
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential import SPEC, run  # noqa: E402
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.credential import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module  # noqa: E402
+
+# noqa: E402
 
 
 def main() -> None:

@@ -314,11 +314,10 @@ retiring:
   sample: [billing]
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential_info import (
-    SPEC,
-    run,
-)  # noqa: E402
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.credential_info import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module  # noqa: E402
+
+# noqa: E402
 
 
 def main() -> None:

@@ -125,7 +125,10 @@ local_address:
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.login_check import SPEC, run  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_check import (
+    SPEC,
+    run,  # noqa: E402
+)
 
 
 def main() -> None:

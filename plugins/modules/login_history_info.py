@@ -197,8 +197,10 @@ proposal:
           ranges: [{range: 192.0.2.6-192.0.2.7, description: billing@acme.example (billing)}]
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import login_history_info  # noqa: E402
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import login_history_info
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module  # noqa: E402
+
+# noqa: E402
 
 
 def main() -> None:

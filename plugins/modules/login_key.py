@@ -87,8 +87,8 @@ expires:
   sample: "2027-11-24T21:34:05Z"
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.login_key import SPEC, run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_key import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module
 
 
 def main() -> None:

@@ -169,13 +169,18 @@ decisions:
       sample: in the trusted IP range 198.51.100.0/24
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import network_access_info  # noqa: E402
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.network_access_info import (
+    SPEC,
+    run,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module  # noqa: E402
+
+# noqa: E402
 
 
 def main() -> None:
     """Run the module."""
-    run_module(network_access_info.SPEC, network_access_info.run)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -230,11 +230,10 @@ credential:
     secrets: [password, security_token]
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.security_token import (  # noqa: E402
-    SPEC,
-    run,
-)
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.security_token import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module
+
+# noqa: E402
 
 
 def main() -> None:

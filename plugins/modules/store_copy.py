@@ -92,8 +92,8 @@ equal:
   sample: [billing]
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.store_copy import SPEC, run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.store_copy import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module
 
 
 def main() -> None:

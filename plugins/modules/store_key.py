@@ -97,8 +97,8 @@ retired_file:
   sample: /home/deploy/.config/gatehouse/salesforce.key.retired
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.store_key import SPEC, run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.store_key import SPEC, run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module
 
 
 def main() -> None:

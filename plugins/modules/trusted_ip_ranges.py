@@ -137,16 +137,18 @@ lint:
         - {range: 198.51.100.7, start: 198.51.100.7, end: 198.51.100.7, description: null}
 """
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.ip_ranges import (  # noqa: E402
-    TRUSTED_SPEC,
-    run_trusted,
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.trusted_ip_ranges import (
+    SPEC,
+    run,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.module import run_module  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_module
+
+# noqa: E402
 
 
 def main() -> None:
     """Run the module."""
-    run_module(TRUSTED_SPEC, run_trusted)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, run_backend
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import VARIABLE_PREFIX, Spec
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import VARIABLE_PREFIX, Spec
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_backend
 
 
 class ControllerAction(ActionBase):
@@ -30,7 +31,7 @@ class ControllerAction(ActionBase):
     _supports_diff = True
 
     spec: ClassVar[Spec]
-    backend: ClassVar[staticmethod[[Mapping[str, Any], Run], dict[str, Any]]]
+    backend: ClassVar[staticmethod[[Mapping[str, Any], Task], dict[str, Any]]]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Validate the arguments, run the backend, return its result."""
@@ -41,7 +42,7 @@ class ControllerAction(ActionBase):
         validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(lists, [])})
         if validated.error_messages:
             return {"failed": True, "msg": "; ".join(validated.error_messages)}
-        run = Run(check_mode=self._task.check_mode, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
+        run = Task(check_mode=self._task.check_mode, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
         result = run_backend(self.backend, {**validated.validated_parameters, **lists}, run)
         if not self._task.diff:
             result.pop("diff", None)

@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 
@@ -25,7 +25,7 @@ class HostAction(ControllerAction):
         self._task_vars = task_vars or {}
         return super().run(tmp, task_vars)
 
-    def on_host(self, arguments: dict[str, Any], run: Run, *, answer: str) -> dict[str, Any]:
+    def on_host(self, arguments: dict[str, Any], run: Task, *, answer: str) -> dict[str, Any]:
         """What the module found on the host; raises GatehouseError when it did not tell.
 
         Args:

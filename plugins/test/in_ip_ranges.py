@@ -54,9 +54,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.access import RangeIndex
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_entry
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import RangeIndex
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_entry
 
 
 def in_ip_ranges(address: str, ranges: list[Any]) -> bool:

@@ -14,7 +14,7 @@ ROUNDS = 5
 
 def measure() -> dict[str, float]:
     """The best of a few rounds for each format, in microseconds."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import FORMATS
     from tests.format_readers.cases import credential, rendered
 
     figures = {}

@@ -69,11 +69,12 @@ def guard_once(url: str, ca_path: str, folder: str) -> dict[str, float]:
     """What one task took that would stop trusting all addresses from which anybody logged in."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run, run_backend
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.ip_ranges import (
-        TRUSTED_SPEC,
-        run_trusted,
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.trusted_ip_ranges import (
+        SPEC,
+        run,
     )
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_backend
 
     options: dict[str, Any] = {
         "login_url": url,
@@ -83,9 +84,9 @@ def guard_once(url: str, ca_path: str, folder: str) -> dict[str, float]:
         "state": "exact",
         **ADMIN,
     }
-    options = ArgumentSpecValidator(TRUSTED_SPEC).validate(options).validated_parameters
+    options = ArgumentSpecValidator(SPEC).validate(options).validated_parameters
     started = time.monotonic()
-    result = run_backend(run_trusted, options, Run(check_mode=True, folder=Path(folder)))
+    result = run_backend(run, options, Task(check_mode=True, folder=Path(folder)))
     seconds = time.monotonic() - started
     assert result["failed"] and len(result["at_risk"]) == ROWS, result["msg"]
     return {

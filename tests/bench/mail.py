@@ -43,10 +43,11 @@ def measure() -> dict[str, float]:
 
 
 def _search(server: Dovecot, since: datetime.datetime) -> int:
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils import mailbox
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox import mailbox
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import mail_settings
 
     with contextlib.closing(Relay(server.port)) as relay:
-        settings = mailbox.mail_settings(
+        settings = mail_settings(
             {
                 "host": "localhost",
                 "port": relay.port,

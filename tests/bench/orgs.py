@@ -106,14 +106,21 @@ def measure_plans() -> dict[str, float]:
 def _plan_seconds(count: int) -> float:
     if str(COLLECTIONS) not in sys.path:
         sys.path.insert(0, str(COLLECTIONS))
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils import expiry, ranges
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
+        parse_range,
+        unique,
+    )
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.temporary_access import (
+        parse_entries,
+        plan_temporary,
+    )
 
     entries = [
         {"range": f"20.{number >> 8}.{number & 255}.0/24", "description": f"Site {number}"} for number in range(count)
     ]
     # Every fourth with another description, every fourth elsewhere.
     current = [
-        ranges.parse_range(
+        parse_range(
             str(entry["range"]) if number % 4 else f"30.{number >> 8}.{number & 255}.0/24",
             f"Site {number}" if number % 4 != 1 else "Other",
         )
@@ -124,8 +131,8 @@ def _plan_seconds(count: int) -> float:
     for _round in range(PLAN_ROUNDS):
         gc.collect()
         started = time.perf_counter()
-        declared, at_least = expiry.read_entries(entries, now)
-        change = expiry.plan(current, ranges.unique(declared), "exact", now=now, at_least=at_least)
+        declared, at_least = parse_entries(entries, now)
+        change = plan_temporary(current, unique(declared), "exact", now=now, at_least=at_least)
         times.append(time.perf_counter() - started)
         if not len(change.added) == len(change.removed) == len(change.updated) == count // 4:
             raise RuntimeError("the plan that was measured is wrong")

@@ -27,8 +27,10 @@ from tests.support.openbao import MOUNT, NAMESPACE, Node, OpenBao, openbao
 from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
 
 if TYPE_CHECKING:
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
+        Credential,
+    )
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 
 FOLDER = ROOT / "build" / "bench-stores"
 CLUSTER, ADDRESSES = "bao.test", ("127.0.0.2", "127.0.0.3", "127.0.0.4")
@@ -53,8 +55,10 @@ def measure() -> dict[str, float]:
 
 def credential(name: str, version: int, password: str = "Bench-Password") -> Credential:
     """An invented credential."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
+        Credential,
+    )
 
     now = "2026-01-05T08:00:00Z"
     connection = Connection(username=f"{name}@acme.example", password=password, security_token="BenchToken")
@@ -63,14 +67,14 @@ def credential(name: str, version: int, password: str = "Bench-Password") -> Cre
 
 def key_file(folder: Path) -> str:
     """A file with a new key."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import generate_key
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.keys import generate_key
 
     return str(generate_key(folder / "key"))
 
 
 def large_folder() -> dict[str, float]:
     """Opening one record of 10,000 beside one of 10."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 
     stores = {}
     for count in (10, 10_000):
@@ -108,7 +112,7 @@ def hashi_vault() -> Path:
 
 def server_lookup() -> dict[str, float]:
     """A lookup on the server beside one by the collection for such servers: each in a fork that has loaded neither."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
 
     with openbao(FOLDER / "server") as server:
         options = {**server.options, "store_key_file": key_file(FOLDER / "server")}
@@ -160,7 +164,7 @@ def server_lookup() -> dict[str, float]:
 
 def leader_kill(folder: Path) -> dict[str, float]:
     """What becomes of acknowledged writes and of rotations under a lock when the leader is killed meanwhile."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
 
     with openbao(folder, *ADDRESSES, name=CLUSTER) as cluster, resolving(CLUSTER, ADDRESSES):
         url = cluster.url.replace(ADDRESSES[0], CLUSTER)

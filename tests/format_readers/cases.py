@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import DEFAULT_LOGIN_URL, Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    DEFAULT_LOGIN_URL,
+    Connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 HIDDEN = "\t\n\r\x85\xa0\u2028\ufeff"

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import dotenv
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 from tests.format_readers.process import Process
 from tests.simulated_org import SimulatedOrg
 from tests.unit.simulator.apps import key_pair

@@ -21,7 +21,7 @@ import dotenv
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats
 from tests.format_readers import install
 from tests.format_readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, credential, rendered, secrets
 from tests.format_readers.process import Process

@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import Delivery
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from tests.integration.conftest import Playbooks, Results
 from tests.integration.test_no_secret_leaks import forms
 from tests.simulated_org import SimulatedOrg

@@ -14,7 +14,7 @@ import yaml
 from cryptography.fernet import Fernet
 from jinja2.nativetypes import NativeEnvironment
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
 from tests.bench.stores import credential
 from tests.integration.test_examples import blocks
 from tests.support.openbao import OpenBao

@@ -25,8 +25,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import FORMATS
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import FORMATS
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID

@@ -20,15 +20,15 @@ from typing import Any
 import jwt
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import MailError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import MailError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox import imap as connection_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.imap import Position
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import (
     Mailbox,
-    Position,
     TokenMail,
-    mail_settings,
     open_mailbox,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import connection as connection_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import mail_settings
 from tests.support.dovecot import PLAIN_ADDRESS, Dovecot, Relay
 
 USERNAME = "int@example.com"

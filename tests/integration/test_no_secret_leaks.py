@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from tests.demo.__main__ import SECRETS as DEMO_SECRETS
 from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
 from tests.integration.conftest import Playbooks

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import store_copy
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore, open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import store_copy
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.bench.stores import credential
 from tests.integration.conftest import Playbooks
 from tests.integration.test_credential import NOBODY, use
@@ -107,7 +108,7 @@ def test_a_copy_that_breaks_off_tells_that_it_changed_something(
 
     monkeypatch.setattr(FileStore, "write", at_last_no_more)
     with pytest.raises(StoreError) as caught:
-        store_copy.run({**source, "names": None, "target": target}, Run(check_mode=False, folder=playbook.folder))
+        store_copy.run({**source, "names": None, "target": target}, Task(check_mode=False, folder=playbook.folder))
     assert caught.value.result == {"copied": [], "changed": True}
 
 

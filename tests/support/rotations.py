@@ -30,15 +30,24 @@ from cryptography.fernet import Fernet
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import record, verified_login
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import security_token
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import SPEC, Mailbox
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore, open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.security_token import run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
+    declare,
+    record_verification,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
+    Credential,
+    Verification,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import Mailbox
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import SPEC
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification import verify
 from tests.integration.conftest import Playbooks
 from tests.simulated_org import Control, SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
@@ -54,7 +63,7 @@ STEPS: tuple[tuple[type | ModuleType, str], ...] = (
     (Org, "reset_security_token"),
     (Org, "change_own_password"),
     (SessionCache, "renew"),
-    (verified_login, "login"),
+    (verify, "login"),
     (Mailbox, "dispose"),
 )
 
@@ -88,7 +97,7 @@ class Scene:
     def run(self, **options: Any) -> dict[str, Any]:
         """Rotate in this process, as a run of its own: what is known of logins of one run binds no other."""
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.folder) as name:
-            return security_token.run({**self.options, **options}, Run(check_mode=False, folder=Path(name)))
+            return run({**self.options, **options}, Task(check_mode=False, folder=Path(name)))
 
     def start(self, dies_at: int | None = None, **options: Any) -> int:
         """Rotate in a process of its own, and give its id. It kills itself at the given one of its steps."""
@@ -181,9 +190,9 @@ def scene(folder: Path, server: Dovecot) -> Iterator[Scene]:
             security_token=TOKEN,
         )
         now = "2026-01-01T00:00:00Z"
-        credential = record.declared(None, connection, name="billing", now=now)
+        credential = declare(None, connection, name="billing", now=now)
         passed = Verification(result="ok", cause="ok")
-        made.store.write(record.verified(credential, passed, now=now), replaces=None)
+        made.store.write(record_verification(credential, passed, now=now), replaces=None)
         yield made
 
 

@@ -13,8 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.access import Access, Decision, RangeIndex, Settings
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import IpRange, parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import (
+    Access,
+    Decision,
+    RangeIndex,
+    Settings,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import IpRange, parse_range
 
 OFFICE = parse_range("198.51.100.0/24", "Office")
 VPN = parse_range("2001:db8:10::/64", "VPN")

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection, is_allowed
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    Connection,
+    is_allowed,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 
 GOOD: dict[str, Any] = {"username": "int@example.com", "password": "Canary-Pass-1"}
 

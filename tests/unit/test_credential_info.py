@@ -13,14 +13,27 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import record
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends.credential_info import described, run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery, consumer_of, parts_of
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.retirement import RETIREMENTS, retirements
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    AUTH_FLOWS,
+    Connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.retirement import (
+    RETIREMENTS,
+    retirements,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.credential_info import (
+    described,
+    run,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import declare
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import (
+    Delivery,
+    consumer_of,
+    parts_of,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 
 NOVEMBER = datetime.date(2026, 11, 24)
 
@@ -67,12 +80,12 @@ def folder(tmp_path: Path) -> Path:
         connection = Connection(
             auth=auth, username=f"{name}@acme.example", consumer_key="key", private_key="CANARY-k", **secrets
         )
-        store.write(record.declared(None, connection, name=name, now="2026-11-01T00:00:00Z"), replaces=None)
+        store.write(declare(None, connection, name=name, now="2026-11-01T00:00:00Z"), replaces=None)
     return tmp_path / "store"
 
 
 def info(folder: Path | str, names: list[str] | None = None, warn_days: int = 90) -> dict[str, Any]:
-    return run({"store": str(folder), "names": names, "warn_days": warn_days}, Run(False, Path("/nonexistent")))
+    return run({"store": str(folder), "names": names, "warn_days": warn_days}, Task(False, Path("/nonexistent")))
 
 
 def test_it_tells_all_but_the_secrets_and_needs_no_key(folder: Path) -> None:

@@ -14,17 +14,21 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import credentials as subject
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.credentials import Outcome
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import credential as subject
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.credential import (
+    Outcome,
+    ensure_absent,
+    ensure_present,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import ASKED, Journal
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     LoginError,
     OptionError,
     OrgError,
     StoreError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.journal import ASKED, Journal
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 
 WANTED = Connection(
     username="user@example.com", password="CANARY-1", security_token="CANARY-t", timeout=7, source_address="192.0.2.9"
@@ -76,7 +80,7 @@ def declare(store: FileStore, org: Org) -> Callable[..., Outcome]:
     """Declare the credential C(prod)."""
 
     def run(wanted: Connection = WANTED, verify: str = "require", check_mode: bool = False) -> Outcome:
-        return subject.ensure_present(store, "prod", wanted, verify=verify, check_mode=check_mode, login=org.login)
+        return ensure_present(store, "prod", wanted, verify=verify, check_mode=check_mode, login=org.login)
 
     return run
 
@@ -232,7 +236,7 @@ def test_a_tampered_record_is_not_replaced(declare: Declare, store: FileStore, o
     with pytest.raises(StoreError, match="tampered"):
         declare(CHANGED)
     with pytest.raises(StoreError, match="tampered"):
-        subject.ensure_absent(store, "prod", check_mode=False)
+        ensure_absent(store, "prod", check_mode=False)
     assert len(org.logins) == 1
 
 
@@ -244,21 +248,21 @@ def test_the_record_is_held_from_reading_to_writing(store: FileStore) -> None:
         ):
             raise AssertionError("the lock was given twice")
 
-    subject.ensure_present(store, "prod", WANTED, verify="require", check_mode=False, login=login)
+    ensure_present(store, "prod", WANTED, verify="require", check_mode=False, login=login)
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_absent_removes_it_once(declare: Declare, store: FileStore, check_mode: bool) -> None:
     declare()
-    outcome = subject.ensure_absent(store, "prod", check_mode=check_mode)
+    outcome = ensure_absent(store, "prod", check_mode=check_mode)
     assert (outcome.changed, outcome.credential, outcome.diff["after"]) == (True, None, {})
     assert store.names() == (["prod"] if check_mode else [])
-    assert subject.ensure_absent(store, "prod", check_mode=False).changed == check_mode
-    assert not subject.ensure_absent(store, "prod", check_mode=False).changed
+    assert ensure_absent(store, "prod", check_mode=False).changed == check_mode
+    assert not ensure_absent(store, "prod", check_mode=False).changed
 
 
 def test_absent_from_a_store_that_does_not_exist_makes_none(store: FileStore) -> None:
-    assert not subject.ensure_absent(store, "prod", check_mode=False).changed
+    assert not ensure_absent(store, "prod", check_mode=False).changed
     assert not store.folder.exists()
 
 
@@ -266,9 +270,7 @@ def test_what_is_under_way_for_a_user_outlives_a_login_of_the_other(store: FileS
     """Otherwise the password that a rotation has set would be forgotten with its journal."""
 
     def declare(wanted: Connection, standby: Connection | None = None) -> None:
-        subject.ensure_present(
-            store, "prod", wanted, standby=standby, verify="require", check_mode=False, login=org.login
-        )
+        ensure_present(store, "prod", wanted, standby=standby, verify="require", check_mode=False, login=org.login)
 
     declare(WANTED)
     journal = Journal(method="password", step=ASKED, username="user@example.com", started="", password="CANARY-next")
@@ -284,6 +286,6 @@ def test_no_outcome_holds_a_secret(declare: Declare, store: FileStore, org: Org)
     outcomes: list[Any] = [declare(), declare(CHANGED)]
     org.refuse(refused())
     outcomes += [declare(WANTED, verify="warn"), declare(WANTED, verify="warn")]
-    outcomes.append(subject.ensure_absent(store, "prod", check_mode=False))
+    outcomes.append(ensure_absent(store, "prod", check_mode=False))
     for outcome in outcomes:
         assert "CANARY" not in json.dumps(dataclasses.asdict(outcome))

@@ -8,7 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery, merged, to_clear
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import (
+    Delivery,
+    delivery_to_public,
+    merge_deliveries,
+)
 
 NOW, LATER = "2026-11-20T08:00:00Z", "2026-11-21T08:00:00Z"
 CLEAR = {"version": 2, "updated": NOW}
@@ -32,10 +36,10 @@ def test_who_was_not_restarted_may_still_use_what_the_file_held_before() -> None
 
 def test_that_an_application_was_restarted_is_news() -> None:
     unsettled = dataclasses.replace(CURRENT, settled=False)
-    assert merged({"web1:/a": unsettled}, {"web1:/a": CURRENT}) == {"web1:/a": CURRENT}
+    assert merge_deliveries({"web1:/a": unsettled}, {"web1:/a": CURRENT}) == {"web1:/a": CURRENT}
 
 
 def test_a_list_that_was_written_before_there_were_pairs_and_restarts_is_read() -> None:
     written: dict[str, Any] = {"version": 2, "updated": NOW, "format": "env", "encrypted": None, "delivered": NOW}
     assert Delivery(**written, fingerprint="x") == CURRENT
-    assert to_clear(CURRENT) == {**written, "standby": False, "settled": True}
+    assert delivery_to_public(CURRENT) == {**written, "standby": False, "settled": True}

@@ -9,23 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import tries as subject_of_tries
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.access import Access
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.diagnosis import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import Access
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import (
     ADVICE,
     CAUSES,
-    Evidence,
-    diagnose,
-    finding,
-    from_code,
-    from_oauth,
-    from_status,
+    cause,
+    cause_of_code,
+    cause_of_oauth_error,
+    cause_of_status,
     own_row,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_range
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Verification
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.tries import Tries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification import (
+    attempts as subject_of_tries,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.attempts import LoginAttempts
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.evidence import (
+    Evidence,
+    diagnose,
+)
 
 DOCUMENTED = set(
     [
@@ -48,7 +52,7 @@ DOCUMENTED = set(
         "tls_untrusted",
     ]
 )
-REFUSED = finding("invalid_credentials")
+REFUSED = cause("invalid_credentials")
 
 
 def test_there_is_one_sentence_of_advice_for_each_documented_cause() -> None:
@@ -72,12 +76,12 @@ def test_there_is_one_sentence_of_advice_for_each_documented_cause() -> None:
     ],
 )
 def test_a_fault_code_has_its_cause(code: str, text: str, cause: str) -> None:
-    found = from_code(code, text)
+    found = cause_of_code(code, text)
     assert found is not None and found.cause == cause
 
 
 def test_a_code_that_is_not_about_logins_is_left_to_the_caller() -> None:
-    assert from_code("MALFORMED_QUERY") is None
+    assert cause_of_code("MALFORMED_QUERY") is None
 
 
 @pytest.mark.parametrize(
@@ -102,12 +106,12 @@ def test_a_code_that_is_not_about_logins_is_left_to_the_caller() -> None:
     ],
 )
 def test_an_error_of_the_token_endpoint_has_its_cause(error: str, description: str, cause: str) -> None:
-    found = from_oauth(error, description)
+    found = cause_of_oauth_error(error, description)
     assert found is not None and found.cause == cause
 
 
 def test_an_unknown_oauth_error_is_left_to_the_caller() -> None:
-    assert from_oauth("brand_new_error") is None
+    assert cause_of_oauth_error("brand_new_error") is None
 
 
 class TestLoginHistory:
@@ -128,28 +132,28 @@ class TestLoginHistory:
         ],
     )
     def test_a_status_has_its_cause_whatever_its_capitals(self, status: str, cause: str) -> None:
-        found = from_status(status, token_sent=True)
+        found = cause_of_status(status, token_sent=True)
         assert found is not None and found.cause == cause
 
     def test_a_wrong_password_without_a_token_is_the_password(self) -> None:
-        found = from_status("Invalid Password", token_sent=False)
-        assert found is not None and found == finding("bad_password")
+        found = cause_of_status("Invalid Password", token_sent=False)
+        assert found is not None and found == cause("bad_password")
 
     def test_with_a_token_it_may_be_either_and_says_so(self) -> None:
-        found = from_status("Invalid password", token_sent=True)
+        found = cause_of_status("Invalid password", token_sent=True)
         assert found is not None and found.cause == "bad_password" and "may also stand for" in found.advice
 
     def test_the_password_that_worked_and_is_unchanged_leaves_only_the_token(self) -> None:
-        found = from_status("Invalid password", token_sent=True, password_changed=False)
+        found = cause_of_status("Invalid password", token_sent=True, password_changed=False)
         assert found is not None and found.cause == "stale_token"
 
     def test_a_password_changed_since_ended_the_token_too(self) -> None:
-        found = from_status("Invalid password", token_sent=True, password_changed=True)
+        found = cause_of_status("Invalid password", token_sent=True, password_changed=True)
         assert found is not None and found.cause == "bad_password" and "token, too" in found.advice
 
     @pytest.mark.parametrize(("sent", "cause"), [(True, "stale_token"), (False, "token_required_here")])
     def test_a_token_asked_for_is_stale_if_one_was_sent(self, sent: bool, cause: str) -> None:
-        found = from_status("Failed: API security token required", token_sent=sent)
+        found = cause_of_status("Failed: API security token required", token_sent=sent)
         assert found is not None and found.cause == cause
 
 
@@ -163,7 +167,7 @@ class TestDiagnosis:
         assert diagnose(REFUSED, Evidence(token_sent=True, status="Something new")) == REFUSED
 
     def test_a_refusal_that_says_why_is_believed_as_the_row_may_be_of_another_login(self) -> None:
-        refused = finding("api_disabled")
+        refused = cause("api_disabled")
         assert diagnose(refused, Evidence(token_sent=True, status="Invalid password")) == refused
 
     def test_a_user_that_is_not_there_is_told(self) -> None:
@@ -215,7 +219,7 @@ class TestTries:
             made.append(causes[len(made)])
             return Verification(result="ok" if made[-1] == "ok" else "failed", cause=made[-1])
 
-        return [Tries(folder).once(connection, attempt) for _unused in causes]
+        return [LoginAttempts(folder).once(connection, attempt) for _unused in causes]
 
     @pytest.mark.parametrize(
         ("causes", "seen"),

@@ -12,15 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import expiry as subject
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.lint import collapse
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import (
-    STATES,
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
     IpRange,
-    RangePlan,
     parse_range,
     unique,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.plan import STATES, RangePlan
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.temporary_access import (
+    expiry,
+    has_expired,
+    parse_entries,
+    plan_temporary,
+    with_expiry,
+    without_expiry,
 )
 
 NOW = datetime.datetime(2026, 11, 24, 20, 9, 30, tzinfo=datetime.UTC)
@@ -33,8 +39,8 @@ def held(description: str | None, address: str = RUNNER) -> IpRange:
 
 
 def declare(*entries: Any, on: list[IpRange], state: str = "present") -> RangePlan:
-    items, at_least = subject.read_entries(entries, NOW)
-    return subject.plan(on, unique(items), state, now=NOW, at_least=at_least)
+    items, at_least = parse_entries(entries, NOW)
+    return plan_temporary(on, unique(items), state, now=NOW, at_least=at_least)
 
 
 def texts(change: RangePlan) -> list[str | None]:
@@ -55,12 +61,12 @@ def texts(change: RangePlan) -> list[str | None]:
     ],
 )
 def test_an_expiry_is_a_duration_or_a_time_and_kept_where_a_person_reads_it(expires: Any, description: str) -> None:
-    (item,), _at_least = subject.read_entries([{"range": RUNNER, "description": "CI runner", "expires": expires}], NOW)
+    (item,), _at_least = parse_entries([{"range": RUNNER, "description": "CI runner", "expires": expires}], NOW)
     assert item.description == description
 
 
 def test_without_a_description_the_expiry_stands_alone() -> None:
-    (item,), _at_least = subject.read_entries([{"range": RUNNER, "expires": "2h"}], NOW)
+    (item,), _at_least = parse_entries([{"range": RUNNER, "expires": "2h"}], NOW)
     assert item.description == OPEN
 
 
@@ -74,22 +80,22 @@ def test_without_a_description_the_expiry_stands_alone() -> None:
 )
 def test_what_is_no_expiry_is_an_error_that_names_the_entry(expires: Any) -> None:
     with pytest.raises(OptionError, match=r"^ranges\[1\]: its key 'expires' must be a duration such as '2h'") as caught:
-        subject.read_entries([RUNNER, {"range": RUNNER, "expires": expires}], NOW)
+        parse_entries([RUNNER, {"range": RUNNER, "expires": expires}], NOW)
     assert len(str(caught.value)) < 250
 
 
 def test_a_description_must_leave_room_for_the_expiry() -> None:
     entry = {"range": RUNNER, "description": "x" * 227, "expires": "2h"}
-    (item,), _at_least = subject.read_entries([entry], NOW)
+    (item,), _at_least = parse_entries([entry], NOW)
     assert len(item.description or "") == 255
     with pytest.raises(OptionError, match=r"ranges\[0\]: .*255 characters with its expiry"):
-        subject.read_entries([{**entry, "description": "x" * 228}], NOW)
+        parse_entries([{**entry, "description": "x" * 228}], NOW)
 
 
 def test_two_expiries_of_one_entry_are_an_error() -> None:
     entry = {"range": RUNNER, "description": f"CI runner {OPEN}", "expires": "2h"}
     with pytest.raises(OptionError, match=r"ranges\[0\]: .*in its description too"):
-        subject.read_entries([entry], NOW)
+        parse_entries([entry], NOW)
 
 
 @pytest.mark.parametrize(
@@ -106,14 +112,14 @@ def test_two_expiries_of_one_entry_are_an_error() -> None:
     ],
 )
 def test_only_an_expiry_at_the_end_that_can_be_read_makes_a_pass(description: str | None) -> None:
-    assert subject.expiry(held(description)) is None
-    assert subject.label(held(description)) == description
+    assert expiry(held(description)) is None
+    assert without_expiry(held(description)) == description
 
 
 def test_a_pass_ends_in_the_minute_that_it_tells() -> None:
     end = datetime.datetime(2026, 11, 24, 22, 10, tzinfo=datetime.UTC)
-    assert subject.has_expired(held(f"CI {OPEN}"), end)
-    assert not subject.has_expired(held(f"CI {OPEN}"), end - datetime.timedelta(seconds=1))
+    assert has_expired(held(f"CI {OPEN}"), end)
+    assert not has_expired(held(f"CI {OPEN}"), end - datetime.timedelta(seconds=1))
 
 
 class TestDeclaring:
@@ -202,7 +208,7 @@ labels = st.one_of(
 )
 descriptions = st.one_of(
     labels.filter(lambda text: len(text or "") <= 255),
-    st.builds(subject.describe, labels, moments),
+    st.builds(with_expiry, labels, moments),
 ).map(lambda text: parse_range(RUNNER, text).description)
 orgs = st.lists(
     st.builds(lambda address, text: IpRange(4, address, address, text), st.integers(0, 2), descriptions), max_size=6
@@ -222,22 +228,20 @@ entries = st.lists(
 
 @given(labels, moments)
 def test_every_expiry_reads_back_from_a_description_that_fits(text: str | None, until: datetime.datetime) -> None:
-    item = held(subject.describe(text, until))
+    item = held(with_expiry(text, until))
     assert item.description is not None and len(item.description) <= 255
-    told = subject.expiry(item)
+    told = expiry(item)
     assert told is not None and datetime.timedelta() <= told - until < datetime.timedelta(minutes=1)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_is_an_expiry_or_a_clear_error(expires: str, description: str) -> None:
     try:
-        (item,), _at_least = subject.read_entries(
-            [{"range": RUNNER, "description": description, "expires": expires}], NOW
-        )
+        (item,), _at_least = parse_entries([{"range": RUNNER, "description": description, "expires": expires}], NOW)
     except OptionError as exc:
         assert exc.option == "ranges[0]"
     else:
-        assert subject.expiry(item) is not None
+        assert expiry(item) is not None
 
 
 @settings(max_examples=500)
@@ -262,8 +266,8 @@ def test_no_change_is_silent(org: list[IpRange], declared: list[Any], state: str
     if state in ("absent", "swept"):
         assert not change.added and not change.updated
     if state == "swept":
-        assert all(subject.has_expired(item, NOW) for item in change.removed)
-        assert not any(subject.has_expired(item, NOW) for item in change.after)
+        assert all(has_expired(item, NOW) for item in change.removed)
+        assert not any(has_expired(item, NOW) for item in change.after)
 
 
 def _descriptions(ranges: tuple[IpRange, ...]) -> list[str | None]:
@@ -274,7 +278,7 @@ def _descriptions(ranges: tuple[IpRange, ...]) -> list[str | None]:
 def test_what_is_declared_for_good_outlives_every_sweep(org: list[IpRange], declared: list[Any]) -> None:
     change = declare(*declared, on=org)
     forever = datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC)
-    swept = subject.plan(change.after, (), "swept", now=forever)
+    swept = plan_temporary(change.after, (), "swept", now=forever)
     kept = {item.key for item in swept.after}
     for entry in declared:
         if not entry.get("expires") and entry.get("description") != OPEN:

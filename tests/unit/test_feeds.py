@@ -20,17 +20,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import feeds
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.feeds import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges import published
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import IpRange, parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.published import (
     FeedError,
     Prefix,
     check_change,
     parse,
-    select,
+    select_prefixes,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.lint import collapse
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import IpRange, parse_range
 from tests.simulated_org import ca
 
 
@@ -141,7 +141,7 @@ def cloudflare() -> dict[str, Any]:
 
 
 def read(document: dict[str, Any], **filters: Any) -> list[str]:
-    return [str(item) for item in select(parse(json.dumps(document).encode(), "feed"), "feed", **filters)]
+    return [str(item) for item in select_prefixes(parse(json.dumps(document).encode(), "feed"), "feed", **filters)]
 
 
 class TestShapes:
@@ -164,7 +164,7 @@ class TestShapes:
         start = time.perf_counter()
         prefixes = parse(content, "feed")
         assert len(prefixes) == number
-        select(prefixes, "feed", family=4)
+        select_prefixes(prefixes, "feed", family=4)
         assert time.perf_counter() - start < 10
 
     def test_a_byte_order_mark_is_no_part_of_a_document(self) -> None:
@@ -197,7 +197,7 @@ class TestShapes:
     @pytest.mark.parametrize("text", ["20.0.0.1/24", "<!DOCTYPE", "20.0.0.0/33", "::/0"])
     def test_one_prefix_that_cannot_be_read_refuses_the_document(self, text: str) -> None:
         with pytest.raises(FeedError, match=f"feed: '{text}' is not a usable prefix"):
-            select([Prefix("21.0.0.0/24"), Prefix(text)], "feed")
+            select_prefixes([Prefix("21.0.0.0/24"), Prefix(text)], "feed")
 
 
 class TestFilters:
@@ -234,7 +234,7 @@ class TestFilters:
 
     def test_descriptions_tell_where_a_range_is_from_and_survive_collapsing(self) -> None:
         prefixes = parse(json.dumps(salesforce()).encode(), "salesforce")
-        found = select(prefixes, "salesforce", services=["aws"], regions=["eu-central-1"])
+        found = select_prefixes(prefixes, "salesforce", services=["aws"], regions=["eu-central-1"])
         assert {item.description for item in collapse(found)} == {"salesforce: aws, eu-central-1"}
 
 
@@ -279,18 +279,18 @@ class TestDoubts:
         pinned.write_text(json.dumps(document))
         document["prefixes"] += [{"ip_prefix": "30.0.0.0/8", "region": "us-east-1", "service": "AMAZON"}]
         current.write_text(json.dumps(document))
-        assert len(feeds.read(str(current), services=["EC2"], pinned=str(pinned), max_change=0)) == 4500
+        assert len(published.read_published(str(current), services=["EC2"], pinned=str(pinned), max_change=0)) == 4500
         with pytest.raises(FeedError, match="current.json: gained .* IPv4 addresses"):
-            feeds.read(str(current), services=["AMAZON"], pinned=str(pinned))
+            published.read_published(str(current), services=["AMAZON"], pinned=str(pinned))
 
     def test_a_checksum_admits_one_document_only(self, tmp_path: Path) -> None:
         path = tmp_path / "ips-v4"
         path.write_bytes(b"20.0.0.0/24\n")
         checksum = hashlib.sha256(b"20.0.0.0/24\n").hexdigest()
-        assert feeds.read(str(path), sha256=checksum.upper())
+        assert published.read_published(str(path), sha256=checksum.upper())
         path.write_bytes(b"20.0.0.0/23\n")
         with pytest.raises(FeedError, match=f"^ips-v4: its sha256 is [0-9a-f]{{64}}, not {checksum}"):
-            feeds.read(str(path), sha256=checksum)
+            published.read_published(str(path), sha256=checksum)
 
 
 few_ranges = st.lists(
@@ -356,13 +356,13 @@ class TestFetching:
     """A real https server with a certificate of a private authority."""
 
     def load(self, url: str, authority: ca.Certificates, **options: Any) -> bytes:
-        return feeds.load(url, ca_path=str(authority.ca), **options)
+        return published.load(url, ca_path=str(authority.ca), **options)
 
     def test_a_document_of_real_size_arrives_whole(self, publisher: str, authority: ca.Certificates) -> None:
         body = json.dumps(azure()).encode()
         assert len(body) > 2_000_000
         Publisher.pages["/tags.json"] = (200, {}, body)
-        found = feeds.read(
+        found = published.read_published(
             f"{publisher}/tags.json?token=1", services=["AzureFrontDoor"], ca_path=str(authority.ca), max_change=0
         )
         assert len(found) == 20
@@ -370,24 +370,24 @@ class TestFetching:
 
     def test_a_certificate_of_an_unknown_authority_is_refused(self, publisher: str) -> None:
         with pytest.raises(FeedError, match="certificate"):
-            feeds.load(f"{publisher}/tags.json")
+            published.load(f"{publisher}/tags.json")
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1/a", "file:///etc/hosts", "ftp://127.0.0.1/a", "https:///a"])
     def test_only_https_is_fetched(self, url: str) -> None:
         with pytest.raises(OptionError, match="only https"):
-            feeds.load(url)
+            published.load(url)
 
     @pytest.mark.parametrize(
         "url", ["https://user:secret@127.0.0.1/a", "http://user:secret@127.0.0.1/a", "http://127.0.0.1/a?key=secret"]
     )
     def test_a_secret_in_a_url_that_is_refused_is_not_repeated(self, url: str) -> None:
         with pytest.raises(OptionError) as caught:
-            feeds.load(url)
+            published.load(url)
         assert "secret" not in str(caught.value)
 
     def test_what_only_looks_like_a_url_is_refused(self) -> None:
         with pytest.raises(OptionError, match="not a URL"):
-            feeds.read("https://[::1/a")
+            published.read_published("https://[::1/a")
 
     def test_a_redirect_is_told_and_not_followed(self, publisher: str, authority: ca.Certificates) -> None:
         Publisher.pages["/old"] = (302, {"Location": f"{publisher}/new"}, b"")
@@ -405,7 +405,7 @@ class TestFetching:
     def test_a_document_that_is_too_large_is_not_read_to_its_end(
         self, publisher: str, authority: ca.Certificates, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(feeds, "MAX_BYTES", 1 << 20)
+        monkeypatch.setattr(published, "MAX_BYTES", 1 << 20)
         Publisher.pages["/large"] = (200, {}, b" " * (1 << 21))
         with pytest.raises(FeedError, match="/large: is larger than 1 MiB"):
             self.load(f"{publisher}/large", authority)
@@ -413,7 +413,7 @@ class TestFetching:
     def test_a_document_that_takes_too_long_is_given_up(
         self, publisher: str, authority: ca.Certificates, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(feeds, "MAX_SECONDS", -1.0)
+        monkeypatch.setattr(published, "MAX_SECONDS", -1.0)
         Publisher.pages["/slow"] = (200, {}, b"20.0.0.0/24")
         with pytest.raises(FeedError, match="/slow: took longer"):
             self.load(f"{publisher}/slow", authority)
@@ -431,20 +431,20 @@ class TestFetching:
 
     def test_an_address_where_nobody_listens(self) -> None:
         with pytest.raises(FeedError, match=r"^https://127\.0\.0\.1:1/a: cannot be fetched: .*refused"):
-            feeds.load("https://127.0.0.1:1/a")
+            published.load("https://127.0.0.1:1/a")
 
     def test_a_file_that_is_not_there_or_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(FeedError, match="none.json: cannot be read: No such file"):
-            feeds.load(str(tmp_path / "none.json"))
-        monkeypatch.setattr(feeds, "MAX_BYTES", 3)
+            published.load(str(tmp_path / "none.json"))
+        monkeypatch.setattr(published, "MAX_BYTES", 3)
         (tmp_path / "large").write_bytes(b"1234")
         with pytest.raises(FeedError, match="larger"):
-            feeds.load(str(tmp_path / "large"))
+            published.load(str(tmp_path / "large"))
 
 
 def test_every_publisher_has_an_https_address_and_its_name_as_label() -> None:
-    for name, url in feeds.PUBLISHERS.items():
+    for name, url in published.PUBLISHERS.items():
         assert url.startswith("https://")
-        assert feeds.label_of(name) == name
-    assert feeds.label_of("https://example.com/a/ips-v4?x=1") == "ips-v4"
-    assert feeds.label_of("https://example.com") == "https://example.com"
+        assert published.source_name(name) == name
+    assert published.source_name("https://example.com/a/ips-v4?x=1") == "ips-v4"
+    assert published.source_name("https://example.com") == "https://example.com"

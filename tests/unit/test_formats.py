@@ -19,10 +19,13 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.login import SalesforceLogin
 
 from ansible_collections.gatehouse.salesforce.plugins.filter import app_config as filter_module
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats as subject
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats as subject
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    AUTH_FLOWS,
+    Connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
 from tests.format_readers.cases import CASES, EXAMPLES, MY_DOMAIN, credential, rendered
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given, settings
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import formats
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.formats import env
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import env
 from tests.format_readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, Parse, credential, rendered, secrets
 
 LIBRARIES = sorted(Path("/usr/lib").glob("**/systemd/libsystemd-shared-*.so"))

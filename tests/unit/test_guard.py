@@ -13,12 +13,21 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import guard
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.guard import LockOut
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.metadata import ReadRanges
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import RangePlan, parse_range, plan
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.guard import (
+    WouldStrandLogins,
+    login_at_risk,
+    refuse,
+    trusted_at_risk,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.login_history import (
+    own_address,
+    own_profile,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, OrgError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.metadata import ReadRanges
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.plan import RangePlan, plan_ranges
 
 ME, BILLING, PORTAL = "005000000000001AAA", "005000000000002AAA", "005000000000003AAA"
 OFFICE, FARM, ELSEWHERE = "198.51.100.0/24", "192.0.2.7", "203.0.113.9"
@@ -93,18 +102,18 @@ class ScriptedOrg:
         return ReadRanges(name, ranges(*held), datetime.datetime.now(datetime.UTC))
 
 
-def trusted_at_risk(org: ScriptedOrg, change: RangePlan) -> list[tuple[str, str, str]]:
-    found = guard.trusted_at_risk(cast(Org, org), change, 30)
+def trusted_rows(org: ScriptedOrg, change: RangePlan) -> list[tuple[str, str, str]]:
+    found = trusted_at_risk(cast(Org, org), change, 30)
     return [(item.login.username, item.login.address, item.result) for item in found]
 
 
-def login_at_risk(org: ScriptedOrg, change: RangePlan, *names: str) -> list[tuple[str, str, str]]:
-    found = guard.login_at_risk(cast(Org, org), change, names or ("Integration",), 30)
+def login_rows(org: ScriptedOrg, change: RangePlan, *names: str) -> list[tuple[str, str, str]]:
+    found = login_at_risk(cast(Org, org), change, names or ("Integration",), 30)
     return [(item.login.username, item.login.address, item.result) for item in found]
 
 
 def change(before: Sequence[str], after: Sequence[str]) -> RangePlan:
-    return plan(ranges(*before), ranges(*after), "exact")
+    return plan_ranges(ranges(*before), ranges(*after), "exact")
 
 
 class TestTrustedRanges:
@@ -112,36 +121,36 @@ class TestTrustedRanges:
 
     def test_who_logged_in_from_a_removed_range_is_at_risk(self) -> None:
         org = ScriptedOrg([(BILLING, FARM), (BILLING, "198.51.100.1"), (PORTAL, ELSEWHERE)])
-        found = trusted_at_risk(org, change([OFFICE, FARM], [OFFICE]))
+        found = trusted_rows(org, change([OFFICE, FARM], [OFFICE]))
         assert found == [("billing@acme.example", FARM, "token_required")]
 
     def test_a_range_that_goes_into_a_larger_one_strands_nobody(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)])
-        assert trusted_at_risk(org, change([FARM], ["192.0.2.0/24"])) == []
+        assert trusted_rows(org, change([FARM], ["192.0.2.0/24"])) == []
 
     def test_without_a_removal_nothing_is_asked(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)])
-        assert trusted_at_risk(org, change([FARM], [FARM, OFFICE])) == []
+        assert trusted_rows(org, change([FARM], [FARM, OFFICE])) == []
         assert org.asked == []
 
     def test_users_whose_profile_has_login_ranges_do_not_depend_on_trusted_ones(self) -> None:
         org = ScriptedOrg([(BILLING, FARM), (PORTAL, FARM)], login_ranges={"Integration": (FARM,)})
-        found = trusted_at_risk(org, change([FARM], []))
+        found = trusted_rows(org, change([FARM], []))
         assert found == [("portal@acme.example", FARM, "token_required")]
 
     def test_a_profile_is_read_by_its_metadata_name(self) -> None:
         org = ScriptedOrg([(ME, FARM)], login_ranges={"Admin": (FARM,)})
-        assert trusted_at_risk(org, change([FARM], [])) == []
+        assert trusted_rows(org, change([FARM], [])) == []
         assert org.asked[-1] == "profiles Admin"
 
     def test_a_profile_that_cannot_be_read_counts_as_unrestricted(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)], login_ranges={})
-        assert len(trusted_at_risk(org, change([FARM], []))) == 1
+        assert len(trusted_rows(org, change([FARM], []))) == 1
 
     def test_profiles_are_read_ten_at_a_time(self) -> None:
         many = {f"005{number:015}": (f"u{number}@acme.example", f"P{number:02}") for number in range(23)}
         org = ScriptedOrg([(user, FARM) for user in many], users=many)
-        assert len(trusted_at_risk(org, change([FARM], []))) == 23
+        assert len(trusted_rows(org, change([FARM], []))) == 23
         assert [len(asked.split()) - 1 for asked in org.asked if asked.startswith("profiles")] == [10, 10, 3]
 
     def test_a_history_that_lacks_logins_of_others_is_no_reason_to_go_ahead(self) -> None:
@@ -151,10 +160,10 @@ class TestTrustedRanges:
 
         org = OwnOnly([(ME, FARM), (BILLING, FARM)], last_users=(ME, BILLING))
         with pytest.raises(OrgError, match="guard: .*one user at most, though others logged in"):
-            trusted_at_risk(org, change([FARM], []))
+            trusted_rows(org, change([FARM], []))
 
     def test_a_history_of_one_user_is_whole_where_nobody_else_logged_in(self) -> None:
-        assert len(trusted_at_risk(ScriptedOrg([(ME, FARM)], last_users=(ME,)), change([FARM], []))) == 1
+        assert len(trusted_rows(ScriptedOrg([(ME, FARM)], last_users=(ME,)), change([FARM], []))) == 1
 
     def test_where_the_history_cannot_be_read_nothing_is_changed_and_the_option_is_named(self) -> None:
         class Closed(ScriptedOrg):
@@ -162,7 +171,7 @@ class TestTrustedRanges:
                 raise OrgError("the org refused the query: INVALID_TYPE", cause="not_approved")
 
         with pytest.raises(OrgError, match=r"guard: .*INVALID_TYPE.*Nothing was changed") as caught:
-            trusted_at_risk(Closed(), change([FARM], []))
+            trusted_rows(Closed(), change([FARM], []))
         assert caught.value.cause == "not_approved"
 
 
@@ -171,38 +180,38 @@ class TestLoginRanges:
 
     def test_who_logged_in_from_a_removed_range_is_denied(self) -> None:
         org = ScriptedOrg([(BILLING, FARM), (BILLING, "198.51.100.1"), (PORTAL, FARM)])
-        found = login_at_risk(org, change([OFFICE, FARM], [OFFICE]))
+        found = login_rows(org, change([OFFICE, FARM], [OFFICE]))
         assert found == [("billing@acme.example", FARM, "denied")]
 
     def test_the_first_range_of_a_profile_denies_all_other_addresses_even_trusted_ones(self) -> None:
         org = ScriptedOrg([(BILLING, FARM), (BILLING, ELSEWHERE)], trusted=(FARM,))
-        found = login_at_risk(org, change([], [OFFICE]))
+        found = login_rows(org, change([], [OFFICE]))
         assert [(address, result) for _user, address, result in found] == [(FARM, "denied"), (ELSEWHERE, "denied")]
 
     def test_a_further_range_of_a_restricted_profile_strands_nobody_and_nothing_is_asked(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)])
-        assert login_at_risk(org, change([OFFICE], [OFFICE, ELSEWHERE])) == []
+        assert login_rows(org, change([OFFICE], [OFFICE, ELSEWHERE])) == []
         assert org.asked == []
 
     def test_a_label_that_the_org_does_not_tell_is_refused_as_its_logins_could_not_be_found(self) -> None:
         org = ScriptedOrg([(PORTAL, FARM)], hidden_profiles=("Integration",))
         with pytest.raises(OptionError, match="profile: the org tells no profile of the label Integration"):
-            login_at_risk(org, change([], [OFFICE]), "Integration")
+            login_rows(org, change([], [OFFICE]), "Integration")
 
     @pytest.mark.parametrize("logins", [[(BILLING, FARM)], [(BILLING, FARM), (PORTAL, FARM)]])
     def test_a_user_whose_profile_the_org_does_not_tell_may_have_this_one(self, logins: list[tuple[str, str]]) -> None:
         org = ScriptedOrg(logins, users={ME: USERS[ME], PORTAL: USERS[PORTAL]})
-        assert login_at_risk(org, change([], [OFFICE]), "Portal")[0] == (BILLING, FARM, "denied")
+        assert login_rows(org, change([], [OFFICE]), "Portal")[0] == (BILLING, FARM, "denied")
 
     def test_capitals_do_not_make_a_login_another(self) -> None:
         class Capitals(ScriptedOrg):
             def _LoginHistory(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
                 return (row | {"Status": "SUCCESS"} for row in super()._LoginHistory())
 
-        assert len(login_at_risk(Capitals([(BILLING, FARM)]), change([], [OFFICE]))) == 1
+        assert len(login_rows(Capitals([(BILLING, FARM)]), change([], [OFFICE]))) == 1
 
     def test_a_profile_without_logins_strands_nobody(self) -> None:
-        assert login_at_risk(ScriptedOrg([(PORTAL, FARM)]), change([], [OFFICE])) == []
+        assert login_rows(ScriptedOrg([(PORTAL, FARM)]), change([], [OFFICE])) == []
 
 
 class TestThisVeryRun:
@@ -212,53 +221,53 @@ class TestThisVeryRun:
 
     def test_a_change_that_would_deny_it_is_refused_before_the_history_is_read(self) -> None:
         org = ScriptedOrg([(ME, FARM)])
-        with pytest.raises(LockOut, match=rf"sees this very run at {FARM}.*Nothing was changed.*guard"):
-            login_at_risk(org, change([], [OFFICE]), *self.ADMIN)
+        with pytest.raises(WouldStrandLogins, match=rf"sees this very run at {FARM}.*Nothing was changed.*guard"):
+            login_rows(org, change([], [OFFICE]), *self.ADMIN)
         assert org.asked == ["User", "LoginHistory"]
 
     def test_the_address_is_that_of_the_last_login_that_went_well(self) -> None:
         org = ScriptedOrg([(ME, "198.51.100.1"), (ME, "198.51.100.2")])
-        assert guard.own_address(cast(Org, org)) == "198.51.100.2"
+        assert own_address(cast(Org, org)) == "198.51.100.2"
         org.logins.append((BILLING, FARM))
-        assert guard.own_address(cast(Org, org)) == "198.51.100.2"
+        assert own_address(cast(Org, org)) == "198.51.100.2"
         org.status = "Invalid Password"
-        assert guard.own_address(cast(Org, org)) is None
+        assert own_address(cast(Org, org)) is None
 
     def test_a_change_that_lets_it_in_is_not(self) -> None:
         org = ScriptedOrg([(ME, "198.51.100.1")])
-        assert login_at_risk(org, change([], [OFFICE]), *self.ADMIN) == []
+        assert login_rows(org, change([], [OFFICE]), *self.ADMIN) == []
 
     def test_where_its_address_is_not_told_it_may_be_denied(self) -> None:
         org = ScriptedOrg([(ME, FARM)], status="Invalid Password")
-        with pytest.raises(LockOut, match="does not tell from where this very run comes.*guard"):
-            login_at_risk(org, change([], [OFFICE]), *self.ADMIN)
+        with pytest.raises(WouldStrandLogins, match="does not tell from where this very run comes.*guard"):
+            login_rows(org, change([], [OFFICE]), *self.ADMIN)
 
     def test_where_the_session_does_not_tell_whose_it_is_anybody_at_risk_may_be_it(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)], user_id=None)
-        with pytest.raises(LockOut, match="does not tell whose it is") as caught:
-            login_at_risk(org, change([], [OFFICE]))
+        with pytest.raises(WouldStrandLogins, match="does not tell whose it is") as caught:
+            login_rows(org, change([], [OFFICE]))
         assert [item["username"] for item in caught.value.result["at_risk"]] == ["billing@acme.example"]
 
     def test_a_profile_of_others_may_deny_it(self) -> None:
-        assert login_at_risk(ScriptedOrg([(ME, FARM)]), change([], [OFFICE])) == []
+        assert login_rows(ScriptedOrg([(ME, FARM)]), change([], [OFFICE])) == []
 
     def test_a_session_that_came_from_elsewhere_has_no_known_address(self) -> None:
         org = ScriptedOrg([(ME, FARM)], user_id=None)
-        assert guard.own_address(cast(Org, org)) is None
-        assert guard.own_profile(cast(Org, org)) is None
+        assert own_address(cast(Org, org)) is None
+        assert own_profile(cast(Org, org)) is None
 
 
 class TestRefusal:
     """The text names some, the result all."""
 
     def test_nobody_at_risk_is_no_reason_to_refuse(self) -> None:
-        guard.refuse([], 30)
+        refuse([], 30)
 
     def test_the_first_five_are_named_and_the_others_counted(self) -> None:
         org = ScriptedOrg([(BILLING, f"192.0.2.{number}") for number in range(1, 9)])
-        at_risk = guard.trusted_at_risk(cast(Org, org), change(["192.0.2.0/24"], []), 30)
-        with pytest.raises(LockOut, match="1 user logged in within 30 days") as caught:
-            guard.refuse(at_risk, 30)
+        at_risk = trusted_at_risk(cast(Org, org), change(["192.0.2.0/24"], []), 30)
+        with pytest.raises(WouldStrandLogins, match="1 user logged in within 30 days") as caught:
+            refuse(at_risk, 30)
         text = str(caught.value)
         assert "billing@acme.example by app from 192.0.2.5: needs the security token" in text
         assert "192.0.2.6" not in text and "and 3 more" in text

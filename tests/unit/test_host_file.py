@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import host_file, options
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import fingerprint
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.host_file import HostFile
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import fingerprint
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host import app_file
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.app_file import AppFile
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task import options
 from ansible_collections.gatehouse.salesforce.plugins.modules import app_credential
 
 NOBODY = 0xFFFFFFFF
@@ -37,7 +38,7 @@ class Module:
 
     def __init__(self, dest: Path, **params: Any) -> None:
         given = {"wanted": fingerprint(b"CANARY"), "content": "CANARY"}
-        defaults = {name: option.get("default") for name, option in host_file.FILE.items()}
+        defaults = {name: option.get("default") for name, option in app_file.FILE.items()}
         self.params = {**defaults, "dest": str(dest), "format_options": given, **params}
         self.steps: list[tuple[Any, ...]] = []
 
@@ -72,7 +73,7 @@ class Module:
 
 
 def ensure(module: Module) -> dict[str, Any]:
-    return HostFile(module).ensure()
+    return AppFile(module).ensure()
 
 
 class TestSELinux:
@@ -155,7 +156,7 @@ class TestAccessControlList:
         path.write_text("old")
         packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in self.ENTRIES)
         try:
-            os.setxattr(path, host_file.ACL, packed)
+            os.setxattr(path, app_file.ACL, packed)
         except OSError:
             pytest.skip("there are no access control lists here, so that they are kept is NOT TESTED")
         return path
@@ -176,12 +177,12 @@ class TestAccessControlList:
         ensure(module)
         assert seen == [""], "there is nothing to read yet"
         assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("CANARY", 0o640)
-        assert struct.pack("<HHI", 0x02, 4, 1) in os.getxattr(target, host_file.ACL)
+        assert struct.pack("<HHI", 0x02, 4, 1) in os.getxattr(target, app_file.ACL)
 
     def test_where_everybody_may_put_a_file_none_is_taken_over(self, target: Path) -> None:
         target.parent.chmod(0o1777)
         ensure(Module(target, mode="0640"))
-        assert target.read_text() == "CANARY" and host_file.ACL not in os.listxattr(target)
+        assert target.read_text() == "CANARY" and app_file.ACL not in os.listxattr(target)
 
 
 def test_a_file_in_a_folder_that_may_not_be_searched_is_not_taken_for_one_that_is_gone(
@@ -200,7 +201,7 @@ def test_a_file_in_a_folder_that_may_not_be_searched_is_not_taken_for_one_that_i
     ("number", "hint"), [(errno.ENOENT, "folder"), (errno.EACCES, "become"), (errno.EBUSY, "mount")]
 )
 def test_what_the_system_refuses_is_told_with_what_to_do(number: int, hint: str) -> None:
-    told = host_file.refusal(OSError(number, os.strerror(number)))
+    told = app_file.refusal(OSError(number, os.strerror(number)))
     assert told.startswith(os.strerror(number)) and hint in told
 
 
@@ -227,7 +228,7 @@ def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
 
 
 def test_the_module_reads_as_the_oldest_python_that_hosts_may_have_does() -> None:
-    for module in (host_file, app_credential):
+    for module in (app_file, app_credential):
         ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 8))
 
 

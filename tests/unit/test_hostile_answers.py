@@ -24,11 +24,13 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org, patience, transport
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import login
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import LoginError, OrgError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org import rest, retry, transport
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import CONNECTION
 from tests.simulated_org import ca
 from tests.unit.simulator.apps import key_pair
 
@@ -130,7 +132,7 @@ def server(certificates: ca.Certificates) -> Iterator[Liar]:
 
 @pytest.fixture
 def liar(server: Liar, monkeypatch: pytest.MonkeyPatch) -> Liar:
-    monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(retry, "BACKOFF_SECONDS", (0.01, 0.01))
     server.requests = 0
     return server
 
@@ -239,7 +241,7 @@ def test_it_is_a_clear_error_in_bounded_time_without_what_was_said(
     assert text.startswith(("localhost ", "the org ")), text
     assert "canary" not in text.lower()
     # Twice the timeout for tries, and one last that may take four times.
-    assert time.monotonic() - started < (2 + transport.PATIENCE) * TIMEOUT + 4
+    assert time.monotonic() - started < (2 + transport.TOTAL_TIMEOUT_FACTOR) * TIMEOUT + 4
 
 
 def test_a_hundred_megabytes_are_not_held_in_memory(liar: Liar, ask: Asking) -> None:
@@ -275,7 +277,6 @@ def test_a_query_that_is_answered_by_something_else(liar: Liar, ask: Asking, bod
 
 
 def test_a_query_without_end_ends(liar: Liar, ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import rest
 
     monkeypatch.setattr(rest, "LONGEST_QUERY", 0.5)
     body = b'{"records": [{"Id": "1"}], "done": false, "nextRecordsUrl": "/services/data/v64.0/query/again"}'
@@ -344,6 +345,5 @@ class TestTls:
                 login(Connection(username="u", password="Canary-1", timeout=TIMEOUT, **given))
 
     def test_no_option_turns_it_off(self) -> None:
-        from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import CONNECTION
 
         assert not [name for name in CONNECTION if "verify" in name or "validate" in name or "insecure" in name]

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.lint import Finding, collapse, lint, split
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse, split
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.lint import Finding, lint
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
     LIMITS,
     IpRange,
     check_limits,

@@ -16,9 +16,20 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import LoginError, OptionError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import FLOWS, login, signed_assertion
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    AUTH_FLOWS,
+    Connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    LoginError,
+    OptionError,
+    OrgError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import (
+    FLOWS,
+    login,
+    signed_assertion,
+)
 from tests.simulated_org import Control, SimulatedOrg
 from tests.unit.simulator.apps import key_pair
 
@@ -92,7 +103,6 @@ def test_a_session_is_taken_as_it_is_without_a_request(sim: SimulatedOrg) -> Non
 
 
 def test_there_is_a_function_for_each_flow() -> None:
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS
 
     assert set(FLOWS) == set(AUTH_FLOWS)
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_probe import Checked, check
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.login_probe import ProbeResult, check
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
 from tests.support.processes import COLLECTIONS, free_port
@@ -30,7 +30,7 @@ from tests.unit.simulator.apps import assertion, key_pair
 __all__ = ["simulated_org", "simulated_org_server"]
 
 KEY = "3MVG9-invented-consumer-key"
-Try = Callable[..., Checked]
+Try = Callable[..., ProbeResult]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def attempt(simulated_org: SimulatedOrg, wanted: Connection) -> Try:
     """One check of the administrator's connection, with some fields changed."""
     authorities = Path(simulated_org.ca_path).read_text()
 
-    def run(assertion: str | None = None, authorities: str | None = authorities, **changes: Any) -> Checked:
+    def run(assertion: str | None = None, authorities: str | None = authorities, **changes: Any) -> ProbeResult:
         return check(dataclasses.replace(wanted, **changes), assertion=assertion, authorities=authorities)
 
     return run
@@ -311,7 +311,7 @@ class NotThere:
             raise ImportError(name)
 sys.meta_path.insert(0, NotThere())
 sys.path.insert(0, {str(COLLECTIONS)!r})
-import {package}.backends.login_check
+import {package}._gatehouse.backends.login_check
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

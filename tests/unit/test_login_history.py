@@ -15,12 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.access import Access
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_history import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.login_history import (
     Login,
+    LoginSource,
     User,
-    Way,
     collect,
     cover,
     logins_soql,
@@ -29,7 +27,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils.login_history
     users_among,
     with_users,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import Access
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_range
 
 BILLING, JENKINS = "005000000000001AAA", "005000000000002AAA"
 
@@ -84,7 +84,7 @@ class TestCollect:
     def test_equal_logins_are_counted_and_the_last_is_kept_whatever_the_order(self) -> None:
         times = [f"2026-11-2{day}T06:00:00.000+0000" for day in (2, 4, 3)]
         found = collect(row(LoginTime=time) for time in times)
-        assert found == {Way(BILLING, "billing", "192.0.2.7", True): (3, times[1])}
+        assert found == {LoginSource(BILLING, "billing", "192.0.2.7", True): (3, times[1])}
 
     @pytest.mark.parametrize(
         "other",

@@ -18,8 +18,8 @@ from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.gatehouse.salesforce.plugins.lookup import published_ip_ranges as module
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import feeds
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import parse_entries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges import published
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_entries
 
 AWS = {
     "prefixes": [
@@ -40,8 +40,8 @@ AZURE = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A play with documents in its files folder, and publishers that serve AWS and GITHUB."""
-    served = {feeds.PUBLISHERS["aws"]: AWS, feeds.PUBLISHERS["github"]: GITHUB}
-    monkeypatch.setattr(feeds, "_fetch", lambda url, timeout, ca_path: json.dumps(served[url]).encode())
+    served = {published.PUBLISHERS["aws"]: AWS, published.PUBLISHERS["github"]: GITHUB}
+    monkeypatch.setattr(published, "_fetch", lambda url, timeout, ca_path: json.dumps(served[url]).encode())
     (tmp_path / "files").mkdir()
     for name, document in {"github-meta.json": GITHUB, "ServiceTags_Public.json": AZURE}.items():
         (tmp_path / "files" / name).write_text(json.dumps(document))

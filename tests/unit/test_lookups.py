@@ -20,9 +20,12 @@ from ansible.plugins.loader import filter_loader, lookup_loader
 from ansible_collections.gatehouse.salesforce.plugins.filter import app_config as filter_module
 from ansible_collections.gatehouse.salesforce.plugins.lookup import credential as credential_module
 from ansible_collections.gatehouse.salesforce.plugins.lookup import login_password as login_password_module
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, to_dict
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import generate_key, masking, open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import masking
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.keys import generate_key
 
 NOW = "2026-01-05T08:00:00Z"
 STORED = {
@@ -127,7 +130,7 @@ def test_secrets_are_registered_for_masking_unless_too_short(
     run_lookup("credential", "production-integration", **options)
     assert sorted(registered) == sorted(["CANARY{{ 1 }}", "TOKEN1", "CANARY{{ 1 }}TOKEN1"])
     registered.clear()
-    masking.hide_from_output(Connection(username="u@example.com", password="short"))
+    masking.register_connection_secrets(Connection(username="u@example.com", password="short"))
     assert registered == []
 
 

@@ -21,17 +21,19 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import MailError, OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import MailError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox import imap as connection_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.imap import Position
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import (
     BLIND,
-    SPEC,
     Mailbox,
-    MailSettings,
-    Position,
-    mail_settings,
     open_mailbox,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import connection as connection_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import (
+    SPEC,
+    MailSettings,
+    mail_settings,
+)
 from tests.simulated_org import ca
 
 USERNAME, PASSWORD = "int@example.com", "Invented-Password-1"

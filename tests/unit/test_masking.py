@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.masking import MASK, mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import MASK, mask
 
 SECRET = 'Can&ary <1>/"q" ü'
 

@@ -14,10 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.audit import trusted_range_changes
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.network_access import RangesOutcome, ensure_ranges
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.ranges import STATES, IpRange, parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.apply import (
+    RangesOutcome,
+    ensure_ranges,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.audit_trail import (
+    trusted_range_changes,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, OrgError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import IpRange, parse_range
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.plan import STATES
 
 ME, OTHER = "005000000000001AAA", "005000000000002AAA"
 TEXTS = st.sampled_from([None, "a", "b"])

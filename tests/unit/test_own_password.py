@@ -14,9 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import Interrupted, LoginError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.own_password import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    LoginError,
+    NoResponseError,
+    OrgError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.password import (
     KINDS,
     NewPasswordRefused,
     OldPasswordRefused,
@@ -137,7 +141,7 @@ class TestChange:
         self, simulated_org: SimulatedOrg, org: Org, fault: dict[str, Any], done: bool
     ) -> None:
         simulated_org.control.inject(operation="changeOwnPassword", times=None, **fault)
-        with pytest.raises(Interrupted) as caught:
+        with pytest.raises(NoResponseError) as caught:
             org.change_own_password(simulated_org.admin.password, NEW)
         assert caught.value.sent
         assert simulated_org.control.counts() == {"changeOwnPassword": 1}
@@ -150,7 +154,7 @@ class TestChange:
         )
         with pytest.raises(OrgError, match=r"refused to change the password \(INSUFFICIENT_ACCESS\)$") as caught:
             org.change_own_password(old, NEW)
-        assert not isinstance(caught.value, Interrupted)
+        assert not isinstance(caught.value, NoResponseError)
 
     @pytest.mark.parametrize("code", ["INVALID_NEW_PASSWORD", "INVALID_OLD_PASSWORD", "X", f"X {NEW}"])
     def test_no_error_says_what_was_sent(self, simulated_org: SimulatedOrg, org: Org, code: str) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.options import connection_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.private_key import key_text, signing_key
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.private_key import (
+    key_text,
+    signing_key,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import connection_from
 from tests.unit.simulator.apps import key_pair
 
 TEXT = key_pair()[0]

@@ -12,10 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import ranges as subject
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
+    IpRange,
+    check_limits,
+    from_bounds,
+    parse_entries,
+    parse_range,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.plan import STATES, plan_ranges
 
-parse = subject.parse_range
+parse = parse_range
 
 
 @pytest.mark.parametrize(
@@ -62,20 +69,20 @@ def test_a_range_that_salesforce_would_refuse_or_misread_is_refused_with_the_ent
     text: str, problem: str
 ) -> None:
     with pytest.raises(OptionError) as caught:
-        subject.parse_entries([{"range": "192.0.2.1"}, {"range": text}])
+        parse_entries([{"range": "192.0.2.1"}, {"range": text}])
     assert caught.value.option == "ranges[1]"
     assert problem in str(caught.value)
     assert repr(text) in str(caught.value)
 
 
 def test_the_same_addresses_in_two_notations_are_one_range() -> None:
-    assert subject.parse_entries(["198.51.100.0/24", "198.51.100.0-198.51.100.255"]) == (parse("198.51.100.0/24"),)
+    assert parse_entries(["198.51.100.0/24", "198.51.100.0-198.51.100.255"]) == (parse("198.51.100.0/24"),)
 
 
 def test_the_same_addresses_with_two_descriptions_are_an_error() -> None:
     entries = [{"range": "192.0.2.1", "description": "a"}, {"range": "192.0.2.1/32", "description": "b"}]
     with pytest.raises(OptionError, match=r"ranges\[1\].*declared twice"):
-        subject.parse_entries(entries)
+        parse_entries(entries)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,7 @@ def test_the_same_addresses_with_two_descriptions_are_an_error() -> None:
 )
 def test_a_malformed_entry_is_refused(entry: Any, problem: str) -> None:
     with pytest.raises(OptionError, match=problem):
-        subject.parse_entries([entry])
+        parse_entries([entry])
 
 
 def test_descriptions_are_trimmed_as_salesforce_does_and_an_empty_one_is_none() -> None:
@@ -111,25 +118,25 @@ class TestLimits:
 
     def test_the_entry_that_takes_the_list_over_the_limit_is_named(self) -> None:
         with pytest.raises(OptionError, match=r"^ranges: 21\.0\.0\.0 takes the list over .*16,777,216 IPv4"):
-            subject.check_limits([parse("20.0.0.0/8"), parse("21.0.0.0")])
+            check_limits([parse("20.0.0.0/8"), parse("21.0.0.0")])
 
     def test_exactly_the_limit_is_accepted(self) -> None:
-        subject.check_limits([parse("20.0.0.0/8"), parse("2001:db8::/29")])
+        check_limits([parse("20.0.0.0/8"), parse("2001:db8::/29")])
 
     def test_ten_slash_eight_is_not_counted_when_it_has_its_own_entry(self) -> None:
-        subject.check_limits([parse("10.0.0.0/8"), parse("20.0.0.0/8")])
+        check_limits([parse("10.0.0.0/8"), parse("20.0.0.0/8")])
         with pytest.raises(OptionError):
-            subject.check_limits([parse("10.0.0.0-11.0.0.0")])
+            check_limits([parse("10.0.0.0-11.0.0.0")])
 
     def test_ipv6_has_its_own_limit(self) -> None:
         with pytest.raises(OptionError, match=r"2\^99 IPv6"):
-            subject.check_limits([parse("2000::/28")])
+            check_limits([parse("2000::/28")])
 
     def test_what_the_org_holds_already_is_not_to_blame_but_counts(self) -> None:
         held = [parse("20.0.0.0/7")]
-        subject.check_limits(held, already=held)
+        check_limits(held, already=held)
         with pytest.raises(OptionError, match=r"192\.0\.2\.1 takes"):
-            subject.check_limits([*held, parse("192.0.2.1")], already=held)
+            check_limits([*held, parse("192.0.2.1")], already=held)
 
 
 class TestPlan:
@@ -138,35 +145,35 @@ class TestPlan:
     current = (parse("192.0.2.0/24", "Old"), parse("198.51.100.0/24"), parse("2001:db8::/64", "Six"))
 
     def test_present_adds_what_is_missing_and_keeps_the_rest(self) -> None:
-        change = subject.plan(self.current, [parse("203.0.113.7", "New")], "present")
+        change = plan_ranges(self.current, [parse("203.0.113.7", "New")], "present")
         assert [str(item) for item in change.added] == ["203.0.113.7"]
         assert len(change.after) == 4
         assert change.removed == change.updated == ()
 
     def test_present_corrects_a_description_that_is_given_and_keeps_one_that_is_not(self) -> None:
-        change = subject.plan(self.current, [parse("192.0.2.0/24", "Better"), parse("2001:db8::/64")], "present")
+        change = plan_ranges(self.current, [parse("192.0.2.0/24", "Better"), parse("2001:db8::/64")], "present")
         assert [(str(item), item.description) for item in change.updated] == [("192.0.2.0/24", "Better")]
         assert [item.description for item in change.after] == ["Better", None, "Six"]
 
     def test_absent_removes_exact_matches_only(self) -> None:
-        change = subject.plan(self.current, [parse("192.0.2.0/24"), parse("198.51.100.0/25")], "absent")
+        change = plan_ranges(self.current, [parse("192.0.2.0/24"), parse("198.51.100.0/25")], "absent")
         assert [str(item) for item in change.removed] == ["192.0.2.0/24"]
 
     def test_exact_leaves_nothing_else(self) -> None:
-        change = subject.plan(self.current, [parse("198.51.100.0/24"), parse("203.0.113.7")], "exact")
+        change = plan_ranges(self.current, [parse("198.51.100.0/24"), parse("203.0.113.7")], "exact")
         assert [str(item) for item in change.after] == ["198.51.100.0/24", "203.0.113.7"]
         assert len(change.removed) == 2
 
     def test_exact_with_nothing_removes_all(self) -> None:
-        assert subject.plan(self.current, [], "exact").after == ()
+        assert plan_ranges(self.current, [], "exact").after == ()
 
     def test_a_range_that_the_org_holds_twice_is_kept_twice_while_others_change(self) -> None:
         twice = (parse("192.0.2.1", "a"), parse("192.0.2.1", "b"))
-        change = subject.plan(twice, [parse("192.0.2.9")], "present")
+        change = plan_ranges(twice, [parse("192.0.2.9")], "present")
         assert [item.description for item in change.after] == ["a", "b", None]
 
     def test_the_diff_is_text_a_line_a_range_in_order_of_address(self) -> None:
-        change = subject.plan(self.current, [parse("20.0.0.1", "First")], "present")
+        change = plan_ranges(self.current, [parse("20.0.0.1", "First")], "present")
         assert change.diff()["after"].splitlines() == [
             "20.0.0.1  First",
             "192.0.2.0/24  Old",
@@ -175,32 +182,32 @@ class TestPlan:
         ]
 
 
-def _bounds(version: int) -> st.SearchStrategy[subject.IpRange]:
+def _bounds(version: int) -> st.SearchStrategy[IpRange]:
     bits = 32 if version == 4 else 128
     # Above the IPv4-mapped block, so that any two numbers make a legal range.
     numbers = st.integers(2**64 if version == 6 else 0, 2**bits - 1)
     return st.tuples(numbers, numbers, st.sampled_from([None, "a", "b"])).map(
-        lambda parts: subject.IpRange(version, min(parts[:2]), max(parts[:2]), parts[2])
+        lambda parts: IpRange(version, min(parts[:2]), max(parts[:2]), parts[2])
     )
 
 
 any_range = st.one_of(_bounds(4), _bounds(6))
 few_ranges = st.lists(
     st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from([None, "a", "b"])).map(
-        lambda parts: subject.IpRange(4, min(parts[:2]), max(parts[:2]), parts[2])
+        lambda parts: IpRange(4, min(parts[:2]), max(parts[:2]), parts[2])
     ),
     max_size=8,
 )
 
 
 @given(any_range)
-def test_what_is_shown_reads_back_as_the_same_range(item: subject.IpRange) -> None:
+def test_what_is_shown_reads_back_as_the_same_range(item: IpRange) -> None:
     assert parse(str(item)) == item
-    assert subject.from_bounds(item.start, item.end) == item
+    assert from_bounds(item.start, item.end) == item
 
 
 @given(any_range)
-def test_a_block_is_shown_as_cidr_exactly_when_it_is_one(item: subject.IpRange) -> None:
+def test_a_block_is_shown_as_cidr_exactly_when_it_is_one(item: IpRange) -> None:
     first, last = ipaddress.ip_address(item.start), ipaddress.ip_address(item.end)
     blocks = list(ipaddress.summarize_address_range(first, last))
     if len(blocks) == 1 and item.size > 1:
@@ -219,19 +226,17 @@ def test_any_text_is_a_range_or_a_clear_error(text: str) -> None:
         assert item.first <= item.last
 
 
-@given(few_ranges, few_ranges, st.sampled_from(subject.STATES))
-def test_a_plan_applied_twice_changes_nothing_more(
-    current: list[subject.IpRange], desired: list[subject.IpRange], state: str
-) -> None:
-    change = subject.plan(current, desired, state)
-    assert not subject.plan(change.after, desired, state)
+@given(few_ranges, few_ranges, st.sampled_from(STATES))
+def test_a_plan_applied_twice_changes_nothing_more(current: list[IpRange], desired: list[IpRange], state: str) -> None:
+    change = plan_ranges(current, desired, state)
+    assert not plan_ranges(change.after, desired, state)
 
 
-@given(few_ranges, few_ranges, st.sampled_from(subject.STATES))
+@given(few_ranges, few_ranges, st.sampled_from(STATES))
 def test_a_plan_touches_nothing_that_was_not_declared_unless_exact(
-    current: list[subject.IpRange], desired: list[subject.IpRange], state: str
+    current: list[IpRange], desired: list[IpRange], state: str
 ) -> None:
-    change = subject.plan(current, desired, state)
+    change = plan_ranges(current, desired, state)
     declared = {item.key for item in desired}
     others_before = [item for item in sorted(current) if item.key not in declared]
     others_after = [item for item in change.after if item.key not in declared]

@@ -13,15 +13,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import record as subject
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import AUTH_FLOWS, Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.journal import Journal
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import (
-    Credential,
-    CredentialPlan,
-    Verification,
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    AUTH_FLOWS,
+    Connection,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
+    complete_rotation,
+    declare,
+    record_verification,
+    standby_connection,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
+    Credential,
+    Verification,
+    checked_name,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import Journal
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.plan import CredentialPlan
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import (
+    connection_of,
+    dump,
+    parse,
+    to_dict,
+    to_public,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-01-05T08:00:00Z", "2026-01-06T08:00:00Z", "2026-01-07T08:00:00Z"
 USER = "integration@example.com"
@@ -30,7 +46,7 @@ BASIC = Connection(username=USER, password="canary-password", security_token="ca
 
 def present(wanted: Connection = BASIC, current: Credential | None = None, now: str = MONDAY) -> Credential:
     """The credential after a change to what is wanted."""
-    return subject.declared(current, wanted, name="prod", now=now)
+    return declare(current, wanted, name="prod", now=now)
 
 
 def change(current: Credential | None, wanted: Connection) -> CredentialPlan:
@@ -40,14 +56,14 @@ def change(current: Credential | None, wanted: Connection) -> CredentialPlan:
 
 def passed(credential: Credential, now: str = MONDAY) -> Credential:
     """The credential after it has logged in."""
-    return subject.verified(credential, Verification(result="ok", cause="ok"), now=now)
+    return record_verification(credential, Verification(result="ok", cause="ok"), now=now)
 
 
 @pytest.mark.parametrize(
     "name", ["a", "0", "prod", "prod-eu.integration_1", "integration@example.com", "a" * 128, "A+b"]
 )
 def test_a_name_may_be(name: str) -> None:
-    assert subject.checked_name(name) == name
+    assert checked_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -55,7 +71,7 @@ def test_a_name_may_be(name: str) -> None:
 )
 def test_a_name_that_could_leave_the_folder_or_surprise_a_file_system_is_refused(name: object) -> None:
     with pytest.raises(OptionError, match="^name: ") as caught:
-        subject.checked_name(name)
+        checked_name(name)
     assert caught.value.option == "name"
 
 
@@ -141,7 +157,7 @@ def test_the_last_connection_that_worked_outlives_any_number_of_untried_ones() -
     second = present(dataclasses.replace(BASIC, password="second"), works, TUESDAY)
     third = present(dataclasses.replace(BASIC, password="third"), second, WEDNESDAY)
     assert third.previous == BASIC
-    refused = subject.verified(third, Verification(result="failed", cause="bad_password"), now=WEDNESDAY)
+    refused = record_verification(third, Verification(result="failed", cause="bad_password"), now=WEDNESDAY)
     assert (refused.previous, refused.verified, refused.verification.cause) == (BASIC, None, "bad_password")
     assert passed(refused, WEDNESDAY).previous is None
 
@@ -152,7 +168,7 @@ def test_a_passed_login_is_dated_and_changes_no_version() -> None:
 
 
 def test_what_may_be_shown_names_the_secrets_and_holds_none() -> None:
-    clear = subject.to_clear(present())
+    clear = to_public(present())
     assert clear == {
         "name": "prod",
         "auth": "security_token",
@@ -175,17 +191,17 @@ def test_what_may_be_shown_names_the_secrets_and_holds_none() -> None:
 
 
 def test_with_secrets_it_has_the_login_password_and_only_the_secrets_that_are_held() -> None:
-    whole = subject.to_dict(present(dataclasses.replace(BASIC, security_token=None)))
+    whole = to_dict(present(dataclasses.replace(BASIC, security_token=None)))
     assert (whole["password"], whole["login_password"]) == ("canary-password", "canary-password")
     assert not {"security_token", "consumer_secret", "private_key", "access_token"} & set(whole)
-    assert subject.to_dict(present())["login_password"] == "canary-passwordcanary-token"
+    assert to_dict(present())["login_password"] == "canary-passwordcanary-token"
     flow = Connection(
         auth="client_credentials",
         login_url="https://acme.my.salesforce.com",
         consumer_key="key",
         consumer_secret="canary-secret",
     )
-    assert "login_password" not in subject.to_dict(present(flow))
+    assert "login_password" not in to_dict(present(flow))
 
 
 def test_no_repr_shows_a_secret() -> None:
@@ -241,15 +257,15 @@ def test_what_is_dumped_is_parsed_again_and_its_clear_part_holds_no_secret(
         verification=Verification(result="failed", cause="bad_password", detail="no"),
         previous=previous,
     )
-    clear, secret = json.loads(json.dumps(subject.dump(credential)))
-    assert subject.parse(clear, secret) == credential
+    clear, secret = json.loads(json.dumps(dump(credential)))
+    assert parse(clear, secret) == credential
     assert not set(clear) & {"password", "security_token", "consumer_secret", "private_key", "access_token", "previous"}
 
 
 @given(connection=connections)
 def test_the_dictionary_of_a_lookup_is_a_connection_again(connection: Connection) -> None:
     credential = Credential(name="a", connection=connection, version=1, created=MONDAY, updated=MONDAY)
-    assert subject.connection_of(json.loads(json.dumps(subject.to_dict(credential)))) == connection
+    assert connection_of(json.loads(json.dumps(to_dict(credential)))) == connection
 
 
 GREEN = Connection(username="green@example.com", password="canary-green", security_token="canary-green-token")
@@ -259,7 +275,7 @@ def pair(
     wanted: Connection = BASIC, standby: Connection | None = GREEN, current: Credential | None = None
 ) -> Credential:
     """The credential of two users after a change to what is wanted."""
-    return subject.declared(current, wanted, standby=standby, name="prod", now=MONDAY)
+    return declare(current, wanted, standby=standby, name="prod", now=MONDAY)
 
 
 def renewed(connection: Connection, token: str = "canary-new") -> Connection:
@@ -268,13 +284,13 @@ def renewed(connection: Connection, token: str = "canary-new") -> Connection:
 
 
 def test_a_rotation_gives_the_credential_another_token_and_version() -> None:
-    after = subject.rotated(passed(present()), renewed(BASIC), now=TUESDAY)
+    after = complete_rotation(passed(present()), renewed(BASIC), now=TUESDAY)
     assert (after.connection, after.version, after.token_since, after.verified) == (renewed(BASIC), 2, TUESDAY, TUESDAY)
     assert after.previous is None
 
 
 def test_a_secret_that_a_rotation_has_replaced_is_not_stored_again_by_those_who_declare_it_still() -> None:
-    after = subject.rotated(present(), dataclasses.replace(renewed(BASIC), password="canary-changed"), now=TUESDAY)
+    after = complete_rotation(present(), dataclasses.replace(renewed(BASIC), password="canary-changed"), now=TUESDAY)
     assert present(BASIC, after, WEDNESDAY) is after
     by_hand = present(dataclasses.replace(BASIC, security_token="canary-by-hand"), after, WEDNESDAY)
     assert (by_hand.connection.security_token, by_hand.connection.password) == ("canary-by-hand", "canary-changed")
@@ -288,14 +304,14 @@ def test_the_age_of_a_token_is_that_of_the_token_and_not_of_the_version() -> Non
 
 
 def test_a_rotation_of_a_pair_makes_its_users_change_roles() -> None:
-    after = subject.rotated(pair(), renewed(GREEN), now=TUESDAY)
+    after = complete_rotation(pair(), renewed(GREEN), now=TUESDAY)
     assert (after.connection, after.standby) == (renewed(GREEN), BASIC)
-    again = subject.rotated(after, renewed(BASIC), now=WEDNESDAY)
+    again = complete_rotation(after, renewed(BASIC), now=WEDNESDAY)
     assert (again.connection, again.standby) == (renewed(BASIC), renewed(GREEN))
 
 
 def test_a_pair_may_go_on_being_declared_in_its_first_order() -> None:
-    turned = subject.rotated(pair(), renewed(GREEN), now=TUESDAY)
+    turned = complete_rotation(pair(), renewed(GREEN), now=TUESDAY)
     assert pair(current=turned) is turned
     assert pair(standby=None, current=turned) is turned
     assert pair(GREEN, BASIC, current=turned) is turned
@@ -321,9 +337,9 @@ def test_a_pair_is_of_two_users_who_have_a_token() -> None:
 
 
 def test_the_other_user_of_a_pair_can_be_looked_at() -> None:
-    assert subject.on_standby(pair()).connection == GREEN
+    assert standby_connection(pair()).connection == GREEN
     with pytest.raises(OptionError, match="^standby: "):
-        subject.on_standby(present())
+        standby_connection(present())
 
 
 def test_all_of_a_credential_survives_being_stored() -> None:
@@ -336,9 +352,9 @@ def test_all_of_a_credential_survives_being_stored() -> None:
         password="canary-next",
         refused=("canary-wrong",),
     )
-    credential = dataclasses.replace(subject.rotated(pair(), renewed(GREEN), now=TUESDAY), rotation=journal)
-    clear, secret = json.loads(json.dumps(subject.dump(credential)))
-    assert subject.parse(clear, secret) == credential
+    credential = dataclasses.replace(complete_rotation(pair(), renewed(GREEN), now=TUESDAY), rotation=journal)
+    clear, secret = json.loads(json.dumps(dump(credential)))
+    assert parse(clear, secret) == credential
     assert "canary" not in json.dumps(clear)
     assert clear["rotation"] == {"method": "password", "step": "asked", "username": USER, "started": MONDAY}
 
@@ -350,7 +366,7 @@ def test_a_login_that_passes_ends_what_was_under_way_for_that_user() -> None:
     assert passed(dataclasses.replace(pair(), rotation=of_the_other)).rotation == of_the_other
     let_in = {"other": [GREEN.username], "neither": []}
     rest = {
-        who: subject.verified(
+        who: record_verification(
             dataclasses.replace(pair(), rotation=of_the_other), Verification(result="ok"), now=MONDAY, users=users
         ).rotation
         for who, users in let_in.items()

@@ -17,21 +17,33 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import record, rotation
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
-    Interrupted,
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
+    declare,
+    record_verification,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
+    Credential,
+    Verification,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import Delivery
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     LoginError,
-    LostRace,
     MailError,
+    NoResponseError,
     OptionError,
     OrgError,
+    VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.mailbox import Position, TokenMail
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential, Verification
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.rotation import Outcome, Stuck, Wanted
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.imap import Position
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import TokenMail
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation import run
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.errors import RotationIncomplete
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.model import (
+    RotationOptions,
+    RotationResult,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 
 BLUE, GREEN = "blue@example.com", "green@example.com"
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -173,7 +185,7 @@ class Inside:
             self.world.renew(self.username)
             self.world.users[self.username].has_reset_before = True
             if self.world.interrupts:
-                raise Interrupted(self.world.interrupts.pop())
+                raise NoResponseError(self.world.interrupts.pop())
 
     def change_password(self, old: str, new: str, *, again: bool) -> None:
         """Change, and mail if it was reset before."""
@@ -233,8 +245,8 @@ def world(tmp_path: Path) -> World:
 def plant(world: World, **fields: Any) -> None:
     """The credential that is to be renewed."""
     user = Connection(username=BLUE, password="old-password", security_token="OldToken")
-    credential = record.declared(None, dataclasses.replace(user, **fields), name="billing", now=LONG_AGO)
-    world.store.write(record.verified(credential, OK, now=LONG_AGO), replaces=None)
+    credential = declare(None, dataclasses.replace(user, **fields), name="billing", now=LONG_AGO)
+    world.store.write(record_verification(credential, OK, now=LONG_AGO), replaces=None)
     world.steps.clear()
 
 
@@ -243,18 +255,18 @@ def plant_pair(world: World) -> None:
     world.store.delete("billing", replaces=1)
     blue = Connection(username=BLUE, password="old-password", security_token="OldToken")
     green = dataclasses.replace(blue, username=GREEN)
-    credential = record.declared(None, blue, standby=green, name="billing", now=LONG_AGO)
-    world.store.write(record.verified(credential, OK, now=LONG_AGO), replaces=None)
+    credential = declare(None, blue, standby=green, name="billing", now=LONG_AGO)
+    world.store.write(record_verification(credential, OK, now=LONG_AGO), replaces=None)
     world.steps.clear()
 
 
-def rotate(world: World, *, check_mode: bool = False, **wanted: Any) -> Outcome:
+def rotate(world: World, *, check_mode: bool = False, **wanted: Any) -> RotationResult:
     """One run, due unless said otherwise."""
-    declared = Wanted(**{"max_age": DUE, "has_mailbox": True, **wanted})
-    return rotation.ensure_young(world.store, "billing", declared, world, check_mode=check_mode)
+    declared = RotationOptions(**{"max_age": DUE, "has_mailbox": True, **wanted})
+    return run.ensure_token_age(world.store, "billing", declared, world, check_mode=check_mode)
 
 
-@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("method", run.METHODS)
 def test_an_old_token_is_renewed_and_the_next_run_has_nothing_to_do(world: World, method: str) -> None:
     outcome = rotate(world, method=method)
     assert (outcome.rotated, outcome.changed, outcome.resumed, outcome.version) == (True, True, False, 2)
@@ -297,7 +309,7 @@ def test_what_makes_a_reset_impossible_is_told_before_anything_is_done(world: Wo
 def test_a_credential_without_a_token_to_renew_is_refused(world: World) -> None:
     world.store.delete("billing", replaces=1)
     flow = Connection(auth="jwt_bearer", username=BLUE, consumer_key="key", private_key="key")
-    world.store.write(record.declared(None, flow, name="billing", now=LONG_AGO), replaces=None)
+    world.store.write(declare(None, flow, name="billing", now=LONG_AGO), replaces=None)
     with pytest.raises(OptionError, match="^name: .*jwt_bearer"):
         rotate(world)
 
@@ -311,7 +323,9 @@ def test_a_mailbox_is_asked_for_before_anything_is_done(world: World) -> None:
 
 def test_a_mail_that_is_late_is_found_by_the_next_run(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck, match=r"was reset at .*, and no mail with the new one was found within 1 seconds"):
+    with pytest.raises(
+        RotationIncomplete, match=r"was reset at .*, and no mail with the new one was found within 1 seconds"
+    ):
         rotate(world, wait=1)
     assert world.store.read("billing").rotation
     world.deliver()
@@ -323,7 +337,7 @@ def test_a_mail_that_is_late_is_found_by_the_next_run(world: World) -> None:
 
 def test_a_mail_that_never_came_is_asked_for_once_more_while_there_is_a_session(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     world.on_the_way.clear()
     assert rotate(world).resumed
@@ -333,10 +347,10 @@ def test_a_mail_that_never_came_is_asked_for_once_more_while_there_is_a_session(
 
 def test_without_a_session_nothing_is_asked_for_again(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     world.has_session = False
-    with pytest.raises(Stuck, match="give what comes as new_token"):
+    with pytest.raises(RotationIncomplete, match="give what comes as new_token"):
         rotate(world, wait=1)
     assert world.steps.count("after reset") == 1
     assert world.users[BLUE].wrong_tries == 0
@@ -345,14 +359,14 @@ def test_without_a_session_nothing_is_asked_for_again(world: World) -> None:
 def test_a_forged_mail_costs_one_wrong_try_at_most_once(world: World) -> None:
     world.forged = ["Forged"]
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     genuine = world.on_the_way.pop()
     world.deliver()
     world.has_session = False
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     assert world.users[BLUE].wrong_tries == 1
     world.mails.append(genuine)
@@ -363,12 +377,12 @@ def test_a_forged_mail_costs_one_wrong_try_at_most_once(world: World) -> None:
 def test_two_tokens_that_are_refused_are_the_last_that_are_tried(world: World) -> None:
     world.forged = ["Forged1", "Forged2", "Forged3"]
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     world.on_the_way.pop()
     world.deliver()
     for _run in range(3):
-        with pytest.raises(Stuck, match="2 tokens that came by mail"):
+        with pytest.raises(RotationIncomplete, match="2 tokens that came by mail"):
             rotate(world)
     assert world.users[BLUE].wrong_tries == 2
     world.forged = []
@@ -418,12 +432,12 @@ def test_a_mail_that_cannot_be_dealt_with_is_told_and_undoes_nothing(
 
 def test_a_password_change_without_a_mail_is_explained_and_the_new_password_is_kept(world: World) -> None:
     world.users[BLUE].has_reset_before = False
-    with pytest.raises(Stuck, match="only to a user who has reset the token once before"):
+    with pytest.raises(RotationIncomplete, match="only to a user who has reset the token once before"):
         rotate(world, method="password")
     journal = world.store.read("billing").rotation
     assert journal
     assert journal.password == world.users[BLUE].password
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, method="password")
     assert world.users[BLUE].wrong_tries == 0
     assert rotate(world, method="reset").resumed
@@ -464,7 +478,7 @@ def test_a_token_that_somebody_received_is_tried_and_stored(world: World) -> Non
 
 def test_a_token_that_goes_on_being_given_though_it_is_stored_is_not_tried_when_it_is_dead(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     assert rotate(world, given="OldToken").resumed
     assert world.lets_in()
@@ -473,7 +487,7 @@ def test_a_token_that_goes_on_being_given_though_it_is_stored_is_not_tried_when_
 
 def test_a_token_that_somebody_received_ends_a_rotation_whose_mail_went_elsewhere(world: World) -> None:
     world.users[BLUE].has_reset_before = False
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, method="password")
     assert rotate(world, given=world.users[BLUE].token).resumed
     assert world.lets_in()
@@ -491,7 +505,7 @@ def test_a_token_that_was_revoked_is_not_tried_again_and_again(world: World) -> 
     world.has_session = False
     world.users[BLUE].token = "NobodyKnows"
     for _run in range(3):
-        with pytest.raises((LoginError, Stuck)):
+        with pytest.raises((LoginError, RotationIncomplete)):
             rotate(world, check_login=True)
     assert world.users[BLUE].wrong_tries == 1
 
@@ -508,7 +522,7 @@ def test_a_rotation_of_a_pair_leaves_alone_what_is_in_use(world: World) -> None:
 
 
 @pytest.mark.parametrize("makes", [plant_pair, lambda _world: None], ids=["pair", "single"])
-@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("method", run.METHODS)
 @pytest.mark.parametrize("late", [False, True], ids=["prompt", "late"])
 @pytest.mark.parametrize("session", [True, False], ids=["session", "no session"])
 def test_a_run_that_dies_anywhere_is_finished_by_the_next(
@@ -557,7 +571,7 @@ def test_runs_that_die_twice_are_finished_by_the_third(tmp_path: Path) -> None:
 def test_of_two_runs_at_once_one_rotates_and_the_other_finds_it_fresh(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcomes: list[Outcome] = []
+    outcomes: list[RotationResult] = []
     second = threading.Thread(target=lambda: outcomes.append(rotate(world, force=True)))
     reset = Inside.reset_security_token
 
@@ -592,7 +606,7 @@ def die(world: World, step: str, **wanted: Any) -> None:
         world.mails.clear()
 
 
-@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("method", run.METHODS)
 def test_what_was_not_done_and_is_refused_for_good_ends_the_rotation(world: World, method: str) -> None:
     die(world, f"before {'reset' if method == 'reset' else 'change'}", method=method)
     world.refuses = [OrgError("not by its policy")]
@@ -607,7 +621,7 @@ def test_a_password_that_was_changed_and_may_not_be_changed_again_is_not_taken_f
     world.users[BLUE].has_reset_before = False
     die(world, "after change", method="password")
     world.refuses = [OrgError("the org lets nobody take the present password again")]
-    with pytest.raises(Stuck, match="was changed"):
+    with pytest.raises(RotationIncomplete, match="was changed"):
         rotate(world, method="password", wait=1)
     world.refuses = []
     assert rotate(world, method="reset").resumed
@@ -623,7 +637,7 @@ def test_a_new_password_that_is_refused_without_a_token_is_not_tried_again(world
     die(world, "before login", **wanted)
     world.users[BLUE].password = "set-by-an-administrator"
     for _run in range(3):
-        with pytest.raises(Stuck, match="the new password was refused"):
+        with pytest.raises(RotationIncomplete, match="the new password was refused"):
             rotate(world, **wanted)
     assert world.users[BLUE].wrong_tries == 1
 
@@ -635,10 +649,10 @@ def test_a_token_that_was_refused_as_the_user_was_locked_gets_another_chance_by_
         raise LoginError("wrong, or locked", cause="invalid_credentials")
 
     world.log_in = locked  # type: ignore[method-assign]
-    with pytest.raises(Stuck, match="1 token that came by mail for blue@example.com was refused"):
+    with pytest.raises(RotationIncomplete, match="1 token that came by mail for blue@example.com was refused"):
         rotate(world)
     world.log_in, world.has_session = genuine, False  # type: ignore[method-assign]
-    with pytest.raises(Stuck, match="force: true"):
+    with pytest.raises(RotationIncomplete, match="force: true"):
         rotate(world)
     assert rotate(world, force=True).rotated
     assert world.lets_in()
@@ -656,7 +670,7 @@ def test_a_stored_token_that_was_refused_as_the_user_was_locked_gets_another_cha
     with pytest.raises(LoginError):
         rotate(world)
     world.log_in = genuine  # type: ignore[method-assign]
-    with pytest.raises(Stuck, match="force: true"):
+    with pytest.raises(RotationIncomplete, match="force: true"):
         rotate(world)
     assert rotate(world, force=True).rotated
     assert world.lets_in()
@@ -664,7 +678,7 @@ def test_a_stored_token_that_was_refused_as_the_user_was_locked_gets_another_cha
 
 def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     world.refuses = [OrgError("Salesforce shows this user no button")]
 
@@ -684,7 +698,7 @@ def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(wor
 
 def test_a_token_that_is_known_to_be_dead_is_not_tried_after_another_reset(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     world.on_the_way.clear()
     world.steps.clear()
@@ -692,7 +706,7 @@ def test_a_token_that_is_known_to_be_dead_is_not_tried_after_another_reset(world
     with pytest.raises(Killed):
         rotate(world, wait=1)
     world.dies_at, world.has_session = None, False
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     assert world.users[BLUE].wrong_tries == 0
 
@@ -722,7 +736,7 @@ def test_check_mode_does_not_take_a_mail_that_is_left_for_a_token_to_come(world:
 
 
 @pytest.mark.parametrize("token", ["OldToken", None])
-@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("method", run.METHODS)
 @pytest.mark.parametrize("died", [False, True])
 def test_check_mode_tells_of_each_secret_that_a_run_would_renew(
     world: World, method: str, token: str | None, died: bool
@@ -748,7 +762,7 @@ def test_force_is_carried_out_though_something_else_was_changed_meanwhile(
     def lock_after_another(name: str, *, seconds: float = 0) -> Iterator[None]:
         monkeypatch.setattr(world.store, "lock", lock)
         seen = world.store.read(name)
-        moved = record.declared(
+        moved = declare(
             seen, dataclasses.replace(seen.connection, api_version="63.0"), name=name, now="2026-01-02T00:00:00Z"
         )
         world.store.write(moved, replaces=seen.version)
@@ -783,7 +797,7 @@ def test_a_pair_is_not_rotated_while_somebody_may_use_the_user_on_standby(world:
 
 def test_a_run_that_dies_in_a_login_does_not_make_room_for_a_third_candidate(world: World) -> None:
     world.forged, world.late = ["Forged1"], True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
     world.on_the_way.pop()
     world.deliver()
@@ -807,13 +821,13 @@ def test_a_run_that_dies_in_a_login_does_not_make_room_for_a_third_candidate(wor
 
     world.log_in = noted  # type: ignore[method-assign]
     for _run in range(3):
-        with pytest.raises(Stuck):
+        with pytest.raises(RotationIncomplete):
             rotate(world)
     assert {*tried, "Forged1"} == {"Forged1", "Forged3"}
 
 
 @pytest.mark.parametrize("session", [True, False])
-@pytest.mark.parametrize("method", rotation.METHODS)
+@pytest.mark.parametrize("method", run.METHODS)
 def test_force_gives_tokens_that_were_refused_another_chance_whatever_the_method(
     world: World, method: str, session: bool
 ) -> None:
@@ -823,7 +837,7 @@ def test_force_gives_tokens_that_were_refused_another_chance_whatever_the_method
         raise LoginError("wrong, or locked", cause="invalid_credentials")
 
     world.log_in = locked  # type: ignore[method-assign]
-    with pytest.raises(Stuck, match="force: true tries once more"):
+    with pytest.raises(RotationIncomplete, match="force: true tries once more"):
         rotate(world, method=method)
     world.log_in, world.has_session = genuine, session  # type: ignore[method-assign]
     assert rotate(world, method=method, force=True).rotated
@@ -841,18 +855,18 @@ def test_force_that_waited_for_another_run_does_not_try_again_what_that_one_was_
         monkeypatch.setattr(world.store, "lock", lock)
         world.renew(BLUE, mailed=False)
         world.late = True
-        with pytest.raises(Stuck):
+        with pytest.raises(RotationIncomplete):
             rotate(world, wait=1)
         world.on_the_way.pop()
         world.deliver()
-        with pytest.raises(Stuck):
+        with pytest.raises(RotationIncomplete):
             rotate(world)
         world.has_session = False
         with lock(name, seconds=seconds):
             yield
 
     monkeypatch.setattr(world.store, "lock", lock_after_another)
-    with pytest.raises(Stuck, match="2 tokens"):
+    with pytest.raises(RotationIncomplete, match="2 tokens"):
         rotate(world, force=True)
     assert world.users[BLUE].wrong_tries == 2
 
@@ -913,18 +927,18 @@ def test_a_rotation_that_may_not_have_begun_is_not_gone_on_with_without_a_mailbo
 
 def test_check_mode_tells_when_a_rotation_cannot_come_to_its_end(world: World) -> None:
     world.late = True
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world, wait=1)
-    with pytest.raises(Stuck, match="no mailbox"):
+    with pytest.raises(RotationIncomplete, match="no mailbox"):
         rotate(world, has_mailbox=False, check_mode=True)
     world.on_the_way.clear()
     world.late = False
     for token in ("Forged1", "Forged2"):
         world.mail(BLUE, token)
-    with pytest.raises(Stuck):
+    with pytest.raises(RotationIncomplete):
         rotate(world)
     for check_mode in (True, False):
-        with pytest.raises(Stuck, match="2 tokens"):
+        with pytest.raises(RotationIncomplete, match="2 tokens"):
             rotate(world, check_mode=check_mode)
     assert rotate(world, check_mode=True, force=True).rotated
 
@@ -934,7 +948,7 @@ def test_check_mode_tells_of_a_stored_token_that_was_refused_before_where_no_mai
 ) -> None:
     stored = world.store.read("billing")
     refused = Verification(result="failed", cause="stale_token", detail="the token is not valid")
-    world.store.write(record.verified(stored, refused, now=LONG_AGO), replaces=1)
+    world.store.write(record_verification(stored, refused, now=LONG_AGO), replaces=1)
     for check_mode in (True, False):
         with pytest.raises(LoginError, match="not tried again"):
             rotate(world, max_age=None, has_mailbox=False, check_mode=check_mode)
@@ -948,12 +962,12 @@ def test_a_run_that_has_lost_its_lock_does_not_write_over_the_password_of_anothe
 
     def after_another_run(self: Inside) -> str:
         monkeypatch.setattr(Inside, "new_password", new_password)
-        with pytest.raises(Stuck):
+        with pytest.raises(RotationIncomplete):
             rotate(world, method="password")
         return "password-of-the-first-run"
 
     monkeypatch.setattr(Inside, "new_password", after_another_run)
-    with pytest.raises(LostRace, match="run it again"):
+    with pytest.raises(VersionConflictError, match="run it again"):
         rotate(world, method="password")
     journal = world.store.read("billing").rotation
     assert journal

@@ -17,10 +17,14 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, LoginError, Unanswered
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.login import Session
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    GatehouseError,
+    LoginError,
+    LoginUnansweredError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import Session
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
 
 CONNECTION = Connection(username="int@example.com", password="Canary-Pass-1", security_token="CanaryToken1")
 
@@ -210,10 +214,10 @@ class TestRefusals:
         self, tmp_path: Path, door: Door
     ) -> None:
         def unanswered(_connection: Connection) -> Session:
-            raise Unanswered("no answer came")
+            raise LoginUnansweredError("no answer came")
 
         for log_in in (unanswered, door.log_in):
-            with pytest.raises(Unanswered, match="no answer came"):
+            with pytest.raises(LoginUnansweredError, match="no answer came"):
                 self.cache(tmp_path).obtain(CONNECTION, log_in, failed=None)
         assert door.count == 0
         assert self.cache(tmp_path, "another run").obtain(CONNECTION, door.log_in, failed=None)
@@ -319,6 +323,6 @@ def test_a_login_whose_process_was_killed_is_not_repeated_in_the_run(cache: Sess
     worker = context.Process(target=cache.obtain, args=(CONNECTION, killed), kwargs={"failed": None})
     worker.start()
     worker.join(10)
-    with pytest.raises(Unanswered, match="not known.*so not tried again"):
+    with pytest.raises(LoginUnansweredError, match="not known.*so not tried again"):
         cache.obtain(CONNECTION, door.log_in, failed=None)
     assert door.count == 0

@@ -27,16 +27,16 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils import store as stores
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
-    LostRace,
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import store as stores
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    CredentialNotFoundError,
     OptionError,
     StoreError,
-    UnknownCredential,
+    VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 from tests.unit.test_stores import delivery
 
 NOW = "2026-01-05T08:00:00Z"
@@ -98,7 +98,7 @@ def test_the_folder_is_made_for_its_owner(store: FileStore) -> None:
 
 
 def test_reading_creates_nothing(store: FileStore) -> None:
-    with pytest.raises(UnknownCredential, match="store .* does not exist yet"):
+    with pytest.raises(CredentialNotFoundError, match="store .* does not exist yet"):
         store.read("prod")
     assert store.names() == []
     assert not store.folder.exists()
@@ -106,7 +106,7 @@ def test_reading_creates_nothing(store: FileStore) -> None:
 
 def test_an_unknown_name_is_told_with_the_store(store: FileStore) -> None:
     store.write(credential(), replaces=None)
-    with pytest.raises(UnknownCredential, match="no credential 'other' in the store .*/some/store"):
+    with pytest.raises(CredentialNotFoundError, match="no credential 'other' in the store .*/some/store"):
         store.read("other")
     with pytest.raises(OptionError, match="^name: "):
         store.read("../prod")
@@ -115,22 +115,22 @@ def test_an_unknown_name_is_told_with_the_store(store: FileStore) -> None:
 def test_a_write_names_the_version_that_it_replaces(store: FileStore) -> None:
     store.write(credential(), replaces=None)
     store.write(credential(version=2), replaces=1)
-    with pytest.raises(LostRace, match="the store has version 2, not version 1; nothing was written"):
+    with pytest.raises(VersionConflictError, match="the store has version 2, not version 1; nothing was written"):
         store.write(credential(version=2, password="CANARY-late"), replaces=1)
-    with pytest.raises(LostRace, match="the store has version 2, not none"):
+    with pytest.raises(VersionConflictError, match="the store has version 2, not none"):
         store.write(credential(), replaces=None)
-    with pytest.raises(LostRace, match="the store has none, not version 1"):
+    with pytest.raises(VersionConflictError, match="the store has none, not version 1"):
         store.write(credential("other", version=2), replaces=1)
     assert store.read("prod") == credential(version=2)
 
 
 def test_a_removal_names_the_version_that_it_removes(store: FileStore) -> None:
     store.write(credential(), replaces=None)
-    with pytest.raises(LostRace):
+    with pytest.raises(VersionConflictError):
         store.delete("prod", replaces=2)
     store.delete("prod", replaces=1)
     assert store.names() == []
-    with pytest.raises(LostRace):
+    with pytest.raises(VersionConflictError):
         store.delete("prod", replaces=1)
 
 
@@ -217,7 +217,7 @@ def test_a_damaged_file_is_told_without_its_content(store: FileStore, content: b
     (store.folder / "prod.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"prod\.json: ") as caught:
         store.read("prod")
-    assert not isinstance(caught.value, UnknownCredential)
+    assert not isinstance(caught.value, CredentialNotFoundError)
     assert "CANARY" not in str(caught.value)
     assert caught.value.__suppress_context__
 
@@ -514,7 +514,7 @@ def test_unknown_names_are_an_error_a_warning_or_nothing(store: FileStore) -> No
         found = stores.read_each(store, ["x", "a"], on_missing=on_missing, warn=warnings.append)
         return [each.name for each in found]
 
-    with pytest.raises(UnknownCredential):
+    with pytest.raises(CredentialNotFoundError):
         read("error")
     assert read("skip") == ["a"]
     assert warnings == []

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backend import Run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.backends import store_key
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import OptionError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, keys
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import store_key
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import keys
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.unit.test_stores import Kind, credential, delivery, kind, store
 
 __all__ = ["kind", "store"]  # fixtures
@@ -37,7 +38,7 @@ def filled(kind: Kind, store: Store) -> Store:
 
 def run(kind: Kind, state: str, *, check_mode: bool = False) -> dict[str, Any]:
     """What the module does."""
-    return store_key.run({"state": state, **kind.options}, Run(check_mode=check_mode, folder=Path("/nonexistent")))
+    return store_key.run({"state": state, **kind.options}, Task(check_mode=check_mode, folder=Path("/nonexistent")))
 
 
 def keys_of(kind: Kind) -> list[bytes]:
@@ -242,7 +243,7 @@ def test_a_file_in_a_folder_that_cannot_be_changed_serves_all_the_same(
     def read_only(_path: Path) -> Any:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(store_key, "held", read_only)
+    monkeypatch.setattr(store_key, "file_lock", read_only)
     assert run(kind, "present")["changed"] is False
     assert run(kind, "retired")["changed"] is False
 

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import GatehouseError, OptionError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import keys as subject
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    GatehouseError,
+    OptionError,
+    StoreError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import keys as subject
 
 OLD, NEW = (base64.urlsafe_b64encode(byte * 32).decode() for byte in (b"o", b"n"))
 

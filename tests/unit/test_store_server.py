@@ -19,14 +19,15 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     GatehouseError,
-    LostRace,
     OptionError,
     StoreError,
+    VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, kv, lease, server, store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.server import Server
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import kv, lease, server, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.server import KvAddress
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.processes import free_port
 from tests.unit.test_stores import credential
@@ -56,7 +57,7 @@ def opened(options: dict[str, Any], key_file: str) -> Store:
 
 
 def test_the_address_names_the_engine_and_the_path_below() -> None:
-    found = Server.of({"store": "https://vault.example/v1/secret/teams/salesforce/", "store_token": "t"})
+    found = KvAddress.of({"store": "https://vault.example/v1/secret/teams/salesforce/", "store_token": "t"})
     assert (found.address, found.mount, found.path) == ("https://vault.example:443", "secret", "teams/salesforce")
 
 
@@ -84,35 +85,35 @@ def test_the_address_names_the_engine_and_the_path_below() -> None:
 )
 def test_options_that_cannot_work_are_told_before_anything_is_sent(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(OptionError) as caught:
-        Server.of({"store": URL, "store_token": "CANARY", **changes})
+        KvAddress.of({"store": URL, "store_token": "CANARY", **changes})
     assert str(caught.value).startswith(problem)
     assert "CANARY" not in str(caught.value)
 
 
 def test_secrets_do_not_show_in_a_repr() -> None:
     options = {"store": URL, "store_token": "CANARY", "store_role_id": "r", "store_secret_id": "CANARY"}
-    assert "CANARY" not in repr(Server.of(options))
+    assert "CANARY" not in repr(KvAddress.of(options))
 
 
 @pytest.mark.parametrize("variable", ["VAULT_TOKEN", "BAO_TOKEN"])
 def test_the_token_of_the_environment_comes_last(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "around")
-    assert Server.of({"store": URL}).token == "around"
-    assert Server.of({"store": URL, "store_token": "given"}).token == "given"
-    assert Server.of({"store": URL, "store_role_id": "r", "store_secret_id": "s"}).token is None
+    assert KvAddress.of({"store": URL}).token == "around"
+    assert KvAddress.of({"store": URL, "store_token": "given"}).token == "given"
+    assert KvAddress.of({"store": URL, "store_role_id": "r", "store_secret_id": "s"}).token is None
 
 
 def test_an_approle_logs_in_once_for_many_requests(
     bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logins: list[server.Link] = []
-    log_in = server.Link._log_in
+    logins: list[server.KvClient] = []
+    log_in = server.KvClient._log_in
 
-    def count(link: server.Link) -> None:
+    def count(link: server.KvClient) -> None:
         logins.append(link)
         log_in(link)
 
-    monkeypatch.setattr(server.Link, "_log_in", count)
+    monkeypatch.setattr(server.KvClient, "_log_in", count)
     store = opened(bao.by_role, key_file)
     for _number in range(3):
         assert store.names() == []
@@ -169,13 +170,13 @@ def test_a_server_that_is_not_there_is_given_up_in_time(
 def test_a_sealed_server_is_waited_for(bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(bao.options, key_file)
     asked: list[int] = []
-    real = server.Link._call
+    real = server.KvClient._call
 
-    def sealed_at_first(link: server.Link, call: Any) -> Any:
+    def sealed_at_first(link: server.KvClient, call: Any) -> Any:
         asked.append(1)
         return (503, {"errors": ["Vault is sealed"]}) if len(asked) < 3 else real(link, call)
 
-    monkeypatch.setattr(server.Link, "_call", sealed_at_first)
+    monkeypatch.setattr(server.KvClient, "_call", sealed_at_first)
     assert store.names() == []
     assert len(asked) == 3
 
@@ -185,9 +186,9 @@ def test_a_write_whose_answer_was_lost_is_recognised(
 ) -> None:
     store = opened(bao.options, key_file)
     lost: list[int] = []
-    real = server.Link._call
+    real = server.KvClient._call
 
-    def lose_the_first_write(link: server.Link, call: Any) -> Any:
+    def lose_the_first_write(link: server.KvClient, call: Any) -> Any:
         status, body = real(link, call)
         if "created_time" in (body.get("data") or {}) and not lost:
             lost.append(1)
@@ -195,7 +196,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(
         return status, body
 
     with store.lock("prod"):
-        monkeypatch.setattr(server.Link, "_call", lose_the_first_write)
+        monkeypatch.setattr(server.KvClient, "_call", lose_the_first_write)
         store.write(credential(), replaces=None)
     assert lost == [1]
     assert store.history("prod") == [credential()]
@@ -288,7 +289,7 @@ def test_where_locks_fail_the_server_still_lets_one_writer_win(
     def unlocked(*_args: object, **_options: object) -> Iterator[NoLease]:
         yield NoLease()
 
-    monkeypatch.setattr(kv, "leased", unlocked)
+    monkeypatch.setattr(kv, "hold_lease", unlocked)
     start = threading.Barrier(10)
 
     def change(number: int) -> bool:
@@ -296,7 +297,7 @@ def test_where_locks_fail_the_server_still_lets_one_writer_win(
         start.wait()
         try:
             mine.write(credential(version=2, username=f"writer{number}"), replaces=1)
-        except LostRace as exc:
+        except VersionConflictError as exc:
             assert "nothing was written" in str(exc)
             return False
         return True
@@ -311,7 +312,7 @@ def test_where_locks_fail_the_server_still_lets_one_writer_win(
 def test_a_token_of_the_environment_that_cannot_be_sent_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "s.CANARY\n")
     with pytest.raises(OptionError, match="^store_token: holds a blank") as caught:
-        Server.of({"store": URL})
+        KvAddress.of({"store": URL})
     assert "CANARY" not in str(caught.value)
 
 
@@ -333,7 +334,7 @@ def test_an_engine_of_version_1_is_told(bao: OpenBao, key_file: str) -> None:
 def test_a_login_that_is_answered_by_something_else_is_told(
     bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.Link, "_send", lambda *_args: (200, {"welcome": "to the airport"}))
+    monkeypatch.setattr(server.KvClient, "_send", lambda *_args: (200, {"welcome": "to the airport"}))
     with pytest.raises(StoreError, match="AppRole login"):
         opened(bao.by_role, key_file).read("prod")
 

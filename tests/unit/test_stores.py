@@ -21,17 +21,27 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.deliveries import Delivery, fingerprint
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import (
-    LostRace,
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import (
+    Delivery,
+    fingerprint,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import (
+    PublicFields,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    CredentialNotFoundError,
     OptionError,
     StoreError,
-    UnknownCredential,
+    VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.record import Clear, Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import Store, lease, store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store.clear import open_clear
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import (
+    lease,
+    open_without_keys,
+    store_from,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.processes import COLLECTIONS
 
@@ -140,18 +150,18 @@ def test_a_name_that_leads_elsewhere_is_refused(store: Store, name: str) -> None
 def test_an_unknown_name_is_told_with_the_store(kind: Kind, store: Store) -> None:
     assert store.names() == []
     for use in (store.read, store.history, store.clear, store.reseal):
-        with pytest.raises(UnknownCredential, match="'other'"):
+        with pytest.raises(CredentialNotFoundError, match="'other'"):
             use("other")
 
 
 def test_a_write_names_the_version_that_it_replaces(store: Store) -> None:
     store.write(credential(), replaces=None)
     store.write(credential(version=2), replaces=1)
-    with pytest.raises(LostRace, match="the store has version 2, not version 1; nothing was written"):
+    with pytest.raises(VersionConflictError, match="the store has version 2, not version 1; nothing was written"):
         store.write(credential(version=2, password="CANARY-late"), replaces=1)
-    with pytest.raises(LostRace, match="the store has version 2, not none"):
+    with pytest.raises(VersionConflictError, match="the store has version 2, not none"):
         store.write(credential(), replaces=None)
-    with pytest.raises(LostRace, match="the store has none, not version 1"):
+    with pytest.raises(VersionConflictError, match="the store has none, not version 1"):
         store.write(credential("other", version=2), replaces=1)
     assert store.read("prod") == credential(version=2)
 
@@ -159,11 +169,11 @@ def test_a_write_names_the_version_that_it_replaces(store: Store) -> None:
 def test_a_removal_names_the_version_that_it_removes_and_leaves_nothing(kind: Kind, store: Store) -> None:
     store.write(credential(), replaces=None)
     store.write(credential(version=2), replaces=1)
-    with pytest.raises(LostRace):
+    with pytest.raises(VersionConflictError):
         store.delete("prod", replaces=1)
     store.delete("prod", replaces=2)
     assert store.names() == []
-    with pytest.raises(LostRace):
+    with pytest.raises(VersionConflictError):
         store.delete("prod", replaces=2)
     store.write(credential(), replaces=None)
     assert kind.open().history("prod") == [credential()]
@@ -214,14 +224,14 @@ def test_what_is_no_record_is_told_without_its_content(kind: Kind, store: Store,
         with pytest.raises(StoreError, match="is damaged, or no credential") as caught:
             use("prod")
         assert "CANARY" not in str(caught.value)
-        assert not isinstance(caught.value, UnknownCredential)
+        assert not isinstance(caught.value, CredentialNotFoundError)
 
 
 def test_the_clear_part_is_listed_without_any_key(kind: Kind, store: Store) -> None:
     store.write(credential("a"), replaces=None)
     store.write(credential("b"), replaces=None)
-    closed = open_clear({name: value for name, value in kind.options.items() if name != "store_key_file"})
-    found: list[Clear] = [closed.clear(name) for name in closed.names()]
+    closed = open_without_keys({name: value for name, value in kind.options.items() if name != "store_key_file"})
+    found: list[PublicFields] = [closed.clear(name) for name in closed.names()]
     assert [each["name"] for each in found] == ["a", "b"]
     with pytest.raises(StoreError, match="without its keys"):
         closed.read("a")  # type: ignore[attr-defined]
@@ -251,7 +261,7 @@ def test_of_fifty_writers_each_winner_is_in_the_history_and_each_loser_is_told(k
         start.wait()
         try:
             mine.write(credential(version=before + 1, username=f"writer{number}"), replaces=before)
-        except LostRace as exc:
+        except VersionConflictError as exc:
             assert "nothing was written" in str(exc)
             return None
         return f"writer{number}"
@@ -272,7 +282,7 @@ def test_writers_that_try_again_lose_no_change(kind: Kind, store: Store) -> None
             before = mine.read("prod").version
             try:
                 mine.write(credential(version=before + 1, username=f"writer{number}"), replaces=before)
-            except LostRace:
+            except VersionConflictError:
                 continue
             won.append((before + 1, f"writer{number}"))
             return
@@ -301,7 +311,7 @@ def test_a_holder_keeps_others_waiting_and_may_lock_and_write_again(kind: Kind, 
 
 HOLDER = """
 import json, sys, time
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.store import store_from, lease
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from, lease
 lease.LEASE_SECONDS = 1.5
 with store_from(json.loads(sys.argv[1])).lock("prod"):
     print("held", flush=True)
@@ -384,7 +394,7 @@ class TestDeliveries:
 
     def test_without_the_keys_all_can_be_read_but_the_fingerprint(self, kind: Kind, store: Store) -> None:
         store.record_deliveries("prod", {"web1:/a": delivery()})
-        closed = open_clear({name: value for name, value in kind.options.items() if name != "store_key_file"})
+        closed = open_without_keys({name: value for name, value in kind.options.items() if name != "store_key_file"})
         assert closed.delivered() == ["prod"]
         assert closed.clear_deliveries("prod") == {"web1:/a": dataclasses.replace(delivery(), fingerprint=None)}
         assert closed.clear_deliveries("other") == {}

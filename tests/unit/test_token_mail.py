@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.token_mail import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.token_mail import (
     MAX_BYTES,
     Policy,
     sender,

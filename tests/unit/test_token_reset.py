@@ -15,13 +15,20 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.errors import Interrupted, LoginError, OrgError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org import Org, patience
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.pages import Page
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.sessions import SessionCache
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.token_reset import obstacles
-from ansible_collections.gatehouse.salesforce.plugins.module_utils.org.transport import MAX_PAGE, open_pages
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    LoginError,
+    NoResponseError,
+    OrgError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org import retry
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.pages import Page
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import MAX_PAGE, open_pages
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.obstacles import (
+    rotation_obstacles,
+)
 from tests.simulated_org import SimulatedOrg, ca
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
 from tests.unit.test_hostile_answers import HTML, Liar, Pieces, chunked, http, slowly
@@ -34,7 +41,7 @@ PAGES = ("frontdoor", "resetTokenPage", "resetToken")
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(retry, "BACKOFF_SECONDS", (0.01, 0.01))
 
 
 def connect(sim: SimulatedOrg, folder: Path, **changes: Any) -> Org:
@@ -109,7 +116,7 @@ class TestReset:
         self, simulated_org: SimulatedOrg, org: Org
     ) -> None:
         simulated_org.control.set_switches(token_reset_answer="other_words")
-        with pytest.raises(Interrupted, match="does not tell its outcome") as caught:
+        with pytest.raises(NoResponseError, match="does not tell its outcome") as caught:
             org.reset_security_token()
         assert caught.value.sent
         assert asked(simulated_org)["resetToken"] == 1
@@ -130,7 +137,7 @@ class TestReset:
     )
     def test_it_is_never_asked_twice(self, simulated_org: SimulatedOrg, org: Org, fault: dict[str, Any]) -> None:
         simulated_org.control.inject(operation="resetToken", times=None, **fault)
-        with pytest.raises(Interrupted) as caught:
+        with pytest.raises(NoResponseError) as caught:
             org.reset_security_token()
         assert caught.value.sent
         assert asked(simulated_org)["resetToken"] == 1
@@ -146,7 +153,7 @@ class TestReset:
         self, simulated_org: SimulatedOrg, org: Org, operation: str
     ) -> None:
         simulated_org.control.inject("status", operation=operation, status=503, times=None)
-        with pytest.raises(Interrupted) as caught:
+        with pytest.raises(NoResponseError) as caught:
             org.reset_security_token()
         assert not caught.value.sent
         assert "resetToken" not in asked(simulated_org)
@@ -157,7 +164,7 @@ class TestReset:
         simulated_org.control.inject(
             "redirect", operation="resetToken", url=f"{simulated_org.url}/", executed=True, times=None
         )
-        with pytest.raises(Interrupted, match="does not tell its outcome") as caught:
+        with pytest.raises(NoResponseError, match="does not tell its outcome") as caught:
             org.reset_security_token()
         assert caught.value.sent
 
@@ -166,7 +173,7 @@ class TestReset:
         before = token(simulated_org)
         with pytest.raises(OrgError, match=r"refused to reset the security token \(HTTP 403\)") as caught:
             org.reset_security_token()
-        assert not isinstance(caught.value, Interrupted)
+        assert not isinstance(caught.value, NoResponseError)
         assert token(simulated_org) == before
 
     @pytest.mark.parametrize("style", ["redirect", "script"])
@@ -367,17 +374,17 @@ class TestObstacles:
         return OTHER
 
     def test_none(self, org: Org, user: str) -> None:
-        assert obstacles(org, user) == []
+        assert rotation_obstacles(org, user) == []
 
     def test_login_ranges_of_the_profile(self, simulated_org: SimulatedOrg, org: Org, user: str) -> None:
         simulated_org.control.set_profile("Integration", login_ip_ranges=["192.0.2.0/24"])
-        (told,) = obstacles(org, user)
+        (told,) = rotation_obstacles(org, user)
         assert told.startswith(f"the profile Integration of {user} has login IP ranges")
         assert "the API cannot remove the last one" in told and "OAuth" in told
 
     def test_login_ranges_of_a_standard_profile(self, simulated_org: SimulatedOrg, org: Org) -> None:
         simulated_org.control.set_profile("Admin", login_ip_ranges=["127.0.0.0/8"])
-        (told,) = obstacles(org, simulated_org.admin.username)
+        (told,) = rotation_obstacles(org, simulated_org.admin.username)
         assert "the profile System Administrator" in told
 
     @pytest.mark.parametrize(
@@ -387,17 +394,17 @@ class TestObstacles:
         self, simulated_org: SimulatedOrg, org: Org, user: str, permission: str, name: str
     ) -> None:
         simulated_org.control.set_user(user, permissions=[permission])
-        (told,) = obstacles(org, user)
+        (told,) = rotation_obstacles(org, user)
         assert told.startswith(f"{user} has the permission {name} (by the permission set More Permissions)")
         simulated_org.control.set_user(user, permissions=[])
         simulated_org.control.set_profile("Integration", permissions=["ApiEnabled", permission])
-        (told,) = obstacles(org, user)
+        (told,) = rotation_obstacles(org, user)
         assert "(by the profile Integration)" in told
 
     def test_all_at_once(self, simulated_org: SimulatedOrg, org: Org, user: str) -> None:
         simulated_org.control.set_profile("Integration", login_ip_ranges=["192.0.2.0/24"])
         simulated_org.control.set_user(user, permissions=["ApiUserOnly", "TwoFactorApi"])
-        assert len(obstacles(org, user)) == 3
+        assert len(rotation_obstacles(org, user)) == 3
 
     def test_what_the_user_may_not_see_is_no_obstacle(
         self, simulated_org: SimulatedOrg, user: str, tmp_path: Path
@@ -405,29 +412,29 @@ class TestObstacles:
         simulated_org.control.set_profile("Integration", login_ip_ranges=["127.0.0.0/8"])
         simulated_org.control.set_user(user, permissions=["ApiUserOnly"])
         org = connect(simulated_org, tmp_path, username=user, password="Other-Pass1", security_token=None)
-        assert obstacles(org, user) == []
+        assert rotation_obstacles(org, user) == []
 
     def test_a_name_with_a_quotation_mark(self, simulated_org: SimulatedOrg, org: Org) -> None:
         simulated_org.control.add_user("o'neill@simulated.example", "Other-Pass1", permissions=["ApiUserOnly"])
-        assert len(obstacles(org, "o'neill@simulated.example")) == 1
+        assert len(rotation_obstacles(org, "o'neill@simulated.example")) == 1
 
     def test_an_org_that_cannot_be_asked_is_an_error(self, simulated_org: SimulatedOrg, org: Org) -> None:
         simulated_org.control.inject("reset", operation="query", times=None)
-        with pytest.raises(Interrupted):
-            obstacles(org, OTHER)
+        with pytest.raises(NoResponseError):
+            rotation_obstacles(org, OTHER)
 
     def test_looking_changes_nothing(self, simulated_org: SimulatedOrg, org: Org, user: str) -> None:
         before = token(simulated_org)
-        obstacles(org, user)
+        rotation_obstacles(org, user)
         assert token(simulated_org) == before
         assert set(asked(simulated_org)) == {"query", "readMetadata"}
 
     def test_a_password_may_have_to_last_a_day(self, simulated_org: SimulatedOrg, org: Org) -> None:
         control, user = simulated_org.control, simulated_org.admin.username
-        assert obstacles(org, user, "password") == []
+        assert rotation_obstacles(org, user, "password") == []
         control.set_org(password_policies={"minimumPasswordLifetime": True})
-        (told,) = obstacles(org, user, "password")
+        (told,) = rotation_obstacles(org, user, "password")
         assert re.search(r"changed less than a day ago.*; try again after 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$", told)
         control.advance(-26 * 3600)
         control.set_user(user, password=simulated_org.admin.password)
-        assert obstacles(org, user, "password") == []
+        assert rotation_obstacles(org, user, "password") == []

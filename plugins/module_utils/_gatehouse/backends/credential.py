@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of the module credential."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..auth.causes import REJECTED_CAUSES
+from ..auth.connection import Connection
+from ..credentials.changes import declare, record_verification
+from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential, Verification
+from ..credentials.plan import CredentialPlan
+from ..credentials.serialization import to_public
+from ..errors import LoginError, OptionError, OrgError
+from ..store import read_or_none, store_from
+from ..store.base import Store
+from ..task.context import Task, kept_sessions, of_this_run
+from ..task.options import LOGIN, STORE, Spec, connection_from
+from ..verification.verify import verified_login
+
+VERIFY = ("require", "warn", "skip")
+SPEC: Spec = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "verify": {"type": "str", "choices": list(VERIFY), "default": "require"},
+    "diagnose_with": {"type": "str"},
+    "standby": {
+        "type": "dict",
+        "options": {
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "security_token": {"type": "str", "no_log": True},
+        },
+    },
+    **LOGIN,
+    **STORE,
+}
+
+
+def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    """Make the store hold the credential, or not."""
+    store = store_from(options)
+    if options["state"] == "absent":
+        if not run.check_mode:
+            _forget_sessions(store, options, run)  # first, as the credential tells whose they are
+        outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
+    else:
+        try:
+            outcome = ensure_present(
+                store,
+                options["name"],
+                connection_from(options),
+                verify=options["verify"],
+                check_mode=run.check_mode,
+                login=verified_login(store, options["name"], options, run),
+                standby=_standby(options),
+            )
+        except OrgError as exc:
+            exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
+            raise
+    return dataclasses.asdict(outcome)
+
+
+def _forget_sessions(store: Store, options: Mapping[str, Any], run: Task) -> None:
+    credential = read_or_none(store, options["name"])
+    for user in credential.users if credential else []:
+        kept_sessions(store, run).forget(of_this_run(user, options))
+
+
+def _standby(options: Mapping[str, Any]) -> Connection | None:
+    given = options.get("standby")
+    return None if given is None else Connection(**{field: given.get(field) for field in OF_THE_USER})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a declaration, as modules return it; nowhere a secret.
+
+    Attributes:
+        changed: whether the credential is another one than before; that a login was noted down does not count.
+        credential: the credential afterwards; None when there is none.
+    """
+
+    changed: bool
+    diff: dict[str, dict[str, Any]]
+    credential: dict[str, Any] | None
+    verification: dict[str, str | None]
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def ensure_present(
+    store: Store,
+    name: str,
+    wanted: Connection,
+    *,
+    verify: str,
+    check_mode: bool,
+    login: Callable[[Connection], object],
+    standby: Connection | None = None,
+) -> Outcome:
+    """Make the store hold the credential as wanted, verified by at most one login of each of its users.
+
+    Args:
+        wanted: secrets that are None are kept as stored.
+        standby: the other user of a pair; None keeps the one that is stored.
+        verify: C(require) stores nothing that does not pass a login, C(warn) stores it all the same, C(skip) does not
+            try.
+        login: logs in with a connection, or raises LoginError, or OrgError when that could not be tried.
+
+    Raises:
+        OrgError: as login raised it, when verify is C(require); the store is as before.
+        OptionError, StoreError: the credential cannot be used or stored; nothing was sent.
+    """
+    if verify not in VERIFY:
+        raise OptionError("verify", f"{verify!r} is not one of {', '.join(VERIFY)}")
+    with contextlib.nullcontext() if check_mode else store.lock(name):
+        before = read_or_none(store, name)
+        after = declare(before, wanted, standby=standby, name=name, now=_now())
+        plan = CredentialPlan(before, after)
+        skipped = _why_no_login(plan, verify=verify, check_mode=check_mode)
+        users = _to_try(before, after)
+        verification = skipped or _tried(after, users, wanted, login, required=verify == "require")
+        if not skipped:
+            names = [user.username for user in users]
+            after = record_verification(after, verification, now=_now(), users=names)
+        if not check_mode and after != before:
+            store.write(after, replaces=before.version if before else None)
+    return Outcome(
+        changed=bool(plan),
+        diff=plan.diff(),
+        credential=to_public(after),
+        verification=verification.to_dict(),
+        warnings=_warnings(name, verification),
+    )
+
+
+def ensure_absent(store: Store, name: str, *, check_mode: bool) -> Outcome:
+    """Make the store hold no such credential."""
+    before = read_or_none(store, name)
+    if before and not check_mode:
+        with store.lock(name):
+            before = read_or_none(store, name)
+            if before:
+                store.delete(name, replaces=before.version)
+    plan = CredentialPlan(before, None)
+    return Outcome(changed=bool(plan), diff=plan.diff(), credential=None, verification=Verification().to_dict())
+
+
+def _why_no_login(plan: CredentialPlan, *, verify: str, check_mode: bool) -> Verification | None:
+    """The verification's result when no login is needed or none may be made; None to make one."""
+    before = plan.before
+    if verify == "skip":
+        return Verification(detail="not asked for")
+    if not plan and before and before.verified:
+        return Verification(detail=f"unchanged since it passed a login at {before.verified}")
+    if check_mode:
+        return Verification(detail="no login is made in check mode")
+    if verify == "warn" and not plan and before and before.verification.cause in REJECTED_CAUSES:
+        return dataclasses.replace(
+            before.verification,
+            detail="refused before and unchanged since, so not tried again: wrong tries lock the user out",
+        )
+    return None
+
+
+def _tried(
+    credential: Credential,
+    users: list[Connection],
+    wanted: Connection,
+    login: Callable[[Connection], object],
+    *,
+    required: bool,
+) -> Verification:
+    """The result of one login of each of these users, over the connection of this run."""
+    of_this_run = {field: getattr(wanted, field) for field in OF_THE_RUN}
+    for connection in users:
+        try:
+            login(dataclasses.replace(connection, **of_this_run))
+        except OrgError as exc:
+            if required:
+                kind = LoginError if isinstance(exc, LoginError) else OrgError
+                raise kind(f"credential {credential.name!r} was not stored: {exc}", cause=exc.cause) from exc
+            return Verification(result="failed", cause=exc.cause, detail=str(exc))
+    return Verification(result="ok", cause="ok", detail="logged in")
+
+
+def _to_try(before: Credential | None, credential: Credential) -> list[Connection]:
+    """The users of whom it is not known that they are let in; all of them when it is known of each."""
+    works = before.users if before and before.verified else []
+    return [user for user in credential.users if user not in works] or credential.users
+
+
+def _warnings(name: str, verification: Verification) -> list[str]:
+    if verification.result != "failed":
+        return []
+    return [f"credential {name!r} is stored but did not pass its login ({verification.cause}): {verification.detail}"]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

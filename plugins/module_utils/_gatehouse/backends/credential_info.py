@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of credential_info."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..auth.retirement import retirements
+from ..credentials.deliveries import Delivery, parts_of
+from ..credentials.serialization import PublicFields
+from ..errors import CredentialNotFoundError, OptionError, StoreError
+from ..store import open_without_keys
+from ..store.base import PublicStore, all_names
+from ..task.context import Task
+from ..task.options import STORE, Spec
+
+SPEC: Spec = {
+    "names": {"type": "list", "elements": "str"},
+    "warn_days": {"type": "int", "default": 90},
+    **STORE,
+}
+SHOWN = 5  # names in a warning
+DATES = ("created", "updated", "verified")
+
+
+def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    """Tell what is stored, without opening it."""
+    store = open_without_keys(options)
+    now = datetime.datetime.now(datetime.UTC)
+    names = list(dict.fromkeys(options["names"])) if options["names"] is not None else all_names(store)
+    found: list[dict[str, Any]] = []
+    missing: list[str] = []
+    gone: list[dict[str, Any]] = []
+    unreadable: list[dict[str, str]] = []
+    for name in names:
+        try:
+            try:
+                credential = described(store.clear(name), now)
+            except CredentialNotFoundError:
+                credential = None
+            consumers = _consumers(store, name, credential)
+        except OptionError:
+            raise
+        except StoreError as exc:
+            unreadable.append({"name": name, "problem": str(exc)})
+            continue
+        if credential:
+            found.append({**credential, "consumers": consumers})
+        elif consumers:
+            gone.append({"name": name, "consumers": consumers})
+        if not credential and options["names"] is not None:
+            missing.append(name)
+    retiring = [item for item in found if item["retirement"] and item["days_left"] <= options["warn_days"]]
+    return {
+        "changed": False,
+        "credentials": found,
+        "missing": missing,
+        "gone": gone,
+        "unreadable": unreadable,
+        "retiring": [item["name"] for item in retiring],
+        "behind": [each["consumer"] for item in [*found, *gone] for each in item["consumers"] if each["behind"]],
+        "warnings": [
+            *(["the store has no credential " + _some(missing)] if missing else []),
+            *(item["problem"] for item in unreadable[:SHOWN]),
+            *_laggards(found, gone),
+            *_countdown(retiring, options["warn_days"]),
+        ],
+    }
+
+
+def _consumers(store: PublicStore, name: str, credential: PublicFields | None) -> list[dict[str, Any]]:
+    """Who holds a credential, sorted."""
+    return [_consumer(each, it, credential) for each, it in sorted(store.clear_deliveries(name).items())]
+
+
+def _consumer(consumer: str, delivery: Delivery, credential: PublicFields | None) -> dict[str, Any]:
+    host, dest = parts_of(consumer)
+    return {
+        "consumer": consumer,
+        "host": host,
+        "dest": dest,
+        "format": delivery.format,
+        "version": delivery.version,
+        "delivered": delivery.delivered,
+        "standby": delivery.standby,
+        "restarted": delivery.settled,
+        "behind": not delivery.is_of(credential),
+    }
+
+
+def _laggards(found: list[dict[str, Any]], gone: list[dict[str, Any]]) -> list[str]:
+    """A warning for each credential that somebody holds who should hold another, or none."""
+    warnings = []
+    for item in found:
+        behind = [f"{each['consumer']} ({_held(each)})" for each in item["consumers"] if each["behind"]]
+        if behind:
+            warnings.append(f"{item['name']}: not on version {item['version']} yet: {_some(behind)}; deliver it there")
+    for item in gone:
+        holders = _some([each["consumer"] for each in item["consumers"]])
+        warnings.append(f"{item['name']} is no longer stored, and still held by {holders}; remove it there")
+    return warnings
+
+
+def _held(consumer: Mapping[str, Any]) -> str:
+    standby = ", the user on standby" if consumer["standby"] else ""
+    return f"version {consumer['version']}{standby}{'' if consumer['restarted'] else ', not restarted'}"
+
+
+def described(clear: PublicFields, now: datetime.datetime) -> dict[str, Any]:
+    """What is told of one credential; raises StoreError when it is none."""
+    try:
+        retirement = retirements(clear["auth"], clear["verified"], now.date())
+        return {
+            **clear,
+            "ages": {name: _days(clear[name], now) for name in DATES},
+            "retirement": retirement,
+            "days_left": retirement[0]["days_left"] if retirement else None,
+        }
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise StoreError(f"credential {clear.get('name')!r} is damaged, or no credential") from None
+
+
+def _days(when: str | None, now: datetime.datetime) -> int | None:
+    return None if when is None else (now - datetime.datetime.fromisoformat(when)).days
+
+
+def _countdown(retiring: Iterable[Mapping[str, Any]], days: int) -> list[str]:
+    """One warning for each end that is near."""
+    near: dict[str, list[str]] = defaultdict(list)
+    texts: dict[str, str] = {}
+    for credential in retiring:
+        for item in credential["retirement"]:
+            if item["days_left"] <= days:
+                near[item["what"]].append(credential["name"])
+                texts[item["what"]] = _text(item)
+    return [f"{_some(names)}: {texts[what]}" for what, names in near.items()]
+
+
+def _text(item: Mapping[str, Any]) -> str:
+    left = item["days_left"]
+    day = f"in {left} days" if left > 0 else f"{-left} days ago" if left else "today"
+    how = "as others report"
+    if item["date_grade"] == "assumed":
+        how = "by a cautious guess, as Salesforce names the release only"
+    told = f"{item['grade']}; {item['when']}, counted to {item['date']} {how}, {day}"
+    return f"{item['why']} ({told}). To do: {item['change']}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

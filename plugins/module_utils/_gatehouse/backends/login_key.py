@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a key for logins by auth jwt_bearer, and the certificate to upload."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..auth.private_key import key_text, signing_key
+from ..errors import OptionError
+from ..libraries import require_cryptography
+from ..task.context import Task
+from ..task.options import Spec
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
+except ImportError:  # told to the user by require_cryptography()
+    pass
+KEY_SIZE = 2048  # what Salesforce's own instructions make
+CLOCK_SKEW = datetime.timedelta(hours=1)
+WARN_BEFORE = datetime.timedelta(days=30)
+SPEC: Spec = {
+    "path": {"type": "path", "required": True},
+    "certificate": {"type": "path"},
+    "common_name": {"type": "str", "default": "gatehouse.salesforce"},
+    "valid_days": {"type": "int", "default": 365},
+}
+
+
+def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    """Make the private key and its certificate where they do not exist; neither is ever overwritten.
+
+    Raises:
+        OptionError: a file cannot be used or made, or the two do not belong together.
+    """
+    require_cryptography()
+    key_file = Path(options["path"]).expanduser().absolute()
+    given = options.get("certificate")
+    certificate_file = Path(given).expanduser().absolute() if given else key_file.with_suffix(".crt")
+    if key_file == certificate_file:
+        raise OptionError("certificate", "must be another file than path")
+    missing = [file for file in (key_file, certificate_file) if not file.exists()]
+    files = {"private_key": str(key_file), "certificate": str(certificate_file), "changed": bool(missing)}
+    if missing == [key_file]:
+        raise OptionError("path", f"{key_file} does not exist, but its certificate {certificate_file} does")
+    name, until = _subject(options["common_name"]), _until(options["valid_days"])
+    if run.check_mode and missing:
+        return {**files, "certificate_text": None, "fingerprint": None, "expires": None}
+    made = []  # a task for another host may be faster, and what it has made serves as well
+    if key_file in missing:
+        new = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
+        made.append(_write_new(key_file, _pem(new), mode=0o600, option="path"))
+    _require_private(key_file)
+    key = signing_key(key_text(str(key_file)))
+    if certificate_file in missing:
+        made_for = _self_signed(key, name, until).public_bytes(serialization.Encoding.PEM)
+        made.append(_write_new(certificate_file, made_for, mode=0o644, option="certificate"))
+    return {**files, "changed": any(made), **_described(certificate_file, key)}
+
+
+def _require_private(file: Path) -> None:
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        raise OptionError("path", f"{file} is open to others (mode {mode:04o}); chmod 600 it")
+
+
+def _described(file: Path, key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    """What to know of a certificate, which must be the key's."""
+    try:
+        text = file.read_bytes()
+        certificate = x509.load_pem_x509_certificate(text)
+    except (OSError, ValueError):
+        raise OptionError("certificate", f"{file} is not a certificate in PEM form") from None
+    if certificate.public_key() != key.public_key():
+        raise OptionError("certificate", f"{file} does not belong to the private key")
+    expires = f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+    late = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < WARN_BEFORE
+    warnings = [f"{file} expires at {expires}; make another key and upload its certificate"] if late else []
+    return {
+        "certificate_text": text.decode(),
+        "fingerprint": certificate.fingerprint(hashes.SHA256()).hex(":").upper(),
+        "expires": expires,
+        "warnings": warnings,
+    }
+
+
+def _subject(common_name: str) -> x509.Name:
+    try:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    except ValueError:
+        raise OptionError("common_name", "must have 1 to 64 characters") from None
+
+
+def _until(days: int) -> datetime.datetime:
+    try:
+        if days > 0:
+            return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    except OverflowError:
+        pass
+    raise OptionError("valid_days", f"{days} days from now is not a time in the future")
+
+
+def _pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _self_signed(key: rsa.RSAPrivateKey, name: x509.Name, until: datetime.datetime) -> x509.Certificate:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.datetime.now(datetime.UTC) - CLOCK_SKEW)
+        .not_valid_after(until)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> bool:
+    """Write a file whole or not at all, and never over another; tells whether it was written."""
+    whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as new:
+            new.write(content)
+            new.flush()
+            os.fsync(new.fileno())
+        try:
+            os.link(whole, file)  # unlike a rename, this never replaces anything
+        except FileExistsError:
+            return False
+        return True
+    except OSError as exc:
+        raise OptionError(option, f"{file} cannot be created: {exc.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            whole.unlink()

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of network_access_info."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..access.login_history import own_address
+from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices
+from ..access.rules import Access, Settings
+from ..errors import OptionError
+from ..ranges.model import IpRange, parse_address
+from ..task.context import Task, open_org
+from ..task.options import CONNECTION, Spec
+
+SPEC: Spec = {
+    "profiles": {"type": "list", "elements": "str", "default": []},
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    **CONNECTION,
+}
+# The session settings that say from where a session may be used, and for how long; named as in the Metadata API.
+SESSION_SETTINGS = ("enforceIpRangesEveryRequest", "lockSessionsToDomain", "lockSessionsToIp", "sessionTimeout")
+_BOOLEANS = {"true": True, "false": False}
+
+
+def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    """Tell what an org's network access is, and what it means for some addresses."""
+    addresses = [_checked(text, f"addresses[{number}]") for number, text in enumerate(options["addresses"])]
+    org = open_org(options, run)
+    trusted = TrustedRanges(org).read().ranges
+    login_ranges = {name: LoginRanges(org, name).read().ranges for name in dict.fromkeys(options["profiles"])}
+    session = org.metadata(lambda api: api.read_session_settings())
+    settings = Settings(
+        device_activation_always=always_activates_devices(org),
+        enforce_every_request=session.get("enforceIpRangesEveryRequest") == "true",
+        lock_sessions_to_ip=session.get("lockSessionsToIp") == "true",
+    )
+    return {
+        "changed": False,
+        "trusted_ip_ranges": _results(trusted),
+        "login_ip_ranges": [{"profile": name, "ranges": _results(ranges)} for name, ranges in login_ranges.items()],
+        "session_settings": {
+            name: _BOOLEANS.get(session[name], session[name]) for name in SESSION_SETTINGS if name in session
+        },
+        "own_address": own_address(org),
+        "decisions": [
+            {"address": address, "profile": profile, **access.login(address).as_result()}
+            for profile, ranges in (login_ranges or {None: ()}).items()
+            for access in (Access(ranges, trusted, settings),)
+            for address in addresses
+        ],
+    }
+
+
+def _checked(text: str, where: str) -> str:
+    try:
+        return str(parse_address(text))
+    except ValueError:
+        raise OptionError(where, f"{text!r} is not an IP address") from None
+
+
+def _results(ranges: tuple[IpRange, ...]) -> list[dict[str, str | None]]:
+    return [item.as_result() for item in ranges]

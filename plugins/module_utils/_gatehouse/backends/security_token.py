@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of the module security_token."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import OptionError
+from ..mailbox.settings import SPEC as MAILBOX
+from ..mailbox.settings import mail_settings
+from ..rotation.adapters import Gateway
+from ..rotation.model import RotationOptions
+from ..rotation.run import METHODS, ensure_token_age
+from ..store import store_from
+from ..task.context import Task
+from ..task.options import LOGIN, STORE, Spec
+from ..text import parse_duration
+
+SPEC: Spec = {
+    "name": {"type": "str", "required": True},
+    "max_age": {"type": "str"},
+    "force": {"type": "bool", "default": False},
+    "check_login": {"type": "bool", "default": False},
+    "method": {"type": "str", "choices": list(METHODS), "default": "reset"},
+    "new_token": {"type": "str", "no_log": True},
+    "mailbox": {"type": "dict", "options": MAILBOX},
+    "wait": {"type": "float", "default": 300.0},
+    "diagnose_with": {"type": "str"},
+    "timeout": LOGIN["timeout"],
+    "source_address": LOGIN["source_address"],
+    **STORE,
+}
+LONGEST_WAIT = 86400.0
+
+
+def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    """Make the token of a stored credential young enough."""
+    given = (options.get("new_token") or "").strip()
+    run.secrets.append(given)
+    store, mailbox = store_from(options), options.get("mailbox")
+    if not 0 <= options["wait"] <= LONGEST_WAIT:
+        raise OptionError("wait", f"must be from 0 to {LONGEST_WAIT:.0f} seconds")
+    if given and not (given.isascii() and given.isalnum()):
+        raise OptionError("new_token", "is no security token, which has letters and digits only; nothing was tried")
+    if mailbox is not None:
+        mail_settings(mailbox)
+    wanted = RotationOptions(
+        method=options["method"],
+        max_age=parse_duration(options["max_age"], "max_age") if options.get("max_age") else None,
+        force=options["force"],
+        check_login=options["check_login"],
+        given=given or None,
+        has_mailbox=mailbox is not None,
+        keeps_mail=mailbox is None or mailbox["afterwards"] == "keep",
+        wait=options["wait"],
+    )
+    way = Gateway(store, options, run)
+    outcome = ensure_token_age(store, options["name"], wanted, way, check_mode=run.check_mode)
+    return dataclasses.asdict(outcome)

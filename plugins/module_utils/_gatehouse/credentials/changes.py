@@ -1,0 +1,188 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes to a credential: from one record to the next. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Collection
+from typing import Any
+
+from ..auth.connection import Connection
+from ..errors import OptionError
+from . import journal
+from .credential import OF_THE_USER, PASSWORD_FLOWS, Credential, Verification, checked_name
+from .journal import Journal
+from .serialization import PUBLIC_FIELDS
+
+REMEMBERED = 40  # digests of replaced secrets: those of many years
+
+
+def declare(
+    current: Credential | None, wanted: Connection, *, standby: Connection | None = None, name: str, now: str
+) -> Credential:
+    """The credential when it is as wanted: the current one itself if it is; raises OptionError for an unusable one.
+
+    Secrets that are None are kept as they are and an empty one is removed; all else is declared whole. A secret that a
+    rotation has replaced is dead, so that the present one is kept. Which user of a pair is on standby is for rotations
+    to say; a standby that is None is kept, and one without a username is removed.
+    """
+    name = checked_name(name)
+    wanted, standby = _match_roles(current, wanted, standby)
+    connection = _settle_secrets(current, current.connection if current else None, wanted)
+    waiting = None
+    if standby is not None and standby.username:
+        waiting = _settle_secrets(current, current.standby if current else None, swap_users(connection, standby))
+        _require_pair(connection, waiting)
+    if current is None:
+        return Credential(
+            name=name,
+            connection=connection,
+            version=1,
+            created=now,
+            updated=now,
+            standby=waiting,
+            token_since=now if connection.security_token else None,
+        )
+    if (current.connection, current.standby) == (connection, waiting):
+        return current
+    same_token = current.connection.security_token == connection.security_token
+    return dataclasses.replace(
+        current,
+        connection=connection,
+        standby=waiting,
+        version=current.version + 1,
+        updated=now,
+        verified=None,
+        verification=Verification(),
+        previous=current.connection if current.verified else current.previous or current.connection,
+        token_since=current.token_since if same_token else now if connection.security_token else None,
+        rotation=_still_under_way(current.rotation, connection, waiting),
+    )
+
+
+def _still_under_way(rotation: Journal | None, *users: Connection | None) -> Journal | None:
+    """The rotation, if its user is one of these: of what it waits for, nothing may be tried with another user."""
+    return rotation if rotation and any(user and user.username == rotation.username for user in users) else None
+
+
+def complete_rotation(credential: Credential, connection: Connection, *, now: str) -> Credential:
+    """The credential with a new connection of one of its users, which has just passed a login, and no journal.
+
+    A pair changes roles when it is the one on standby whose connection is new.
+    """
+    changes_roles = credential.standby is not None and connection.username == credential.standby.username
+    before = credential.standby if changes_roles else credential.connection
+    dead = [
+        _digest(before, field)
+        for field in ("password", "security_token")
+        if before and getattr(before, field) and getattr(before, field) != getattr(connection, field)
+    ]
+    return dataclasses.replace(
+        credential,
+        connection=connection,
+        standby=credential.connection if changes_roles else credential.standby,
+        version=credential.version + 1,
+        updated=now,
+        verified=now,
+        verification=Verification(result="ok", cause="ok", detail="logged in"),
+        previous=None,
+        token_since=now if connection.security_token else None,
+        rotation=None,
+        replaced=(*credential.replaced, *dead)[-REMEMBERED:],
+    )
+
+
+def swap_users(connection: Connection, standby: Connection) -> Connection:
+    """The user on standby over the same way to the same org."""
+    return dataclasses.replace(connection, **{field: getattr(standby, field) for field in OF_THE_USER})
+
+
+def record_verification(
+    credential: Credential, verification: Verification, *, now: str, users: Collection[str | None] | None = None
+) -> Credential:
+    """The credential after a login was tried with it; once it has passed, what it replaced is given up.
+
+    Args:
+        users: who was let in; by default the user in use.
+    """
+    if verification.result == "ok":
+        under_way, let_in = credential.rotation, [credential.connection.username] if users is None else users
+        if under_way and under_way.step != journal.STORED and under_way.username in let_in:
+            under_way = None
+        return dataclasses.replace(
+            credential, verification=verification, verified=now, previous=None, rotation=under_way
+        )
+    return dataclasses.replace(credential, verification=verification)
+
+
+def keep_secrets(current: Connection | None, wanted: Connection) -> Connection:
+    """The wanted connection with the secrets that it leaves open (None) taken from the current one."""
+    if current is None:
+        return wanted
+    kept: dict[str, Any] = {
+        secret: value for secret, value in current.secrets.items() if getattr(wanted, secret) is None
+    }
+    return dataclasses.replace(wanted, **kept)
+
+
+def _match_roles(
+    current: Credential | None, wanted: Connection, standby: Connection | None
+) -> tuple[Connection, Connection | None]:
+    """A wanted pair in the order in which the current one is, which a rotation may have turned round."""
+    if current is None or current.standby is None:
+        return wanted, standby
+    if wanted.username != current.standby.username:
+        return wanted, current.standby if standby is None else standby
+    if standby is None:
+        standby = Connection(username=current.connection.username)
+    if standby.username != current.connection.username:
+        return wanted, standby
+    return swap_users(wanted, standby), wanted
+
+
+def _settle_secrets(current: Credential | None, before: Connection | None, wanted: Connection) -> Connection:
+    """The wanted connection as it is stored, with the secrets that are to be kept."""
+    dead: dict[str, Any] = {
+        field: None
+        for field in ("password", "security_token")
+        if current and getattr(wanted, field) and _digest(wanted, field) in current.replaced
+    }
+    return normalise(keep_secrets(before, dataclasses.replace(wanted, **dead)).checked())
+
+
+def _require_pair(connection: Connection, standby: Connection) -> None:
+    if connection.auth not in PASSWORD_FLOWS:
+        raise OptionError("standby", f"is for {' and '.join(PASSWORD_FLOWS)}; by {connection.auth} no token expires")
+    if (connection.username or "").lower() == (standby.username or "").lower():  # not known to be two
+        raise OptionError("standby.username", "must be another user than username")
+
+
+def is_replaced(credential: Credential, token: str) -> bool:
+    """Whether a rotation has replaced that token."""
+    return any(
+        _digest(dataclasses.replace(user, security_token=token), "security_token") in credential.replaced
+        for user in credential.users
+    )
+
+
+def _digest(connection: Connection, field: str) -> str:
+    parts = "\0".join([connection.username or "", field, getattr(connection, field)])
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def normalise(connection: Connection) -> Connection:
+    """The one form in which a connection is compared, shown and stored."""
+    fields: dict[str, Any] = {name: getattr(connection, name) for name in PUBLIC_FIELDS}
+    fields["login_url"] = connection.login_url.rstrip("/")
+    fields["allowed_hosts"] = tuple(sorted(set(connection.allowed_hosts)))
+    return Connection(**{**fields, **connection.secrets})
+
+
+def standby_connection(credential: Credential) -> Credential:
+    """The credential as if its other user were the one in use; raises OptionError when it is no pair."""
+    if credential.standby is None:
+        raise OptionError("standby", f"credential {credential.name!r} has no user on standby")
+    return dataclasses.replace(credential, connection=credential.standby, standby=credential.connection)

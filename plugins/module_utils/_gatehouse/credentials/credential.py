@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A credential, its versions, and what is secret in it. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from ..auth.connection import Connection
+from ..errors import OptionError
+from .journal import Journal
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+# What a run brings along rather than the credential: never stored.
+OF_THE_RUN = ("timeout", "source_address")
+# The flows in which a login password is what is typed or sent.
+PASSWORD_FLOWS = ("security_token", "username_password")
+# What the two users of a pair do not share.
+OF_THE_USER = ("username", "password", "security_token")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What became of trying a credential.
+
+    Attributes:
+        result: C(ok), C(failed) or C(skipped).
+        cause: one of the documented values of RV(verification.cause), or None when skipped.
+        detail: a sentence for the user, without secrets.
+    """
+
+    result: str = "skipped"
+    cause: str | None = None
+    detail: str = ""
+
+    def to_dict(self) -> dict[str, str | None]:
+        """As modules return it."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Credential:
+    """One stored credential. Secrets never show in its repr.
+
+    Attributes:
+        version: from 1 on, one more at each change of the connection.
+        created, updated: ISO 8601, UTC, in seconds.
+        verified: when this version last passed a login; None until then.
+        verification: what became of the last login that was tried with this version.
+        previous: the last connection that may still work, kept until this version is verified.
+        token_since: since when the connection has its security token, as far as known here.
+        standby: of a pair of users, the one that nobody uses now and that the next rotation works on.
+        rotation: a rotation that has not come to its end.
+        replaced: digests of secrets that a rotation has replaced, and that are dead wherever they are declared still.
+    """
+
+    name: str
+    connection: Connection
+    version: int
+    created: str
+    updated: str
+    verified: str | None = None
+    verification: Verification = Verification()
+    previous: Connection | None = None
+    token_since: str | None = None
+    standby: Connection | None = None
+    rotation: Journal | None = None
+    replaced: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+    @property
+    def users(self) -> list[Connection]:
+        """The user in use and, of a pair, the one on standby."""
+        return [self.connection, *([self.standby] if self.standby else [])]
+
+
+def checked_name(name: object) -> str:
+    """The name of a credential; raises OptionError for one that cannot be a file name on every system."""
+    if isinstance(name, str) and NAME.fullmatch(name):
+        return name
+    raise OptionError(
+        "name", f"{name!r} is not a name: letters, digits and . _ @ + - (at most 128, a letter or digit first)"
+    )

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rotation under way, as its record remembers it. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+# A new token is about to be asked for, and whether it was is not known.
+ASKING = "asking"
+# The org has made a new token, and the old one is dead; the new one is in a mail.
+ASKED = "asked"
+# The new token is stored; only its mail is left to be dealt with.
+STORED = "stored"
+MAX_CANDIDATES = 2  # that a rotation ever tries by a login, as wrong tries lock the user out
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Journal:
+    """What a rotation has to know after a crash. It is written before each step that cannot be undone.
+
+    Attributes:
+        method: how a new token was asked for: C(reset) or C(password), or C(found) when somebody else did.
+        step: C(asking), C(asked) or C(stored), see above.
+        username: whose token it is.
+        started: ISO 8601, UTC, in seconds.
+        position: where in the mailbox what comes next will be, as UIDVALIDITY and UIDNEXT; None when not looked at.
+        password: the new password, for C(password).
+        tried: tokens of mails with which a login was begun, noted down before it.
+        refused: those of them that the org has refused.
+        mails: the UIDs of the mails that brought the token, while they are left to be dealt with.
+    """
+
+    method: str
+    step: str
+    username: str
+    started: str
+    position: tuple[int, int] | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+    tried: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    refused: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    mails: tuple[int, ...] = ()
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more candidates may be tried."""
+        return len(self.refused) >= MAX_CANDIDATES
+
+    def may_try(self, token: str) -> bool:
+        """Whether one more login may be made, with that token."""
+        return token not in self.refused and (token in self.tried or len(self.tried) < MAX_CANDIDATES)
+
+    def to_clear(self) -> dict[str, str]:
+        """What anybody may know of it."""
+        return {"method": self.method, "step": self.step, "username": self.username, "started": self.started}
+
+
+def dump(journal: Journal | None) -> dict[str, Any] | None:
+    """A journal as a JSON object, which holds secrets."""
+    return None if journal is None else dataclasses.asdict(journal)
+
+
+def parse(found: dict[str, Any] | None) -> Journal | None:
+    """The journal out of what dump() gave; raises TypeError or KeyError for anything else."""
+    if found is None:
+        return None
+    position = found["position"]
+    lists = {name: tuple(found[name]) for name in ("tried", "refused", "mails")}
+    return Journal(**{**found, **lists, "position": position and (position[0], position[1])})

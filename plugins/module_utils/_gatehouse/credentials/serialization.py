@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A credential as text, with and without its secrets. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..auth.connection import SECRET_FIELDS, Connection
+from . import journal
+from .credential import OF_THE_RUN, OF_THE_USER, PASSWORD_FLOWS, Credential, Verification
+
+PublicFields = dict[str, Any]
+PUBLIC_FIELDS = tuple(
+    field.name for field in dataclasses.fields(Connection) if field.name not in (*SECRET_FIELDS, *OF_THE_RUN)
+)
+
+
+def to_public(credential: Credential) -> PublicFields:
+    """What may be shown of a credential: all but its secrets, of which only the names."""
+    return {
+        "name": credential.name,
+        **_public(credential.connection),
+        "version": credential.version,
+        "created": credential.created,
+        "updated": credential.updated,
+        "verified": credential.verified,
+        "token_since": credential.token_since,
+        "standby": credential.standby.username if credential.standby else None,
+        "rotation": credential.rotation.to_clear() if credential.rotation else None,
+        "secrets": sorted(credential.connection.secrets),
+    }
+
+
+def to_dict(credential: Credential) -> dict[str, Any]:
+    """A credential with its secrets.
+
+    One that it does not hold is absent, so that a template which uses it fails instead of writing C(None).
+    """
+    connection = credential.connection
+    composed = {"login_password": connection.login_password} if connection.auth in PASSWORD_FLOWS else {}
+    return {**to_public(credential), **connection.secrets, **composed}
+
+
+def connection_of(fields: Mapping[str, Any]) -> Connection:
+    """The connection in a dictionary such as to_dict() gives; other keys are ignored."""
+    known = {name: fields[name] for name in (*PUBLIC_FIELDS, *SECRET_FIELDS) if fields.get(name) is not None}
+    known["allowed_hosts"] = tuple(known.get("allowed_hosts", ()))
+    return Connection(**known)
+
+
+def dump(credential: Credential) -> tuple[PublicFields, dict[str, Any]]:
+    """A credential as two JSON objects: what anybody may read, and what must be sealed."""
+    clear = {**to_public(credential), "verification": credential.verification.to_dict()}
+    previous, standby = credential.previous, credential.standby
+    return clear, {
+        "secrets": credential.connection.secrets,
+        "previous": None if previous is None else {**_public(previous), **previous.secrets},
+        "standby": None if standby is None else {field: getattr(standby, field) for field in OF_THE_USER},
+        "rotation": journal.dump(credential.rotation),
+        "replaced": list(credential.replaced),
+    }
+
+
+def parse(clear: Mapping[str, Any], secret: Mapping[str, Any]) -> Credential:
+    """The credential out of what dump() gave; raises KeyError or TypeError for anything else."""
+    previous, standby = secret["previous"], secret["standby"]
+    connection = connection_of({**clear, **secret["secrets"]})
+    return Credential(
+        name=clear["name"],
+        connection=connection,
+        version=clear["version"],
+        created=clear["created"],
+        updated=clear["updated"],
+        verified=clear["verified"],
+        verification=Verification(**clear["verification"]),
+        previous=None if previous is None else connection_of(previous),
+        token_since=clear["token_since"],
+        standby=None if standby is None else dataclasses.replace(connection, **standby),
+        rotation=journal.parse(secret["rotation"]),
+        replaced=tuple(secret["replaced"]),
+    )
+
+
+def _public(connection: Connection) -> PublicFields:
+    clear = {name: getattr(connection, name) for name in PUBLIC_FIELDS}
+    return {**clear, "allowed_hosts": list(connection.allowed_hosts)}

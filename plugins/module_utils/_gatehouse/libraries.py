@@ -1,0 +1,23 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Python packages that a task needs, and what to install when one is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from .errors import GatehouseError
+
+
+def require_libraries() -> None:
+    """Raise GatehouseError naming the package that is missing from this Python."""
+    for module, package in (("simple_salesforce", "simple-salesforce"), ("cryptography", "cryptography")):
+        if find_spec(module) is None:
+            raise GatehouseError(f"the Python package {package} is needed on the controller: pip install {package}")
+
+
+def require_cryptography() -> None:
+    """Raise GatehouseError where the package is missing from this Python."""
+    if find_spec("cryptography") is None:
+        raise GatehouseError("the Python package cryptography is needed on the controller: pip install cryptography")

@@ -1,0 +1,277 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mailbox that receives security tokens, by IMAP over TLS.
+
+The server does the searching, and nothing is changed by reading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from ..errors import MailError
+from . import token_mail
+from .imap import LONGEST_PAUSE, ImapConnection, Position
+from .settings import MailSettings
+
+try:
+    from imapclient import DELETED, FLAGGED  # type: ignore[import-untyped]
+except ImportError:  # told to the user by Connection.connect()
+    pass
+CLOCK_SLACK = datetime.timedelta(minutes=5)  # between this machine and the mail server
+LONGEST_IDLE = 60.0  # a server may end it after 29 minutes, and a router on the way after a few
+BLIND = 10  # mails that are read while waiting although the server does not find the user name in them
+MAX_OTHERS = 200  # of those, at the end of the wait
+_HEADERS_AT_ONCE, _MAILS_AT_ONCE = 100, 10
+_HEADER = "BODY.PEEK[HEADER.FIELDS (FROM DATE AUTHENTICATION-RESULTS)]"
+_EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TokenMail:
+    """A mail that brings a token.
+
+    Attributes:
+        uids: of the mail, and of others with the same token after it: it may have come twice.
+        received: when the mail server got it.
+        sent: when its sender says; None if that cannot be understood.
+        authenticated: whether the mail server has verified the sender's domain, see token_mail.Policy.
+    """
+
+    token: str = dataclasses.field(repr=False)
+    uids: tuple[int, ...]
+    uid_validity: int
+    received: datetime.datetime
+    sent: datetime.datetime | None
+    authenticated: bool
+
+
+@contextlib.contextmanager
+def open_mailbox(settings: MailSettings) -> Iterator[Mailbox]:
+    """The mailbox, logged in.
+
+    Raises:
+        MailError: it cannot be entered. A login that was refused is not repeated.
+    """
+    connection = ImapConnection(settings)
+    try:
+        connection.connect()
+        yield Mailbox(connection)
+    finally:
+        connection.close()
+
+
+@dataclasses.dataclass
+class _Search:
+    """What a search for tokens knows while it goes on."""
+
+    username: str
+    since: Position | None
+    earliest: datetime.datetime
+    seen: set[tuple[int, int]] = dataclasses.field(default_factory=set)
+    tokens: set[str] = dataclasses.field(default_factory=set)
+    blind: int = BLIND
+
+    def criteria(self, validity: int, senders: Collection[str]) -> list[Any]:
+        """What to ask the server for."""
+        if self.by_time(validity):
+            # The server compares dates only, those of its own zone.
+            begin: list[Any] = ["SINCE", (self.earliest - datetime.timedelta(days=1)).date()]
+        else:
+            begin = ["UID", f"{self.first(validity)}:*"]
+        first, *others = senders
+        by_sender: list[Any] = ["FROM", first]
+        for sender in others:
+            by_sender = ["OR", by_sender, ["FROM", sender]]
+        return [*begin, *by_sender]
+
+    def by_time(self, validity: int) -> bool:
+        """Whether the position is not known, or no longer valid."""
+        return self.since is None or self.since.uid_validity != validity
+
+    def first(self, validity: int) -> int:
+        """The lowest UID to look at."""
+        return 0 if self.since is None or self.by_time(validity) else self.since.next_uid
+
+
+class Mailbox:
+    """One folder of a mailbox."""
+
+    def __init__(self, connection: ImapConnection) -> None:
+        """Use a connection that is logged in."""
+        self._connection = connection
+        self._settings = connection.settings
+
+    def position(self) -> Position:
+        """Where the next mail will be."""
+        return self._connection.with_a_second_try(self._connection.enter)
+
+    def tokens(
+        self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
+    ) -> Iterator[TokenMail]:
+        """The mails with tokens of this user that came after a position, while they come in.
+
+        Of those that are there at the same time, the likeliest is first: one whose sender is authenticated, then the
+        newest. Several with the same token are given as one.
+
+        Args:
+            since: None when it is not known; then, or when the server has numbered its mails anew, the time decides.
+            since_time: a little earlier is looked at as well, as clocks differ.
+            wait: seconds; with 0, what is there is given.
+
+        Raises:
+            MailError: the mailbox cannot be read. While the wait lasts, a connection that is lost is made again.
+        """
+        search = _Search(username, since, since_time - CLOCK_SLACK)
+        deadline = time.monotonic() + wait
+        # Short at first: a mail that comes after the search and before IDLE is not announced by all servers.
+        pause, lost_at_last, rest = 1.0, False, 0.5
+        while True:
+            last = time.monotonic() >= deadline
+            try:
+                yield from self._look(search, last=last)
+                if last:
+                    return
+                self._connection.await_mail(min(pause, deadline - time.monotonic()))
+                pause = min(2 * pause, LONGEST_IDLE)
+            except MailError as exc:
+                if exc.cause != "gone" or lost_at_last:
+                    raise
+                lost_at_last = last
+                time.sleep(max(0.0, min(rest, deadline - time.monotonic())))
+                rest = min(2 * rest, LONGEST_PAUSE)
+                self._connection.reconnect(deadline)
+
+    def _look(self, search: _Search, *, last: bool) -> Iterator[TokenMail]:
+        """Those that are there now and were not looked at before."""
+        validity = self._connection.enter().uid_validity
+        criteria = search.criteria(validity, self._settings.policy.senders)
+        # Of a range that ends in an asterisk, the last mail is part, even if the range begins behind it.
+        found = {
+            uid
+            for uid in self._search(criteria)
+            if uid >= search.first(validity) and (validity, uid) not in search.seen
+        }
+        if not found:
+            return
+        # A server may not find what is encoded in a mail. So this tells which to read first, not which to leave out.
+        named = self._named(criteria, search.username) & found if len(found) > search.blind else set()
+        others = sorted(found - named, reverse=True)
+        yield from self._read(search, validity, [*named, *others[: search.blind]])
+        rest = others[search.blind :][:MAX_OTHERS]
+        search.blind -= min(search.blind, len(others))
+        if last:
+            yield from self._read(search, validity, rest)
+
+    def _search(self, criteria: list[Any]) -> list[int]:
+        return list(self._connection.ask(lambda client: client.search(criteria), "refused to search the folder"))
+
+    def _named(self, criteria: list[Any], username: str) -> set[int]:
+        """In which of the mails the server finds the user name."""
+        try:
+            return set(self._search([*criteria, "BODY", username]))
+        except MailError as exc:
+            if exc.cause == "gone":
+                raise
+            return set()
+
+    def _read(self, search: _Search, validity: int, uids: list[int]) -> list[TokenMail]:
+        """The candidates among these mails, the likeliest first."""
+        found = []
+        for some in _batches(sorted(uids, reverse=True), _HEADERS_AT_ONCE):
+            headers = self._fetch(some, "INTERNALDATE", _HEADER)
+            received = {uid: _received(answer) for uid, answer in headers.items()}
+            likely = [
+                uid
+                for uid, answer in headers.items()
+                if (not search.by_time(validity) or received[uid] >= search.earliest)
+                and token_mail.sender(_content(answer), self._settings.policy)
+            ]
+            for few in _batches(sorted(likely, reverse=True), _MAILS_AT_ONCE):
+                for uid, answer in self._fetch(few, f"BODY.PEEK[]<0.{token_mail.MAX_BYTES}>").items():
+                    mail = self._candidate(_content(answer), search.username, uid, validity, received[uid])
+                    found += [mail] if mail else []
+        search.seen |= {(validity, uid) for uid in uids}
+        found.sort(key=lambda mail: (mail.authenticated, mail.received, mail.uids), reverse=True)
+        by_token: dict[str, TokenMail] = {}
+        for mail in found:
+            copy = by_token.setdefault(mail.token, mail)
+            if copy is not mail:
+                by_token[mail.token] = dataclasses.replace(copy, uids=copy.uids + mail.uids)
+        new = [mail for token, mail in by_token.items() if token not in search.tokens]
+        search.tokens |= by_token.keys()
+        return new
+
+    def _candidate(
+        self, raw: bytes, username: str, uid: int, validity: int, received: datetime.datetime
+    ) -> TokenMail | None:
+        sender, token = token_mail.sender(raw, self._settings.policy), token_mail.token(raw, username)
+        if sender is None or token is None:
+            return None
+        return TokenMail(
+            token=token,
+            uids=(uid,),
+            uid_validity=validity,
+            received=received,
+            sent=sender.sent,
+            authenticated=sender.authenticated,
+        )
+
+    def _fetch(self, uids: list[int], *items: str) -> dict[int, dict[bytes, Any]]:
+        if not uids:
+            return {}
+        return dict(self._connection.ask(lambda client: client.fetch(uids, items), "refused to show mails"))
+
+    def dispose(self, uids: Collection[int], *, validity: int) -> None:
+        """Flag, move or delete mails, as the settings say. That one is gone already is no error."""
+        if self._settings.afterwards != "keep":
+            self._connection.with_a_second_try(lambda: self._dispose(list(uids), validity))
+
+    def _dispose(self, uids: list[int], validity: int) -> None:
+        if self._connection.enter(to_change=True).uid_validity != validity:
+            raise self._connection.error(
+                "has numbered its mails anew, so that one cannot be told from others", cause="refused"
+            )
+        uids = list(self._fetch(uids, "FLAGS"))
+        if not uids:
+            return
+        how, target = self._settings.afterwards, self._settings.move_to
+        if how == "flag":
+            self._connection.ask(
+                lambda client: client.add_flags(uids, [FLAGGED], silent=True), "refused to flag a mail"
+            )
+        elif how == "move" and self._connection.can("MOVE"):
+            self._connection.ask(lambda client: client.move(uids, target), f"refused to move a mail to {target!r}")
+        else:
+            if how == "move":
+                self._connection.ask(lambda client: client.copy(uids, target), f"refused to copy a mail to {target!r}")
+            self._connection.ask(
+                lambda client: client.add_flags(uids, [DELETED], silent=True), "refused to delete a mail"
+            )
+            # Without UIDPLUS it stays marked as deleted: a plain EXPUNGE would remove what others have marked as well.
+            if self._connection.can("UIDPLUS"):
+                self._connection.ask(lambda client: client.uid_expunge(uids), "refused to delete a mail")
+
+
+def _batches(uids: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(uids), size):
+        yield uids[start : start + size]
+
+
+def _content(answer: Mapping[bytes, Any]) -> bytes:
+    """The one part of a mail that was asked for; servers write its name in different ways."""
+    for name, value in answer.items():
+        if name.startswith(b"BODY[") and isinstance(value, bytes):
+            return value
+    return b""
+
+
+def _received(answer: Mapping[bytes, Any]) -> datetime.datetime:
+    found = answer.get(b"INTERNALDATE")
+    return found.astimezone(datetime.UTC) if isinstance(found, datetime.datetime) and found.tzinfo else _EPOCH

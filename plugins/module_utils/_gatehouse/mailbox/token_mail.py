@@ -1,0 +1,289 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The security token out of the mail that brings it. Pure.
+
+A mail is a stranger's word: anybody can send one to the mailbox. So it counts only when its sender is one that the
+policy names, and nothing here raises an error or takes long, whatever it holds. The subject decides nothing, as an org
+may have its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import email
+import email.errors
+import email.policy
+import email.utils
+import html
+import re
+import string
+from collections.abc import Iterator
+from email.message import Message
+
+SENDERS = ("salesforce.com",)
+MAX_BYTES = 256 * 1024  # a token mail has a few KiB
+_MAX_PARTS = 40
+# Who sent it: a name in words or in quotes, and one address. No list, group or comment, which readers take differently.
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+"
+_DOMAIN = r"[A-Za-z0-9.-]+"
+_FROM = re.compile(
+    r"""(?:(?:"(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*"|[^"<>()@,;:\\\x00-\x1f]*)\s*"""
+    rf"""<{_LOCAL}@(?P<named>{_DOMAIN})>|{_LOCAL}@(?P<bare>{_DOMAIN}))\s*"""
+)
+_BROKEN_HEADER = (
+    email.errors.FirstHeaderLineIsContinuationDefect,
+    email.errors.MalformedHeaderDefect,
+    email.errors.MissingHeaderBodySeparatorDefect,
+)
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_NESTING = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
+# REPORTED of every token mail in English; what lies between the words differs between text and markup.
+_TOKEN = re.compile(
+    r"Security token ?\( ?case[ -]?sensitive ?\) ?:? ?(?P<token>[A-Za-z0-9]{8,128})(?![A-Za-z0-9])", re.IGNORECASE
+)
+_USER_LINE = re.compile(r"\bUser ?name ?: ?(?P<name>[^ <>,;]{1,255})", re.IGNORECASE)
+_NOT_BEFORE = r"(?<![\w.+%&*/=?^`{|}~!#$@-])(?<!\w')"
+_NOT_AFTER = r"(?![\w@+-]|[.']\w)"
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_SLOW_CHARSETS = ("idna", "punycode")
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps the length of a text
+_MAX_FIELD = 4 * 1024
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Whose mails count.
+
+    Attributes:
+        senders: domains that the address in From must belong to, or be below of.
+        authserv_id: the name under which the mail server that received the mail writes Authentication-Results (RFC
+            8601). If it is set, a mail counts only when the first of these fields under that name says that DMARC
+            passed for the domain in From, or, where it says nothing of DMARC, that a DKIM signature of this domain
+            did. The server must remove such fields that came from outside, as RFC 8601 demands. If it is not set,
+            these fields are no evidence, as anybody can write them, and they are ignored.
+    """
+
+    senders: tuple[str, ...] = SENDERS
+    authserv_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sender:
+    """Who sent a mail that counts.
+
+    Attributes:
+        domain: of the address in From.
+        sent: when, as the sender says; None if that cannot be understood.
+        authenticated: whether the receiving server has verified the domain. Always true if the policy asks for it.
+    """
+
+    domain: str
+    sent: datetime.datetime | None
+    authenticated: bool
+
+
+def sender(raw: bytes, policy: Policy) -> Sender | None:
+    """Who sent a mail, of which the header is enough; None if it does not count."""
+    mail = _parsed(raw)
+    return _sender(mail, policy) if mail is not None else None
+
+
+def token(raw: bytes, username: str) -> str | None:
+    """The security token that a mail brings to that user; None if there is none. Whether to trust it, sender() says."""
+    mail = _parsed(raw)
+    if mail is None:
+        return None
+    for text in _texts(mail):
+        if _is_for(text, username) and (found := _TOKEN.search(text)):
+            return found["token"]
+    return None
+
+
+def _parsed(raw: bytes) -> Message | None:
+    """A mail that can be read without doubt what its header is."""
+    raw = raw[:MAX_BYTES]
+    end = _END_OF_HEADER.search(raw)
+    header = raw[: end.start()] if end else raw
+    # Readers differ in whether a lone carriage return ends a line, and so in what is a header field.
+    if b"\0" in header or _LONE_RETURN.search(header.rstrip(b"\r\n")) or len(_NESTING.findall(raw)) > _MAX_PARTS:
+        return None
+    try:
+        # Not the newer policy of this library: it reads fields by a grammar, which raises errors on hostile ones.
+        mail = email.message_from_bytes(raw, policy=email.policy.compat32)
+    except Exception:  # nobody tells which errors it raises on hostile mails
+        return None
+    return None if any(isinstance(defect, _BROKEN_HEADER) for defect in mail.defects) else mail
+
+
+def _fields(mail: Message, name: str) -> list[str]:
+    """The values of all header fields of that name, each on one line; empty ones for those that are too long."""
+    values = [str(value) for field, value in mail.raw_items() if field.lower() == name]
+    return [_FOLD.sub("", value).strip() if len(value) <= _MAX_FIELD else "" for value in values]
+
+
+def _sender(mail: Message, policy: Policy) -> Sender | None:
+    fields = _fields(mail, "from")
+    found = _FROM.fullmatch(fields[0]) if len(fields) == 1 else None
+    if found is None:
+        return None
+    domain = (found["named"] or found["bare"]).lower()
+    if not _is_allowed(domain, policy):
+        return None
+    authenticated = policy.authserv_id is not None and _is_authenticated(mail, domain, policy)
+    if policy.authserv_id is not None and not authenticated:
+        return None
+    return Sender(domain=domain, sent=_sent(mail), authenticated=authenticated)
+
+
+def _is_allowed(domain: str, policy: Policy) -> bool:
+    return any(_is_within(domain, allowed.lower()) for allowed in policy.senders)
+
+
+def _is_within(domain: str, parent: str) -> bool:
+    return domain == parent or domain.endswith(f".{parent}")
+
+
+def _sent(mail: Message) -> datetime.datetime | None:
+    try:
+        found = email.utils.parsedate_to_datetime(_fields(mail, "date")[0])
+        return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+    except (IndexError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:
+    """Whether the receiving server says that the mail is from that domain."""
+    for field in _fields(mail, "authentication-results"):
+        results = _results(field)
+        if not results or "=" in results[0]:
+            return False  # whose it is cannot be told, or it does not say, so that what is below may be forged
+        if results[0].split()[:1] != [str(policy.authserv_id).lower()]:
+            continue
+        methods = [result.split() for result in results[1:]]
+        by_dmarc = [words for words in methods if words and words[0].startswith("dmarc=")]
+        if by_dmarc:
+            return all(
+                words[0] == "dmarc=pass" and _properties(words, "header.from") in ([], [domain]) for words in by_dmarc
+            )
+        return any(
+            any(
+                _is_allowed(one, policy) and _is_within(domain, one)
+                for one in _properties(words, "header.d", "header.i")
+            )
+            for words in methods
+            if words and words[0] == "dkim=pass"
+        )
+    return False
+
+
+def _properties(words: list[str], *names: str) -> list[str]:
+    """The domains that a result gives under these names."""
+    values = [word.partition("=") for word in words[1:]]
+    return [value.rpartition("@")[2] for name, _equals, value in values if name in names]
+
+
+def _results(field: str) -> list[str]:
+    """A field Authentication-Results cut at its semicolons, in lower case, without comments; empty if it is broken.
+
+    Comments and quoted texts may hold what a sender wrote, such as the address that a bounce goes to.
+    """
+    if not field:
+        return []
+    parts, depth, quoted, position = [""], 0, False, 0
+    while position < len(field):
+        char = field[position]
+        if char == "\\" and (depth or quoted):
+            position += 1
+        elif char == '"' and not depth:
+            quoted = not quoted
+        elif quoted:
+            # What is quoted is kept as one word that is no result.
+            parts[-1] += char if char.isalnum() or char in ".-@" else "_"
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+            if depth < 0:
+                return []
+        elif depth:
+            pass
+        elif char == ";":
+            parts.append("")
+        else:
+            parts[-1] += char
+        position += 1
+    if depth or quoted:
+        return []
+    return [" ".join(part.split()).replace(" =", "=").replace("= ", "=").lower() for part in parts]
+
+
+def _is_for(text: str, username: str) -> bool:
+    """Whether a text names the user: in its line with the user name if it has one, else anywhere."""
+    named = [found["name"].rstrip(".'\"") for found in _USER_LINE.finditer(text)]
+    if named:
+        return any(name.lower() == username.lower() for name in named)
+    whole = re.compile(_NOT_BEFORE + re.escape(username) + _NOT_AFTER, re.IGNORECASE)
+    return whole.search(text) is not None
+
+
+def _texts(mail: Message) -> Iterator[str]:
+    """The texts that a reader of the mail would see, plain ones first, with a space for each white space.
+
+    A mail that is attached is not read.
+    """
+    parts = list(_leaves(mail))
+    for kind, clear in (("text/plain", str), ("text/html", _without_tags)):
+        for part in parts:
+            if part.get_content_type() == kind:
+                yield " ".join(_INVISIBLE.sub("", clear(_decoded(part))).split())
+
+
+def _leaves(mail: Message) -> Iterator[Message]:
+    waiting = [mail]
+    while waiting:
+        part = waiting.pop()
+        if part.get_content_maintype() == "multipart":
+            inner = part.get_payload()
+            waiting.extend(
+                reversed([one for one in inner if isinstance(one, Message)] if isinstance(inner, list) else [])
+            )
+        elif not part.is_multipart():
+            yield part
+
+
+def _decoded(part: Message) -> str:
+    try:
+        body = part.get_payload(decode=True)
+        charset = part.get_content_charset() or "utf-8"
+    except Exception:  # as in _parsed()
+        return ""
+    if not isinstance(body, bytes):
+        return ""
+    try:
+        return body.decode("utf-8" if charset in _SLOW_CHARSETS else charset, "replace")
+    except (LookupError, ValueError):
+        return body.decode("utf-8", "replace")
+
+
+def _without_tags(markup: str) -> str:
+    """What a browser would show, roughly, in one pass: a library that builds a tree can be made to take very long."""
+    lower, shown, position = markup.translate(_LOWER), [], 0
+    while (start := markup.find("<", position)) >= 0:
+        shown.append(markup[position:start])
+        if lower.startswith("<!--", start):
+            end = markup.find("-->", start + 4)
+        elif hidden := re.match(r"<(script|style|title)\b", lower[start : start + 8]):
+            end = lower.find("</" + hidden[1], start)
+        else:
+            end = start
+            if not lower.startswith("<wbr", start):
+                shown.append(" ")
+        end = markup.find(">", end) if end >= 0 else -1
+        if end < 0:
+            return html.unescape("".join(shown))
+        position = end + 1
+    return html.unescape("".join([*shown, markup[position:]]))

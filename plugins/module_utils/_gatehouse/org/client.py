@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The org over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
+
+from ..auth.connection import Connection
+from ..errors import LoginError, NoResponseError, OrgError, SessionExpired
+from ..libraries import require_libraries
+from .login import Session, login
+from .metadata import MetadataApi
+from .pages import PageSessionError
+from .password import change_own_password
+from .rest import check, query
+from .retry import ReadRetry
+from .sessions import SessionCache
+from .token_reset import Button, find_button, press
+from .transport import open_pages, open_transport
+
+try:
+    import requests
+except ImportError:  # told to the user by require_libraries()
+    pass
+T = TypeVar("T")
+
+
+class Org:
+    """One org, entered as one user. Opens its session when first needed, and once more when it has expired."""
+
+    def __init__(self, connection: Connection, sessions: SessionCache) -> None:
+        require_libraries()
+        self._connection = connection.checked()
+        self._sessions = sessions
+        self._session: Session | None = None
+        self._transport = open_transport(connection)
+        self._patience = ReadRetry(2 * connection.timeout)
+
+    def metadata(self, call: Callable[[MetadataApi], T]) -> T:
+        """The result of a call of the Metadata API."""
+        version = self._connection.api_version
+        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version, self._patience)))
+
+    @overload
+    def query(self, soql: str) -> list[dict[str, Any]]: ...
+
+    @overload
+    def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], T]) -> T: ...
+
+    def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], Any] = list) -> Any:
+        """The records that a SOQL query finds, or what C(into) makes of them while they come in."""
+        version = self._connection.api_version
+        return self._with_session(
+            lambda session: self._patience(lambda: query(self._transport, session, version, soql, into))
+        )
+
+    @property
+    def user_id(self) -> str | None:
+        """The id of the user that is logged in, where the login told it."""
+        return self._session.user_id if self._session else None
+
+    def session(self) -> Session:
+        """A session that the org took not long ago, for somebody else to use."""
+        session = self._session or self._obtain(failed=None)
+        if not self._sessions.is_fresh(self._connection):
+            version = self._connection.api_version
+            session = self._with_session(
+                lambda session: self._patience(lambda: check(self._transport, session, version))
+            )
+            self._sessions.refresh(self._connection)
+        return session
+
+    def reset_security_token(self) -> None:
+        """Reset the token of the user that is logged in, who then gets a mail with a new one. It is asked for once.
+
+        Raises:
+            NoResponseError: whether the token was reset is not known, unless C(sent) is false.
+            OrgError: nothing was reset.
+        """
+        with open_pages(self._connection) as pages:
+            try:
+                button = self._with_session(lambda session: self._find_button(pages, session))
+            except NoResponseError as exc:
+                raise NoResponseError(str(exc), cause=exc.cause, retry_after=exc.retry_after, sent=False) from None
+            press(pages, button)
+
+    def _find_button(self, pages: requests.Session, session: Session) -> Button:
+        try:
+            return self._patience(lambda: find_button(pages, session))
+        except PageSessionError as exc:
+            # If it has ended, another one may do; if it is only pages that do not take it, none will.
+            self._patience(lambda: check(self._transport, session, self._connection.api_version))
+            raise OrgError(
+                f"{exc}, though its API does, so the security token cannot be reset: an app needs the scope web or "
+                "full for it, and users with the permission API Only User see no pages",
+                cause="not_approved",
+            ) from None
+
+    def change_own_password(self, old: str, new: str) -> None:
+        """Change the password of the user that is logged in; raises as own_password.change_own_password() does."""
+        version = self._connection.api_version
+        self._with_session(lambda session: change_own_password(self._transport, session, version, old=old, new=new))
+
+    def _with_session(self, call: Callable[[Session], T]) -> T:
+        session = self._session or self._obtain(failed=None)
+        try:
+            return call(session)
+        except SessionExpired:
+            if self._connection.auth == "session":
+                problem = "access_token: the session has ended; open another one"
+                raise LoginError(problem, cause="invalid_credentials") from None
+            fresh = self._obtain(failed=session)
+        try:
+            return call(fresh)
+        except SessionExpired:
+            raise OrgError("the org does not accept the session that it has just opened") from None
+
+    def _obtain(self, *, failed: Session | None) -> Session:
+        given = self._connection.auth == "session"
+        self._session = (
+            login(self._connection) if given else self._sessions.obtain(self._connection, login, failed=failed)
+        )
+        return self._session

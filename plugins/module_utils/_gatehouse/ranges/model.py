@@ -1,0 +1,229 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IP ranges as Salesforce keeps them: parse, normalise, limits, plan. Pure.
+
+An IPv4-mapped IPv6 address counts as IPv4, as it does for Salesforce.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ..errors import OptionError
+from ..text import NOT_XML_CHAR
+
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+Key: TypeAlias = tuple[int, int, int]
+# Since Winter '26, over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
+LIMITS = {4: 2**24, 6: 2**99}
+MAX_DESCRIPTION = 255
+_FREE = (int(ipaddress.IPv4Address("10.0.0.0")), int(ipaddress.IPv4Address("10.255.255.255")))
+_MAPPED = (int(ipaddress.IPv6Address("::ffff:0:0")), int(ipaddress.IPv6Address("::ffff:ffff:ffff")))
+# Sizes of IPv4 blocks by their prefix length.
+_PREFIXES = {str(bits): 2 ** (32 - bits) for bits in range(33)}
+
+
+@dataclasses.dataclass(frozen=True, order=True, slots=True)
+class IpRange:
+    """An inclusive range of addresses of one family. Ordered by family, first address, last address."""
+
+    version: int
+    first: int
+    last: int
+    description: str | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def key(self) -> Key:
+        """What identifies a range in a list: its addresses, not its description."""
+        return (self.version, self.first, self.last)
+
+    @property
+    def size(self) -> int:
+        """How many addresses it holds."""
+        return self.last - self.first + 1
+
+    @property
+    def start(self) -> str:
+        """The first address as text."""
+        return _address_text(self.version, self.first)
+
+    @property
+    def end(self) -> str:
+        """The last address as text."""
+        return _address_text(self.version, self.last)
+
+    def __str__(self) -> str:
+        """The shortest notation: an address, a CIDR block, or C(first-last)."""
+        if self.first == self.last:
+            return self.start
+        size = self.size
+        if size & (size - 1) == 0 and self.first % size == 0:
+            bits = 32 if self.version == 4 else 128
+            return f"{self.start}/{bits - size.bit_length() + 1}"
+        return f"{self.start}-{self.end}"
+
+    def as_entry(self) -> dict[str, str]:
+        """The form in which a user declares it: what the option C(ranges) of the modules takes."""
+        return {"range": str(self)} | ({"description": self.description} if self.description else {})
+
+    def as_result(self) -> dict[str, str | None]:
+        """The form in which modules return it."""
+        return {"range": str(self), "start": self.start, "end": self.end, "description": self.description}
+
+
+def _address_text(version: int, value: int) -> str:
+    if version == 4:
+        return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+    return str(ipaddress.IPv6Address(value))
+
+
+def _ipv4(text: str) -> int | None:
+    """A dotted quad as a number, ten times faster than by ipaddress; None for anything else."""
+    try:
+        return int.from_bytes(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
+        return None
+
+
+def parse_address(text: str) -> Address:
+    """An address; an IPv4-mapped IPv6 one becomes IPv4. Raises ValueError."""
+    address = ipaddress.ip_address(text.strip())
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError("an address with a zone means nothing to Salesforce")
+        return address.ipv4_mapped or address
+    return address
+
+
+def from_bounds(start: str, end: str, description: str | None = None) -> IpRange:
+    """A range from its two addresses in any notation. Raises ValueError saying what is wrong."""
+    low4, high4 = _ipv4(start), _ipv4(end)
+    if low4 is not None and high4 is not None and low4 <= high4:
+        return IpRange(4, low4, high4, _clean(description))
+    first, last = parse_address(start), parse_address(end)
+    if first.version != last.version:
+        if _is_mapped(start) or _is_mapped(end):
+            raise ValueError("it straddles the IPv4-mapped block ::ffff:0:0/96, which Salesforce refuses")
+        raise ValueError("its two addresses are of different families")
+    low, high = int(first), int(last)
+    if low > high:
+        raise ValueError("its first address is higher than its last")
+    if first.version == 6 and low < _MAPPED[0] and high > _MAPPED[1]:
+        raise ValueError("it straddles the IPv4-mapped block ::ffff:0:0/96, which Salesforce refuses")
+    return IpRange(first.version, low, high, _clean(description))
+
+
+def parse_range(text: str, description: str | None = None) -> IpRange:
+    """A range from a CIDR block, an address, or C(first-last). Raises ValueError saying what is wrong."""
+    if "-" in text:
+        start, _dash, end = text.partition("-")
+        return from_bounds(start, end, description)
+    if "/" in text:
+        base, _slash, prefix = text.strip().partition("/")
+        number = _ipv4(base)
+        size = _PREFIXES.get(prefix)
+        if number is not None and size is not None and number % size == 0:
+            return IpRange(4, number, number + size - 1, _clean(description))
+        parse_address(base)  # refuses a zone, which a network would drop
+        network = ipaddress.ip_network(text.strip())
+        return from_bounds(str(network[0]), str(network[-1]), description)
+    return from_bounds(text, text, description)
+
+
+def parse_entries(entries: Sequence[str | Mapping[str, Any]], *, option: str = "ranges") -> tuple[IpRange, ...]:
+    """What a user declared, in a normal form: sorted, each range once.
+
+    Args:
+        entries: notations, or mappings with C(range) and perhaps C(description).
+        option: the name of the option, for error texts.
+
+    Raises:
+        OptionError: naming the entry that cannot be used.
+    """
+    return unique(parse_each(entries, option=option), option=option)
+
+
+def parse_each(
+    entries: Sequence[str | Mapping[str, Any]],
+    *,
+    option: str = "ranges",
+    parse: Callable[[str | Mapping[str, Any], str], IpRange] | None = None,
+) -> list[IpRange]:
+    """Entry by entry what a user declared, in the order given. Raises OptionError as parse_entries does."""
+    if isinstance(entries, str | Mapping) or not isinstance(entries, Sequence):
+        raise OptionError(option, "must be a list of ranges")
+    parse = parse or parse_entry
+    return [parse(entry, f"{option}[{number}]") for number, entry in enumerate(entries)]
+
+
+def unique(items: Sequence[IpRange], *, option: str = "ranges") -> tuple[IpRange, ...]:
+    """Sorted, each range once. Raises OptionError for one with two descriptions."""
+    found: dict[Key, IpRange] = {}
+    for number, item in enumerate(items):
+        other = found.setdefault(item.key, item)
+        if other.description != item.description:
+            raise OptionError(f"{option}[{number}]", f"{item} is declared twice with different descriptions")
+    return tuple(sorted(found.values()))
+
+
+def parse_entry(entry: str | Mapping[str, Any], where: str) -> IpRange:
+    """One entry as a user declared it. Raises OptionError, naming C(where) and the entry."""
+    text, description = _entry_parts(entry, where)
+    try:
+        item = parse_range(text, description)
+    except ValueError as exc:
+        raise OptionError(where, f"{text!r} is not a usable range: {exc}") from None
+    if NOT_XML_CHAR.search(item.description or ""):
+        raise OptionError(where, f"the description of {text} has a control character, which no message can carry")
+    if len(item.description or "") > MAX_DESCRIPTION:
+        raise OptionError(where, f"the description of {text} is over {MAX_DESCRIPTION} characters")
+    return item
+
+
+def _entry_parts(entry: str | Mapping[str, Any], where: str) -> tuple[str, str | None]:
+    if isinstance(entry, str):
+        return entry, None
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("range"), str):
+        raise OptionError(where, "must be a range, or a dictionary with the key 'range'")
+    unknown = set(entry) - {"range", "description"}
+    if unknown:
+        raise OptionError(where, f"has unknown keys: {', '.join(sorted(map(str, unknown)))}")
+    description = entry.get("description")
+    if description is not None and not isinstance(description, str):
+        raise OptionError(where, "its description must be text")
+    return entry["range"], description
+
+
+def _clean(description: str | None) -> str | None:
+    """Salesforce trims strings and does not tell an empty description from none; XML knows one end of line only."""
+    text = (description or "").strip()
+    return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text) or None
+
+
+def _is_mapped(text: str) -> bool:
+    address = ipaddress.ip_address(text.strip())
+    return isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
+
+
+def check_limits(ranges: Iterable[IpRange], *, already: Iterable[IpRange] = (), option: str = "ranges") -> None:
+    """Raise OptionError naming the entry with which a list outgrows what Salesforce accepts.
+
+    Ranges that the org already holds (C(already)) count but are never to blame: Salesforce lets them stay.
+    """
+    held = {item.key for item in already}
+    totals: Counter[int] = Counter()
+    for item in sorted(ranges, key=lambda item: item.key not in held):
+        if item.version == 4 and item.first >= _FREE[0] and item.last <= _FREE[1]:
+            continue
+        totals[item.version] += item.size
+        if totals[item.version] > LIMITS[item.version] and item.key not in held:
+            limit = "16,777,216 IPv4 addresses" if item.version == 4 else "2^99 IPv6 addresses"
+            raise OptionError(
+                option, f"{item} takes the list over Salesforce's limit of {limit} (10.0.0.0/8 is not counted)"
+            )

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The credential that a rotation works on: what is known and what is written of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ..auth.causes import NOT_LOGGED_IN_CAUSES
+from ..auth.connection import Connection
+from ..credentials.credential import Credential
+from ..credentials.journal import Journal
+from ..errors import LoginError, OptionError
+from ..store.base import Store
+from ..store.sealed import lost_race
+from .errors import RotationIncomplete, incomplete
+from .model import GatewayPort, Mailbox, RotationOptions
+
+
+class Rotation:
+    """A credential that is locked for this run.
+
+    Attributes:
+        before: as it was found.
+        credential: as it is stored now; in check mode, as it would be.
+        warnings: for the user.
+    """
+
+    def __init__(
+        self, store: Store, credential: Credential, wanted: RotationOptions, way: GatewayPort, *, check_mode: bool
+    ) -> None:
+        self.store = store
+        self.before = credential
+        self.credential = credential
+        self.wanted = wanted
+        self.way = way
+        self.check_mode = check_mode
+        self.warnings: list[str] = []
+
+    @property
+    def journal(self) -> Journal | None:
+        """The rotation under way."""
+        return self.credential.rotation
+
+    @property
+    def under_way(self) -> Journal:
+        """The rotation under way, where there certainly is one."""
+        if self.credential.rotation is None:
+            raise ValueError("no rotation is under way")
+        return self.credential.rotation
+
+    @property
+    def target(self) -> Connection:
+        """Whose token is renewed: of a pair, that of the user on standby."""
+        credential, journal = self.credential, self.journal
+        if credential.standby is None or (journal and journal.username == credential.connection.username):
+            return credential.connection
+        return credential.standby
+
+    @property
+    def since(self) -> str:
+        """Since when the user in use has the token, as far as that is known."""
+        return self.credential.token_since or self.credential.updated
+
+    def write(self, credential: Credential) -> None:
+        """Store it in place of what is stored now; raises VersionConflictError when that is not what this run knows.
+
+        A journal has no version of its own, and a machine that slept may have lost its lock to another one unawares.
+        """
+        if not self.check_mode:
+            if self.store.read(credential.name) != self.credential:
+                raise lost_race(credential.name, "another run works on it; run it again")
+            self.store.write(credential, replaces=self.credential.version)
+        self.credential = credential
+
+    def note(self, journal: Journal | None, **changes: Any) -> None:
+        """Write the journal, with these changes."""
+        if journal is not None:
+            journal = dataclasses.replace(journal, **changes)
+        self.write(dataclasses.replace(self.credential, rotation=journal))
+
+    def refusal_of(self, connection: Connection) -> LoginError | None:
+        """Why a login was refused, or None when it passed; raises what is no verdict on what was tried."""
+        try:
+            self.way.log_in(connection)
+        except LoginError as exc:
+            if exc.cause not in NOT_LOGGED_IN_CAUSES:
+                raise
+            return exc
+        return None
+
+    def mailbox(self) -> AbstractContextManager[Mailbox | None]:
+        """The mailbox, where one is given."""
+        return self.way.open_mailbox() if self.wanted.has_mailbox else contextlib.nullcontext()
+
+    def require_mailbox(self, method: str) -> None:
+        """Raise OptionError when the token that this method brings could not be read."""
+        if not self.wanted.has_mailbox and (method == "reset" or self.target.security_token):
+            raise OptionError("mailbox", f"is needed: the new token of {self.target.username} comes by mail")
+
+    def stuck(self) -> RotationIncomplete:
+        """The error for a rotation under way that cannot go on now."""
+        waited = f"within {self.wanted.wait:g} seconds" if self.wanted.has_mailbox else "as no mailbox was given"
+        return incomplete(self.under_way, waited=waited)
+
+
+def now() -> str:
+    """The time as records have it."""
+    return utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_now() -> datetime.datetime:
+    """The time, with its zone."""
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys that seal a store's secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import os
+import re
+import secrets
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import GatehouseError, OptionError, StoreError
+
+try:
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+except ImportError:  # told to the user by load_keys() and generate_key()
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
+OPTION = "store_key_file"
+DEFAULT_KEY_FILE = "~/.config/gatehouse/salesforce.key"
+PROGRAM_SECONDS = 60.0
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
+_KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")  # Python's base64 would skip over what does not belong there
+
+
+def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
+    """The keys in a file, newest first, or those that an executable file prints; raises OptionError.
+
+    A program is run once for each process, until its file changes.
+    """
+    return fernet_of(key_texts(path))
+
+
+def fernet_of(keys: list[bytes]) -> MultiFernet:
+    """What seals with the first key and opens with each."""
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
+    """The keys themselves."""
+    _require_cryptography()
+    file = key_path(path)
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        raise OptionError(OPTION, f"{file} does not exist") from None
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise OptionError(OPTION, f"{file} is not a file")
+    return list(_loaded(file, found.st_mode, found.st_uid, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+def key_path(path: str | os.PathLike[str] | None) -> Path:
+    """The file of keys that the option names."""
+    return expanded(OPTION, path or DEFAULT_KEY_FILE).absolute()
+
+
+def expanded(option: str, path: str | os.PathLike[str]) -> Path:
+    """The path that an option names, whose ~ stands for a home; raises OptionError when that is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise OptionError(option, f"{path}: there is no such home; give the whole path") from None
+
+
+def new_key() -> bytes:
+    """A new key."""
+    _require_cryptography()
+    return Fernet.generate_key()
+
+
+def generate_key(path: str | os.PathLike[str]) -> Path:
+    """Create a file with one new key, readable by its owner only; raises OptionError when there is a file already."""
+    key, file = new_key(), key_path(path)
+    make_folder_of(file)
+    with _whole(file, key + b"\n") as whole:
+        try:
+            os.link(whole, file)  # unlike a rename, this never replaces a key
+        except FileExistsError:
+            raise OptionError(OPTION, f"{file} exists already; a key is never overwritten") from None
+    return file
+
+
+def make_folder_of(file: Path) -> None:
+    """Make the folder for a file of keys; raises OptionError."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
+
+
+def rewrite_keys(file: Path, text: bytes) -> None:
+    """Put the text in place of a file of keys, whole or not at all; raises OptionError."""
+    with _whole(file, text) as whole:
+        whole.replace(file)
+
+
+def plain_text(file: Path) -> bytes | None:
+    """The text of a file of keys that can be rewritten; None for a program, and for one encrypted by Ansible Vault."""
+    text = _text_of(file)
+    return None if file.stat().st_mode & stat.S_IXUSR or text.startswith(VAULT_HEADER) else text
+
+
+@contextlib.contextmanager
+def _whole(file: Path, text: bytes) -> Iterator[Path]:
+    """A file beside that one which holds the text, until the end of the block."""
+    whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as new:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+        yield whole
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            whole.unlink()
+
+
+def seal(fernet: MultiFernet, data: bytes) -> str:
+    """Encrypt and authenticate with the newest key."""
+    return fernet.encrypt(data).decode("ascii")
+
+
+def unseal(fernet: MultiFernet, sealed: str) -> bytes:
+    """What seal() was given; raises StoreError when no key fits or a bit of it was changed."""
+    try:
+        return fernet.decrypt(sealed)
+    except InvalidToken:
+        raise StoreError("none of the keys opens it: it was sealed with another key, or changed") from None
+
+
+# The rest of the file's state is there to notice a change of it.
+@functools.lru_cache(maxsize=16)
+def _loaded(file: Path, mode: int, owner: int, *_state: int) -> tuple[bytes, ...]:
+    program = bool(mode & stat.S_IXUSR)
+    _require_owner(file, mode, owner)
+    text = _printed_by(file) if program else _text_of(file)
+    if text.startswith(VAULT_HEADER):
+        text = _unvaulted(file, text)
+    elif not program and mode & 0o077:
+        raise OptionError(OPTION, f"{file} is open to others (mode {mode & 0o777:04o}); chmod 600 it")
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    keys = [_key(file, number, line) for number, line in lines if line and not line.startswith(b"#")]
+    if not keys:
+        raise OptionError(OPTION, f"{file} holds no key" if not program else f"{file} printed no key")
+    return tuple(dict.fromkeys(keys))  # one that stands there twice must not be retired for its own sake
+
+
+def _require_owner(file: Path, mode: int, owner: int) -> None:
+    if owner not in (os.geteuid(), 0):
+        raise OptionError(OPTION, f"{file} belongs to another user")
+    if mode & stat.S_IXUSR and mode & 0o022:
+        raise OptionError(OPTION, f"{file} is a program that others may change; chmod go-w it")
+
+
+def _unvaulted(file: Path, text: bytes) -> bytes:
+    """What Ansible Vault has encrypted, opened with the vault passwords of this run."""
+    try:
+        vault = importlib.import_module("ansible.parsing.vault")  # which is not there where a module runs
+    except ImportError:
+        raise OptionError(OPTION, f"{file} is encrypted by Ansible Vault, which opens it on the controller") from None
+    context = vault.VaultSecretsContext.current(optional=True)
+    try:
+        return bytes(vault.VaultLib(context.secrets if context else []).decrypt(text))
+    except vault.AnsibleVaultError:
+        raise OptionError(OPTION, f"{file} is encrypted by Ansible Vault; none of its passwords opens it") from None
+
+
+def _text_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
+
+
+def _printed_by(file: Path) -> bytes:
+    """What the program prints. Nothing of it gets into an error: it may print keys anywhere."""
+    try:
+        ran = subprocess.run(  # noqa: S603 - it is what the user named, and no shell reads it
+            [file], stdin=subprocess.DEVNULL, capture_output=True, timeout=PROGRAM_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise OptionError(OPTION, f"{file} did not end within {PROGRAM_SECONDS:g} seconds") from None
+    except OSError as exc:
+        raise OptionError(OPTION, f"{file} is executable but cannot be run: {exc.strerror}") from None
+    if ran.returncode != 0:
+        raise OptionError(OPTION, f"{file} ended with status {ran.returncode}; run it by hand to see why")
+    return ran.stdout
+
+
+def _key(file: Path, number: int, line: bytes) -> bytes:
+    if not _KEY.fullmatch(line):
+        raise OptionError(OPTION, f"{file}, line {number}: not a Fernet key (32 bytes in URL-safe base64)")
+    return line
+
+
+def _require_cryptography() -> None:
+    if not HAS_CRYPTOGRAPHY:
+        raise GatehouseError("the Python package cryptography is needed on the controller: pip install cryptography")

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lock on a key-value server that ends by itself when its holder has died.
+
+It is a secret that the server deletes after a while, by its own clock, and that the holder writes again until then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from ..errors import GatehouseError, StoreError
+
+LEASE_SECONDS = 15.0
+_POLL_SECONDS = 0.1
+
+
+class LeaseSecret(Protocol):
+    """One secret, as the lease needs it."""
+
+    def get(self) -> tuple[int, object | None]:
+        """The number of the last write, and what it wrote unless that has been deleted."""
+
+    def put(self, content: dict[str, str], cas: int) -> int | None:
+        """Write in place of that write; gives the number of this one, or None when somebody else was faster."""
+
+    def expire(self, seconds: float) -> None:
+        """Have what is written from now on deleted after so long."""
+
+    def forget(self, number: int) -> None:
+        """Delete what that write wrote."""
+
+
+class Lease:
+    """One lock while it is held."""
+
+    def __init__(self, slot: LeaseSecret, number: int, seconds: float) -> None:
+        self._slot = slot
+        self._number: int | None = number
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self._ended = threading.Event()
+
+    def require(self) -> None:
+        """Raise StoreError when it has been lost meanwhile."""
+        if time.monotonic() >= self._until:
+            raise StoreError("the lock was lost, as it could not be renewed in time; nothing was written")
+
+    def keep(self) -> None:
+        """Renew it again and again, until it is ended or lost."""
+        while self._number is not None and not self._ended.wait(self._seconds / 3):
+            started = time.monotonic()
+            try:
+                self._number = self._slot.put(_content(), self._number)
+            except GatehouseError:
+                return
+            if self._number is not None:
+                self._until = started + self._seconds
+
+    def end(self) -> None:
+        """Stop renewing it."""
+        self._ended.set()
+
+    def release(self, slot: LeaseSecret) -> None:
+        """Let others have it."""
+        with contextlib.suppress(GatehouseError):  # then it ends by itself
+            if self._number is not None:
+                slot.forget(self._number)
+
+
+@contextlib.contextmanager
+def hold_lease(name: str, slot: LeaseSecret, spare: LeaseSecret, *, wait: float) -> Iterator[Lease]:
+    """Hold the lock of a credential; raises StoreError when another holds it for too long.
+
+    Args:
+        slot: the secret.
+        spare: the same, for use by a second thread.
+    """
+    seconds = LEASE_SECONDS
+    started, number = _taken(slot, name, wait, seconds)
+    lease = Lease(spare, number, seconds - (time.monotonic() - started))
+    keeper = threading.Thread(target=lease.keep, daemon=True)
+    keeper.start()
+    try:
+        yield lease
+    finally:
+        lease.end()
+        keeper.join()
+        lease.release(slot)
+
+
+def _taken(slot: LeaseSecret, name: str, wait: float, seconds: float) -> tuple[float, int]:
+    deadline = time.monotonic() + wait
+    while True:
+        number, holder = slot.get()
+        if holder is None:
+            slot.expire(seconds)
+            started = time.monotonic()
+            mine = slot.put(_content(), number)
+            if mine is not None:
+                return started, mine
+        if time.monotonic() >= deadline:
+            raise StoreError(f"credential {name!r} is being changed by another process; gave up after {wait:g} seconds")
+        time.sleep(_POLL_SECONDS * (0.5 + secrets.randbelow(100) / 100))
+
+
+def _content() -> dict[str, str]:
+    """Another one each time, so that a write is recognised whose answer was lost."""
+    return {"held": secrets.token_hex(16)}

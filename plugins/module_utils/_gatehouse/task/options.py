@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that several plugins share, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ..auth.connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
+from ..auth.private_key import key_text
+
+if TYPE_CHECKING:
+    Spec = dict[str, dict[str, Any]]
+else:
+    Spec = dict  # hosts may have Python 3.8
+VARIABLE_PREFIX = "gatehouse_salesforce_"
+DEFAULT_STORE = "~/.local/share/gatehouse/salesforce"
+
+
+def _option(variable: str, **rest: Any) -> dict[str, Any]:
+    """An option that the environment may give."""
+    return {"type": "str", "fallback": (env_fallback, [variable]), **rest}
+
+
+def _login_options() -> Spec:
+    return {
+        "auth": _option("SALESFORCE_AUTH", choices=list(AUTH_FLOWS), default="security_token"),
+        "login_url": _option("SALESFORCE_LOGIN_URL", default=DEFAULT_LOGIN_URL),
+        "username": _option("SALESFORCE_USERNAME"),
+        "password": _option("SALESFORCE_PASSWORD", no_log=True),
+        "security_token": _option("SALESFORCE_SECURITY_TOKEN", no_log=True),
+        "consumer_key": _option("SALESFORCE_CONSUMER_KEY", no_log=False),
+        "consumer_secret": _option("SALESFORCE_CONSUMER_SECRET", no_log=True),
+        "private_key": _option("SALESFORCE_PRIVATE_KEY", no_log=True),
+        "access_token": _option("SALESFORCE_ACCESS_TOKEN", no_log=True),
+        "instance_url": _option("SALESFORCE_INSTANCE_URL"),
+        "api_version": _option("SALESFORCE_API_VERSION", default=DEFAULT_API_VERSION),
+        "ca_path": _option("SALESFORCE_CA_PATH", type="path"),
+        "allowed_hosts": _option("SALESFORCE_ALLOWED_HOSTS", type="list", elements="str", default=[]),
+        "timeout": _option("SALESFORCE_TIMEOUT", type="float", default=30.0),
+        "source_address": _option("SALESFORCE_SOURCE_ADDRESS"),
+    }
+
+
+STORE: Spec = {
+    "store": _option("GATEHOUSE_STORE", default=DEFAULT_STORE),
+    "store_key_file": _option("GATEHOUSE_STORE_KEY_FILE", type="path", no_log=False),
+    "store_token": _option("GATEHOUSE_STORE_TOKEN", no_log=True),
+    "store_role_id": _option("GATEHOUSE_STORE_ROLE_ID"),
+    "store_secret_id": _option("GATEHOUSE_STORE_SECRET_ID", no_log=True),
+    "store_namespace": _option("GATEHOUSE_STORE_NAMESPACE"),
+    "store_ca_path": _option("GATEHOUSE_STORE_CA_PATH", type="path"),
+}
+STORE_SECRETS = tuple(name for name, option in STORE.items() if option.get("no_log"))
+LOGIN: Spec = _login_options()
+CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}
+
+
+def connection_from(options: Mapping[str, Any]) -> Connection:
+    """The connection that inline options describe; not checked, as a stored one may supply what they leave out."""
+    given = {name: options[name] for name in LOGIN if options.get(name) is not None}
+    if "private_key" in given:
+        given["private_key"] = key_text(given["private_key"])
+    given["allowed_hosts"] = tuple(given.get("allowed_hosts", ()))
+    return Connection(**given)
+
+
+def secrets_of(options: Mapping[str, Any]) -> list[str]:
+    """The secret values among the options and in those of options, for masking, and what they are composed to."""
+    values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
+    composed = f"{options.get('password') or ''}{options.get('security_token') or ''}"
+    inner = [secret for value in options.values() if isinstance(value, Mapping) for secret in secrets_of(value)]
+    return [*values, composed, *inner]

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask the org why it refused a login, with the credential of an administrator.
+
+The refused login itself is not repeated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices
+from ..access.rules import Access, Decision, Settings
+from ..auth.causes import BY_ADDRESS, UNSPECIFIC, Cause, own_row
+from ..auth.connection import Connection
+from ..errors import GatehouseError, LoginError
+from ..masking import mask
+from ..org.client import Org
+from ..ranges.model import parse_address
+from ..task.context import Task, open_asker
+from .evidence import Evidence, diagnose
+
+T = TypeVar("T")
+RECENT = datetime.timedelta(minutes=5)  # as the clocks here and there differ
+ROWS = 50  # among so many last logins of a user the refused one is looked for
+
+
+class Explanation(NamedTuple):
+    """What is known of a refused login: its cause, a sentence, and the address at which Salesforce saw it."""
+
+    cause: str
+    detail: str
+    address: str | None = None
+
+
+def diagnosed_login(
+    log_in: Callable[[Connection], T],
+    options: Mapping[str, Any],
+    run: Task,
+    *,
+    worked: Callable[[Connection], str | None],
+) -> Callable[[Connection], T]:
+    """The login, whose refusal is explained by the credential that O(diagnose_with) names, where it names one."""
+
+    def attempt(connection: Connection) -> T:
+        try:
+            return log_in(connection)
+        except LoginError as exc:
+            refusal = explain(Explanation(exc.cause, str(exc)), connection, options, run, worked=worked(connection))
+            raise LoginError(refusal.detail, cause=refusal.cause) from exc
+
+    return attempt
+
+
+def explain(
+    refusal: Explanation, connection: Connection, options: Mapping[str, Any], run: Task, *, worked: str | None
+) -> Explanation:
+    """A refusal with what the org tells about it; the refusal itself where it cannot be asked.
+
+    Args:
+        refusal: its address is that from which it was sent, where that is known.
+        connection: with which the login was tried.
+        worked: when its password last passed a login, where that is known.
+    """
+    asker = options.get("diagnose_with")
+    if refusal.cause not in (*UNSPECIFIC, *BY_ADDRESS):
+        return Explanation(refusal.cause, refusal.detail)
+    try:
+        org = open_asker(options, run, connection)
+        if org is None:
+            hint = "; with an administrator's credential, diagnose_with may tell which"
+            return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
+        found, address = investigate(org, refusal, connection, worked=worked)
+    except GatehouseError as exc:
+        problem = mask(str(exc), run.secrets)
+        return Explanation(refusal.cause, f"{refusal.detail}; {asker} could not learn more: {problem}")
+    detail = refusal.detail if found.advice == refusal.detail else _sentence(connection, found)
+    return Explanation(found.cause, detail, address)
+
+
+def investigate(
+    org: Org, refusal: Explanation, connection: Connection, *, worked: str | None
+) -> tuple[Cause, str | None]:
+    """The cause and the address of a login that was refused a moment ago, as far as the org tells this user."""
+    refused = Cause(refusal.cause, refusal.detail)
+    token_sent = bool(connection.security_token)
+    user = _user(org, connection.username or "")
+    if user is None:
+        return diagnose(refused, Evidence(token_sent, user_known=False)), None
+    row = own_row(_last_refused(org, user["Id"]), refusal.address or connection.source_address) or {}
+    evidence = Evidence(
+        token_sent,
+        status=row.get("Status"),
+        address=_address(row),
+        password_changed=_later(user.get("LastPasswordChangeDate"), worked),
+    )
+    found = diagnose(refused, evidence)
+    if found.cause in BY_ADDRESS and evidence.address:
+        decision = _decision(org, (user.get("Profile") or {}).get("Name"), evidence.address)
+        found = diagnose(refused, dataclasses.replace(evidence, decision=decision))
+    return found, evidence.address
+
+
+def _user(org: Org, username: str) -> dict[str, Any] | None:
+    quoted = username.replace("\\", "\\\\").replace("'", "\\'")
+    fields = "Id, LastPasswordChangeDate, Profile.Name"
+    found = org.query(f"SELECT {fields} FROM User WHERE Username = '{quoted}'")  # noqa: S608 - quoted
+    return found[0] if found else None
+
+
+def _last_refused(org: Org, user_id: str) -> list[dict[str, Any]]:
+    """The user's last refused logins, newest first."""
+    since = datetime.datetime.now(datetime.UTC) - RECENT
+    rows = org.query(
+        f"SELECT Status, SourceIp, LoginTime FROM LoginHistory WHERE UserId = '{user_id}' "  # noqa: S608 - an id
+        f"AND LoginTime >= {since:%Y-%m-%dT%H:%M:%SZ} ORDER BY LoginTime DESC LIMIT {ROWS}"
+    )
+    return [row for row in rows if row.get("Status") not in (None, "Success")]
+
+
+def _address(row: Mapping[str, Any]) -> str | None:
+    try:
+        return str(parse_address(row.get("SourceIp") or ""))
+    except ValueError:
+        return None
+
+
+def _later(changed: str | None, worked: str | None) -> bool | None:
+    """Whether a time of the org's is later than one of ours; None where one is not known."""
+    try:
+        return datetime.datetime.fromisoformat(changed or "") > datetime.datetime.fromisoformat(worked or "")
+    except ValueError:
+        return None
+
+
+def _decision(org: Org, profile: str | None, address: str) -> Decision | None:
+    """What the present ranges mean for the address; None where this user may not see them."""
+    try:
+        login_ranges = LoginRanges(org, profile or "").read().ranges
+        settings = Settings(device_activation_always=always_activates_devices(org))
+        return Access(login_ranges, TrustedRanges(org).read().ranges, settings).login(address)
+    except GatehouseError:
+        return None
+
+
+def _sentence(connection: Connection, found: Cause) -> str:
+    return f"{connection.username} could not log in at {urlsplit(connection.login_url).hostname}: {found.advice}"

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a user has logins left before Salesforce locks it out or blocks it.
+
+Sources: the limits of the login() call, and the password policies of the Metadata API.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..access.login_history import USERS_SOQL
+from ..auth.connection import Connection
+from ..credentials.credential import PASSWORD_FLOWS
+from ..errors import GatehouseError, LoginError
+from ..org.client import Org
+from ..task.context import Task, open_asker
+
+LOGINS_AN_HOUR = 3600
+MAX_ATTEMPTS = {"ThreeAttempts": 3, "FiveAttempts": 5, "TenAttempts": 10}
+LOCKOUT_INTERVALS = {
+    "FifteenMinutes": datetime.timedelta(minutes=15),
+    "ThirtyMinutes": datetime.timedelta(minutes=30),
+    "SixtyMinutes": datetime.timedelta(hours=1),
+}
+# Of what may count as a wrong try. How a wrong token is recorded, and whether a missing one counts, is not documented.
+COUNTED_STATUSES = ("invalid password", "failed: api security token required")
+HISTORY_WINDOW = datetime.timedelta(days=1)
+
+
+def require_attempts_left(
+    connection: Connection, options: Mapping[str, Any], run: Task, *, own: Callable[[], Org | None] | None = None
+) -> None:
+    """Raise LoginError, without a login, where one more wrong try would lock the user out, or the rate is used up.
+
+    It is asked with the credential that O(diagnose_with) names, or over a session that the user has already; where
+    there is neither, or what is asked may not be known, nothing is raised.
+
+    Args:
+        own: gives the org over such a session.
+    """
+    if not connection.username:
+        return
+    try:
+        org = open_asker(options, run, connection) or (own() if own else None)
+        problem = _why_not(org, connection) if org else None
+    except GatehouseError:
+        return
+    if problem:
+        raise problem
+
+
+def _why_not(org: Org, connection: Connection) -> LoginError | None:
+    quoted = (connection.username or "").replace("\\", "\\\\").replace("'", "\\'")
+    users = org.query(f"{USERS_SOQL} WHERE Username = '{quoted}'")
+    if not users:
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    rows = org.query(
+        f"SELECT Status, LoginTime FROM LoginHistory WHERE UserId = '{users[0]['Id']}' "  # noqa: S608 - an id and a time
+        f"AND LoginTime >= {now - HISTORY_WINDOW:%Y-%m-%dT%H:%M:%SZ} ORDER BY LoginTime DESC LIMIT {LOGINS_AN_HOUR}"
+    )
+    if logins_since(rows, now - datetime.timedelta(hours=1)) >= LOGINS_AN_HOUR:
+        return LoginError(
+            f"{connection.username} has used up its {LOGINS_AN_HOUR} logins of this hour, so none was tried; wait",
+            cause="rate_limited",
+        )
+    if connection.auth not in PASSWORD_FLOWS:
+        return None
+    policies = org.metadata(lambda api: api.read_password_policies())
+    allowed, wrong = MAX_ATTEMPTS.get(policies.get("maxLoginAttempts", "")), wrong_tries(rows)
+    if allowed is None or wrong < allowed - 1:
+        return None
+    pause = LOCKOUT_INTERVALS.get(policies.get("lockoutInterval", ""))
+    # A lock passes with time; that one wrong try of many is forgotten with time is nowhere said.
+    if pause and wrong % allowed != allowed - 1 and logins_since(rows, now - pause) == 0:
+        return None
+    return LoginError(
+        f"{connection.username} has {wrong} wrong tries of {allowed} behind it and would be locked out by another, so "
+        "none was made; log in by hand once, or unlock it in Setup, and try again",
+        cause="user_locked",
+    )
+
+
+def wrong_tries(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How often in a row password or token were wrong, the latest row first."""
+    count = 0
+    for row in rows:
+        status = str(row.get("Status")).lower()
+        if status == "success":
+            break
+        count += status in COUNTED_STATUSES
+    return count
+
+
+def logins_since(rows: Iterable[Mapping[str, Any]], since: datetime.datetime) -> int:
+    """How many rows are not older."""
+    return sum(datetime.datetime.fromisoformat(row["LoginTime"]) >= since for row in rows)
