@@ -20,17 +20,26 @@ class LazyOptions(Mapping[str, Any]):
 
     def __init__(self, lookup: LookupBase, variables: Mapping[str, Any] | None, arguments: Mapping[str, Any]) -> None:
         self._lookup = lookup
-        self._variables = variables
+        self._variables = variables or {}
         for name, value in arguments.items():
             lookup.set_option(name, value)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._lookup.option_definitions:
             raise KeyError(name)
-        return self._lookup.get_option(name, hostvars=self._variables)
+        return self._lookup.get_option(name, hostvars=self._templated(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lookup.option_definitions)
 
     def __len__(self) -> int:
         return len(self._lookup.option_definitions)
+
+    def _templated(self, name: str) -> dict[str, Any]:
+        """Return the variables that can set an option, templated, which Ansible does for modules but not for lookups."""
+        names = [variable["name"] for variable in self._lookup.option_definitions[name].get("vars", ())]
+        return {
+            variable: self._lookup._templar.template(self._variables[variable])
+            for variable in names
+            if variable in self._variables
+        }

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError, AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader, lookup_loader
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.gatehouse.salesforce.plugins.filter import app_config as filter_module
 from ansible_collections.gatehouse.salesforce.plugins.lookup import credential as credential_module
@@ -49,8 +51,11 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def run_lookup(plugin: str, *terms: Any, variables: dict[str, Any] | None = None, **options: Any) -> list[Any]:
-    """What a lookup gives, loaded as Ansible does."""
-    found: list[Any] = lookup_loader.get(f"gatehouse.salesforce.{plugin}").run(list(terms), variables or {}, **options)
+    """Run a lookup, loaded as Ansible does."""
+    loader = DataLoader()
+    templar = Templar(loader=loader, variables=variables or {})
+    lookup = lookup_loader.get(f"gatehouse.salesforce.{plugin}", loader=loader, templar=templar)
+    found: list[Any] = lookup.run(list(terms), variables or {}, **options)
     return found
 
 
@@ -120,6 +125,16 @@ def test_the_store_is_found_by_variables_and_by_environment(
     for name, value in options.items():
         monkeypatch.setenv(f"GATEHOUSE_{name.upper()}", value)
     assert run_lookup(plugin, "sandbox-integration")
+
+
+@pytest.mark.parametrize("plugin", ["login_password", "credential"])
+def test_a_variable_that_sets_an_option_may_be_a_template(options: dict[str, Any], plugin: str) -> None:
+    variables = {
+        "folder": str(Path(options["store_key_file"]).parent),
+        "gatehouse_salesforce_store": trust_as_template("{{ folder }}/records"),
+        "gatehouse_salesforce_store_key_file": trust_as_template("{{ folder }}/key"),
+    }
+    assert run_lookup(plugin, "sandbox-integration", variables=variables)
 
 
 def test_secrets_are_registered_for_masking_unless_too_short(
