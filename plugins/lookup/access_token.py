@@ -121,6 +121,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ta
     kept_sessions,
     of_this_run,
 )
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
 
 display = Display()
 
@@ -130,13 +131,13 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """One session for each name that the store knows."""
-        self.set_options(var_options=variables, direct=kwargs)
+        options = LazyOptions(self, variables, kwargs)
         run = Task(check_mode=False, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
         found, secrets = [], list[str]()
         try:
-            store = store_from(self.get_options())
-            for credential in read_each(store, terms, on_missing=self.get_option("on_missing"), warn=display.warning):
-                connection = of_this_run(credential.connection, self.get_options())
+            store = store_from(options)
+            for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
+                connection = of_this_run(credential.connection, options)
                 secrets += [*connection.secrets.values(), connection.login_password]
                 session = Org(connection, kept_sessions(store, run)).session()
                 secrets.append(session.access_token)

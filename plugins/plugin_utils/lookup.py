@@ -36,7 +36,7 @@ class LazyOptions(Mapping[str, Any]):
         return len(self._lookup.option_definitions)
 
     def _templated(self, name: str) -> dict[str, Any]:
-        """Return the variables that can set an option, templated, which Ansible does for modules but not for lookups."""
+        """Return the variables that can set an option. Ansible templates those of modules, but not those of lookups."""
         names = [variable["name"] for variable in self._lookup.option_definitions[name].get("vars", ())]
         return {
             variable: self._lookup._templar.template(self._variables[variable])
