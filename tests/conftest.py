@@ -20,6 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / "build" / "collections"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a quick run call the actions of tasks directly where a full run calls them by Ansible."""
+    parser.addoption("--engine", choices=["ansible", "direct"], default="ansible", help="what runs plays")
+
+
 def pytest_configure() -> None:
     """Link the checkout into a collections folder and have Ansible's importer, and its child processes, find it."""
     link = COLLECTIONS / "ansible_collections" / "gatehouse" / "salesforce"

@@ -10,9 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import dovecot
+from tests.support.plays import Playbooks
 from tests.support.rotations import Scene, kill_at_random, rotations_in_use, scene
 
 KILLS = 200

@@ -25,10 +25,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import Delivery
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
-from tests.integration.conftest import Playbooks, Results
 from tests.integration.test_no_secret_leaks import forms
 from tests.simulated_org import SimulatedOrg
 from tests.support.deployments import DELIVER
+from tests.support.plays import Playbooks, Results
 from tests.support.processes import COLLECTIONS, ansible_environment
 
 SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")

@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
 

@@ -19,11 +19,11 @@ import yaml
 
 from tests.demo import __main__ as demo
 from tests.format_readers.install import Absent
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
 from tests.support.deployments import Deployment, by_host, changed
 from tests.support.dovecot import Dovecot
 from tests.support.hosts import Host, inventory
+from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT, free_port
 from tests.support.rotations import mailbox_option
 from tests.support.services import Application, services

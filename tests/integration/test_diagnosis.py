@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 
 EXPORT = ROOT / "playbooks" / "export.yml"

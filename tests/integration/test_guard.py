@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.bench import guard as bench
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 HERE = "127.0.0.1"
 OFFICE, FARM = "198.51.100.0/24", "203.0.113.7"

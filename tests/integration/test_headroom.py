@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Pass-1", "BillingToken00000000000001"
 NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}

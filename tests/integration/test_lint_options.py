@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 OFFICE = {"range": "20.0.0.0/24", "description": "Office"}
 DESK = {"range": "20.0.0.7", "description": "Desk"}

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks, Results
 from tests.unit.simulator.apps import key_pair
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 from tests.unit.simulator.apps import key_pair
 
 BY_APP = ("username_password", "jwt_bearer", "client_credentials")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 OFFICE, FARM, HOME = "198.51.100.0/24", "203.0.113.7", "192.0.2.99"
 OFFICE_BOUNDS = "198.51.100.0-198.51.100.255"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 from tests.support.processes import COLLECTIONS, ROOT
 
 PROFILE = "Integration"

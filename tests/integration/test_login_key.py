@@ -15,8 +15,8 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 from tests.support.processes import ROOT
 from tests.unit.simulator.apps import key_pair
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 
 COUNT, FORKS = 50, 10

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg, soql, tables
+from tests.support.plays import Playbooks
 
 HERE = "127.0.0.1"
 OFFICE = {"start": "198.51.100.0", "end": "198.51.100.255", "description": "Office"}

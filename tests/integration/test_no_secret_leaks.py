@@ -21,9 +21,9 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from tests.demo.__main__ import SECRETS as DEMO_SECRETS
 from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import Absent, dovecot
+from tests.support.plays import Playbooks
 from tests.support.rotations import USER, mailbox_option
 
 # Characters that each encoding changes, so that the forms differ.

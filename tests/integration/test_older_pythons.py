@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible.release import __version__
 
-from tests.integration.conftest import Playbooks
+from tests.support.plays import Playbooks
 from tests.support.processes import find_python
 
 OLDEST = 8 if __version__.startswith("2.19.") else 9

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from ansible_collections.gatehouse.salesforce.plugins.lookup import access_token
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks, Results
 from tests.unit.simulator.apps import key_pair
 
 HOSTS = ",".join(f"host{number:02}" for number in range(12))

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from tests.format_readers.install import Absent
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
 from tests.support.deployments import DELIVER, ROTATE, Deployment, by_host, changed
 from tests.support.dovecot import Dovecot
 from tests.support.hosts import Host
+from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option
 from tests.support.services import Application, services
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import Dovecot
+from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option, rotations_in_use
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"

@@ -18,9 +18,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.bench.stores import credential
-from tests.integration.conftest import Playbooks
 from tests.integration.test_credential import NOBODY, use
 from tests.support.openbao import OpenBao
+from tests.support.plays import Playbooks
 from tests.support.processes import ROOT, ansible_environment
 from tests.unit.test_stores import delivery
 

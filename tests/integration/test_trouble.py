@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 
 RANGE = "192.0.2.7"
 DECLARE = {"name": "declare", "gatehouse.salesforce.trusted_ip_ranges": {"ranges": [RANGE]}}

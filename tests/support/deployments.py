@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.conftest import Playbooks, Results
 from tests.simulated_org import SimulatedOrg
 from tests.support.hosts import Host, inventory
+from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 from tests.support.services import Services
 

@@ -48,10 +48,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification import verify
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import Control, SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
 from tests.support.dovecot import Dovecot
+from tests.support.plays import Playbooks
 from tests.support.processes import simulated_org
 
 GREEN = "billing-green@acme.example"

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""C(ansible-playbook), forked from a process that has imported it already: two thirds of a short play are imports.
+
+Everything else is as in a process of its own: arguments, environment, folder, configuration, exit code, clean-up. The
+collection is imported after the fork, so the keys that belong to a run are made anew for each.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tests.support.processes import ROOT
+
+PRELOADED = (
+    "ansible.cli.playbook",
+    "ansible.executor.playbook_executor",
+    "ansible.plugins.action.normal",
+    "ansible.plugins.become.su",
+    "ansible.plugins.become.sudo",
+    "ansible.plugins.cache.memory",
+    "ansible.plugins.callback.default",
+    "ansible.plugins.connection.local",
+    "ansible.plugins.connection.ssh",
+    "ansible.plugins.filter.core",
+    "ansible.plugins.inventory.auto",
+    "ansible.plugins.inventory.host_list",
+    "ansible.plugins.inventory.ini",
+    "ansible.plugins.inventory.script",
+    "ansible.plugins.inventory.toml",
+    "ansible.plugins.inventory.yaml",
+    "ansible.plugins.shell.sh",
+    "ansible.plugins.strategy.linear",
+    "ansible.plugins.vars.host_group_vars",
+    "cryptography.fernet",
+    "cryptography.hazmat.primitives.serialization",
+    "hvac",
+    "imapclient",
+    "lxml.etree",
+    "simple_salesforce",
+)
+LONGEST_REQUEST = 100_000
+
+
+class PlaybookServer:
+    """Forks plays; ends with the process that started it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Start it.
+
+        Args:
+            environment: what Ansible reads when it is imported, such as the folders of its plugins.
+        """
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                cwd=ROOT,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def run(
+        self, arguments: list[str], *, cwd: Path, env: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run C(ansible-playbook) with these arguments; raises TimeoutError after so many seconds."""
+        request = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": dict(env)}).encode()
+        mine, theirs = socket.socketpair()
+        with tempfile.TemporaryFile("w+") as output, mine:
+            with theirs:
+                socket.send_fds(self._channel, [request], [output.fileno(), theirs.fileno()])
+            mine.settimeout(timeout)
+            process = json.loads(mine.recv(100))
+            try:
+                code = mine.recv(100)
+            except TimeoutError:
+                os.killpg(process, signal.SIGKILL)
+                raise
+            output.seek(0)
+            return subprocess.CompletedProcess(arguments, int(code or -signal.SIGKILL), output.read())
+
+
+def _serve(channel: socket.socket) -> None:
+    for name in PRELOADED:
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # reaps them
+    while True:
+        request, descriptors, *_rest = socket.recv_fds(channel, LONGEST_REQUEST, 2)
+        if not request:
+            return
+        if not os.fork():
+            channel.close()
+            _play(*descriptors, **json.loads(request))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _play(output: int, status: int, arguments: list[str], cwd: str, env: dict[str, str]) -> NoReturn:
+    os.setsid()
+    os.write(status, str(os.getpid()).encode())
+    code: Any = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(env)
+        time.tzset()
+        atexit._clear()
+        from ansible import constants
+        from ansible.cli.playbook import PlaybookCLI
+
+        importlib.reload(constants)
+        PlaybookCLI.cli_executor(["ansible-playbook", *arguments])
+    except SystemExit as exc:
+        code = exc.code or 0
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(status, str(code).encode())
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
