@@ -21,8 +21,9 @@ COLLECTIONS = ROOT / "build" / "collections"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a quick run call the actions of tasks directly where a full run calls them by Ansible."""
+    """Add what tells a quick run from a full one."""
     parser.addoption("--engine", choices=["ansible", "direct"], default="ansible", help="what runs plays")
+    parser.addoption("--thorough", action="store_true", help="kill four times as many rotations and writes")
 
 
 def pytest_configure() -> None:
@@ -37,6 +38,12 @@ def pytest_configure() -> None:
     sys.path.insert(0, str(COLLECTIONS))
     sys.path.insert(0, str(ROOT))
     acf_inject(paths=[str(COLLECTIONS)])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat what is tested at random, from other seeds in each repetition."""
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(4 if metafunc.config.getoption("--thorough") else 1))
 
 
 @pytest.fixture(scope="session")

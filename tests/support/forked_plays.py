@@ -102,11 +102,12 @@ def _serve(channel: socket.socket) -> None:
         request, descriptors, *_rest = socket.recv_fds(channel, LONGEST_REQUEST, 2)
         if not request:
             return
+        output, status = descriptors
         if not os.fork():
             channel.close()
-            _play(*descriptors, **json.loads(request))
-        for descriptor in descriptors:
-            os.close(descriptor)
+            _play(output, status, **json.loads(request))
+        os.close(output)
+        os.close(status)
 
 
 def _play(output: int, status: int, arguments: list[str], cwd: str, env: dict[str, str]) -> NoReturn:

@@ -212,8 +212,10 @@ def _run_directly(
             )
             templar = Templar(loader=loader, variables=variables)
             action = _action(module)(stated, connection, None, loader, templar, None)
-            # As the callback writes it down.
+            # As Ansible leaves it, and the callback writes it down.
             result = json.loads(json.dumps({"changed": False, **action.run(task_vars=variables)}, default=str))
+            if not result.get("warnings"):
+                result.pop("warnings", None)
             status = "failed" if result.get("failed") else "skipped" if result.get("skipped") else "ok"
             results.append({"task": task.get("name", module), "host": "localhost", "status": status, "result": result})
             if status == "failed":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import datetime
 import quopri
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -343,29 +342,28 @@ def test_a_sender_counts_only_below_an_allowed_domain_whatever_is_around_it(befo
 _NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(4000))
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        FROM + _NESTED,
-        FROM + b"Content-Type: message/rfc822\r\n\r\n" * 5000,
-        b"From: " + b" " * MAX_BYTES,
-        b"From: " + b'"' * MAX_BYTES,
-        FROM + b"X: y\n" * 50_000,
-        FROM + b"Content-Type: text/plain; " + b"a*0=b;" * 40_000 + b"\n\n",
-        FROM + b"Authentication-Results: mx.example.org; " + b"= (" * 80_000 + b"\n\n",
-        FROM + b"\n" + b" " * MAX_BYTES,
-        FROM + b"\n" + b"Security token (case-sensitive)" * 8000,
-        FROM + b"\n" + b"Username: " * 25_000,
-        FROM + b"\n" + b"int@example.com." * 16_000,
-        FROM + b"Content-Type: text/html\r\n\r\n" + b"<!--" * 60_000,
-        FROM + b"Content-Type: text/html\r\n\r\n" + b"<script " * 30_000,
-        FROM + b"Content-Type: text/html\r\n\r\n" + b"<" * 250_000,
-        FROM + b"Content-Type: text/html\r\n\r\n" + b"&" * 250_000,
-        FROM + b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"x" * 120_000 + b"-" + b"9a" * 60_000,
-    ],
+HOSTILE_MAILS = (
+    FROM + _NESTED,
+    FROM + b"Content-Type: message/rfc822\r\n\r\n" * 5000,
+    b"From: " + b" " * MAX_BYTES,
+    b"From: " + b'"' * MAX_BYTES,
+    FROM + b"X: y\n" * 50_000,
+    FROM + b"Content-Type: text/plain; " + b"a*0=b;" * 40_000 + b"\n\n",
+    FROM + b"Authentication-Results: mx.example.org; " + b"= (" * 80_000 + b"\n\n",
+    FROM + b"\n" + b" " * MAX_BYTES,
+    FROM + b"\n" + b"Security token (case-sensitive)" * 8000,
+    FROM + b"\n" + b"Username: " * 25_000,
+    FROM + b"\n" + b"int@example.com." * 16_000,
+    FROM + b"Content-Type: text/html\r\n\r\n" + b"<!--" * 60_000,
+    FROM + b"Content-Type: text/html\r\n\r\n" + b"<script " * 30_000,
+    FROM + b"Content-Type: text/html\r\n\r\n" + b"<" * 250_000,
+    FROM + b"Content-Type: text/html\r\n\r\n" + b"&" * 250_000,
+    FROM + b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"x" * 120_000 + b"-" + b"9a" * 60_000,
 )
-def test_no_mail_takes_long(raw: bytes) -> None:
-    start = time.monotonic()
-    sender(raw, VERIFYING)
-    token(raw, USERNAME)
-    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("raw", HOSTILE_MAILS)
+def test_a_mail_that_is_made_to_keep_its_reader_busy_is_from_nobody_and_has_no_token(raw: bytes) -> None:
+    """How long the slowest of them takes is measured by the benchmark."""
+    assert sender(raw, VERIFYING) is None
+    assert token(raw, USERNAME) is None

@@ -31,7 +31,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ro
 )
 from tests.simulated_org import SimulatedOrg, ca
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
-from tests.unit.test_hostile_answers import HTML, Liar, Pieces, chunked, http, slowly
+from tests.unit.test_hostile_answers import HTML, SHORT, Liar, Pieces, chunked, http, slowly
 
 __all__ = ["simulated_org", "simulated_org_server"]
 
@@ -245,7 +245,7 @@ class TestPagesOfSomebodyElse:
     """Whatever answers in the org's place gets nothing done, in bounded time."""
 
     @pytest.fixture
-    def org(self, liar: Liar, certificates: ca.Certificates, tmp_path: Path) -> Org:
+    def org(self, liar: Liar, certificates: ca.Certificates, tmp_path: Path, request: pytest.FixtureRequest) -> Org:
         connection = Connection(
             auth="session",
             access_token="00DCanary!session",
@@ -253,7 +253,7 @@ class TestPagesOfSomebodyElse:
             login_url=liar.url,
             ca_path=str(certificates.ca),
             allowed_hosts=("localhost",),
-            timeout=1.0,
+            timeout=SHORT if "dripping" in request.node.name else 1.0,
         )
         return Org(connection, SessionCache(tmp_path, Fernet(Fernet.generate_key()), tmp_path))
 
