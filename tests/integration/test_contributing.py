@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.integration.conftest import Playbooks
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Playbooks
 from tests.support.processes import ROOT
 
 PAGE = ROOT / "CONTRIBUTING.md"
