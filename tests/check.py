@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All checks, stage by stage, each with its time: C(make test) runs this module."""
+"""Run the stages of C(make check), C(make test) and C(make test-all), each with its time, or those that are named.
+
+Stages of one process run side by side, and show what they print when they have ended.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.support.processes import find_python
+from tests.support.processes import COLLECTIONS, ROOT, find_python, link_collection
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
 BIN = Path(sys.executable).parent
-COLLECTIONS = BUILD / "collections"
-PACKAGE = "ansible_collections.gatehouse.salesforce"
 # A copy, because ansible-test resolves links and then finds itself outside a collections folder.
-COPY = BUILD / "copy" / "ansible_collections" / "gatehouse" / "salesforce"
-ARTIFACT = BUILD / "artifact"
+COPY = ROOT / "build" / "copy" / "ansible_collections" / "gatehouse" / "salesforce"
+ARTIFACT = ROOT / "build" / "artifact"
 # ansible-lint runs on its own.
 IMPORTER = {"GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false", "GALAXY_IMPORTER_LOG_LEVEL_MAIN": "WARNING"}
-
 # ansible-test fetches pip before its first virtual environment; the wheel inside Python serves as well.
 BOOTSTRAP_PIP = """import ensurepip, pathlib, runpy, sys
 wheel = next((pathlib.Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
@@ -34,50 +33,159 @@ ignored = {"--no-python-version-warning", "--no-setuptools", "--no-wheel"}
 sys.argv[1:] = ["install", "--upgrade", *(arg for arg in sys.argv[1:] if arg not in ignored)]
 runpy.run_module("pip", run_name="__main__")
 """
-# Tests of what does not touch Ansible, or only in ways that others try on each ansible-core already.
-SAME_ON_EVERY_ANSIBLE = (
-    "unit/simulator/*",
-    "unit/test_formats*",
-    "unit/test_hostile_answers.py",
-    "unit/test_login.py",
-    "unit/test_mailbox.py",
-    "unit/test_own_password.py",
-    "unit/test_store*",
-    "unit/test_token_mail.py",
-    "unit/test_token_reset.py",
-    "integration/test_deployment.py",
-    "integration/test_diagnosis.py",
-    "integration/test_guard.py",
-    "integration/test_headroom.py",
-    "integration/test_leader_kill.py",
-    "integration/test_lint_options.py",
-    "integration/test_login_flows.py",
-    "integration/test_login_history_info.py",
-    "integration/test_mailbox.py",
-    "integration/test_network_access_info.py",
-    "integration/test_rotation_kills.py",
-    "integration/test_simulated_org_clients.py",
-    "integration/test_trouble.py",
-)
 PIP_VERSIONS = ("25_2", "24_2", "21_3_1", "20_3_4")
+# The supported versions of ansible-core beside the one of tests/requirements.txt, and the Pythons that they run on.
+# A release candidate is taken until there is a release.
+OTHER_CORES = {
+    "2.20": ("ansible-core~=2.20.0", "python3.12", "python3.13", "python3.14"),
+    "2.22": ("ansible-core~=2.22.0rc1", "python3.13", "python3.14"),
+}
 
 
-def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> None:
-    """Run a command in the environment of this Python; raises CalledProcessError."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+def run(*command: str | Path, cwd: Path = ROOT, bin_folder: Path = BIN, **environment: str) -> None:
+    """Run a command with the programs of a virtual environment, by default this one; raises CalledProcessError."""
+    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), **environment}
     subprocess.run([str(part) for part in command], cwd=cwd, env=env, check=True)
 
 
-def link_collection() -> None:
-    """Make the checkout importable as ansible_collections.gatehouse.salesforce."""
-    link = COLLECTIONS / "ansible_collections" / "gatehouse" / "salesforce"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        link.symlink_to(ROOT, target_is_directory=True)
+def pytest(*arguments: str, workers: int = 3, bin_folder: Path = BIN) -> None:
+    """Run tests, some of which wait, so that there are more workers than processors."""
+    shared = ("-q", "-n", str(workers), "--dist", "worksteal")
+    run(bin_folder / "python", "-m", "pytest", *shared, *arguments, bin_folder=bin_folder)
 
 
-def copy_collection() -> None:
+def style() -> None:
+    """Check Python with ruff and black."""
+    run("ruff", "check", ".")
+    run("black", "--check", "--quiet", ".")
+
+
+def types() -> None:
+    """Check the types of the plugins and of the tests with mypy."""
+    package = "ansible_collections.gatehouse.salesforce.plugins"
+    run("mypy", "--config-file", ROOT / "pyproject.toml", "-p", package, cwd=COLLECTIONS)
+    run("mypy", "-p", "tests")
+
+
+def unit_tests() -> None:
+    """Test pure parts, stores, and the simulated org by itself."""
+    pytest("tests/unit")
+
+
+def quick_plays() -> None:
+    """Run the plays that need no Ansible, by calling what their tasks call."""
+    pytest("-m", "not ansible", "--engine=direct", "tests/integration")
+
+
+def tests() -> None:
+    """Run unit tests, and playbooks and foreign clients against the simulated org."""
+    pytest("--durations=8", "tests/unit", "tests/integration")
+
+
+def kills() -> None:
+    """Kill four times as many rotations and writes as in other runs."""
+    pytest("--thorough", "-k", "kill", "tests/unit/test_store_file.py", "tests/integration/test_rotation_kills.py")
+
+
+def format_readers() -> None:
+    """Have every format of an application's configuration read back by the program that reads it."""
+    pytest("tests/format_readers", workers=2)
+
+
+def sanity() -> None:
+    """Run ansible-test sanity, without ignore entries."""
+    cache = Path.home() / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in PIP_VERSIONS:
+        script = cache / f"get_pip_{version}.py"
+        if not script.exists():
+            script.write_text(BOOTSTRAP_PIP)
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    run("ansible-test", "sanity", "--color", "no", "--python", python, cwd=COPY)
+
+
+def lint() -> None:
+    """Run ansible-lint at profile production."""
+    run("ansible-lint", "--offline", "--profile", "production", "--strict", cwd=COPY, **_collections(COPY))
+
+
+def docs() -> None:
+    """Check the documentation with antsibull-docs, and build the reference."""
+    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, **_collections(COPY))
+    run(sys.executable, "-m", "tools.reference")
+
+
+def artifact() -> None:
+    """Build the artifact, and import it as Galaxy does."""
+    shutil.rmtree(ARTIFACT, ignore_errors=True)
+    run("ansible-galaxy", "collection", "build", "--output-path", ARTIFACT, cwd=COPY)
+    (built,) = ARTIFACT.glob("*.tar.gz")
+    run(sys.executable, "-m", "galaxy_importer.main", built, cwd=ARTIFACT, **IMPORTER)
+
+
+def environments() -> None:
+    """Install the other versions of ansible-core."""
+    for core in OTHER_CORES:
+        _environment(core)
+
+
+def ansible_2_20() -> None:
+    """Run on ansible-core 2.20 what may differ there, and call all else directly."""
+    _test_on("2.20")
+
+
+def ansible_2_22() -> None:
+    """Run on ansible-core 2.22 what may differ there, and call all else directly."""
+    _test_on("2.22")
+
+
+# Each is a row of groups; the stages of a group run side by side.
+TARGETS = {
+    "check": (("style", "types"), ("unit_tests",), ("quick_plays",)),
+    "test": (("style", "types"), ("tests",)),
+    "rest": (
+        ("sanity", "lint", "docs", "artifact", "environments"),
+        ("kills",),
+        ("format_readers",),
+        ("ansible_2_20",),
+        ("ansible_2_22",),
+    ),
+}
+
+
+def _collections(copy: Path) -> dict[str, str]:
+    return {"ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2])}
+
+
+def _environment(core: str) -> Path | None:
+    """Return the programs of a virtual environment with this version; None where no Python runs it."""
+    requirement, *names = OTHER_CORES[core]
+    python = find_python(*names)
+    if python is None:
+        print(f"ansible-core {core} is NOT TESTED: there is no {' or '.join(names)}", flush=True)
+        return None
+    venv = ROOT / f".venv-{core}"
+    wanted = ROOT / "tests" / "requirements" / "pytest.txt"
+    newest = max(file.stat().st_mtime for file in (wanted, ROOT / "requirements.txt"))
+    ready = venv / "ready"
+    if not ready.exists() or ready.stat().st_mtime < newest:
+        run(python, "-m", "venv", "--clear", venv)
+        quiet = ("--quiet", "--disable-pip-version-check")
+        run(venv / "bin" / "python", "-m", "pip", "install", *quiet, "--requirement", wanted, requirement)
+        ready.touch()
+    return venv / "bin"
+
+
+def _test_on(core: str) -> None:
+    programs = _environment(core)
+    if programs is not None:
+        run(programs / "ansible", "--version")
+        pytest("-m", "ansible", "tests/unit", bin_folder=programs)
+        pytest("--engine=direct", "tests/integration", bin_folder=programs)
+
+
+def _copy_collection() -> None:
     """Copy what belongs to the collection to where ansible-test, ansible-lint and antsibull-docs want it."""
     shutil.rmtree(COPY.parents[2], ignore_errors=True)
     listed = subprocess.run(
@@ -91,120 +199,46 @@ def copy_collection() -> None:
     run("git", "init", "--quiet", cwd=COPY)
 
 
-def python_style() -> None:
-    """Ruff, black and mypy over all Python."""
-    run("ruff", "check", ".")
-    run("black", "--check", "--quiet", ".")
-    run("mypy", "--config-file", ROOT / "pyproject.toml", "-p", f"{PACKAGE}.plugins", cwd=COLLECTIONS)
-    run("mypy", "-p", "tests")
+def _run_group(names: Sequence[str]) -> dict[str, float]:
+    """Run stages side by side, each in a process of its own, and return their seconds; a single one prints as it goes.
 
+    Raises CalledProcessError when one fails.
+    """
 
-def unit_tests() -> None:
-    """Pure parts, stores, and the simulated org by itself."""
-    run(sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "worksteal", "tests/unit")
-
-
-def integration_tests() -> None:
-    """Playbooks and foreign clients against the simulated org."""
-    shared = ("-n", "2", "--dist", "worksteal", "--durations", "8")
-    run(sys.executable, "-m", "pytest", "-q", *shared, "tests/integration")
-
-
-def readers() -> None:
-    """Every format of an application's configuration, read back by the program that reads it."""
-    run(sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/format_readers")
-
-
-def sanity() -> None:
-    """ansible-test sanity, without ignore entries."""
-    cache = Path.home() / ".ansible" / "test" / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    for version in PIP_VERSIONS:
-        script = cache / f"get_pip_{version}.py"
-        if not script.exists():
-            script.write_text(BOOTSTRAP_PIP)
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    run("ansible-test", "sanity", "--color", "no", "--python", python, cwd=COPY)
-
-
-def lint() -> None:
-    """ansible-lint at profile production, documentation by antsibull-docs, and the artifact by Galaxy's importer."""
-    collections = str(COPY.parents[2])
-    run(
-        "ansible-lint",
-        "--offline",
-        "--profile",
-        "production",
-        "--strict",
-        cwd=COPY,
-        ANSIBLE_COLLECTIONS_PATH=collections,
-    )
-    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, ANSIBLE_COLLECTIONS_PATH=collections)
-    run(sys.executable, "-m", "tools.reference")
-    shutil.rmtree(ARTIFACT, ignore_errors=True)
-    run("ansible-galaxy", "collection", "build", "--output-path", ARTIFACT, cwd=COPY)
-    (artifact,) = ARTIFACT.glob("*.tar.gz")
-    run(sys.executable, "-m", "galaxy_importer.main", artifact, cwd=ARTIFACT, **IMPORTER)
-
-
-def other_ansible() -> None:
-    """What may differ on the other supported ansible-core, where a Python for it is installed."""
-    python = find_other_python()
-    if python is None:
-        print("no other Python is installed, so only one ansible-core was tested")
-        return
-    venv = ROOT / f".venv-{python.name}"
-    ready = venv / "ready"
-    wanted = ROOT / "tests" / "requirements.txt"
-    newest = max(file.stat().st_mtime for file in (wanted, ROOT / "requirements.txt"))
-    if not ready.exists() or ready.stat().st_mtime < newest:
-        run(python, "-m", "venv", "--clear", venv)
-        run(venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", wanted)
-        ready.touch()
-    path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    run(venv / "bin" / "ansible", "--version", PATH=path)
-    ignored = [f"--ignore-glob=*/{name}" for name in SAME_ON_EVERY_ANSIBLE]
-    run(venv / "bin" / "python", "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *ignored, PATH=path)
-
-
-def find_other_python() -> Path | None:
-    """A Python on the other side of 3.12 than this one, where ansible-core changes."""
-    names = ["python3.13", "python3.14", "python3.12"] if sys.version_info < (3, 12) else ["python3.11"]
-    return find_python(*names)
-
-
-STAGES: tuple[Callable[[], None], ...] = (
-    python_style,
-    unit_tests,
-    integration_tests,
-    readers,
-    lint,
-    sanity,
-    other_ansible,
-)
-
-
-def main(wanted: list[str]) -> int:
-    """Run the stages named, or all; stop at the first that fails."""
-    link_collection()
-    copy_collection()
-    times: list[tuple[str, float]] = []
-    for stage in STAGES:
-        if wanted and stage.__name__ not in wanted:
-            continue
-        print(f"== {stage.__name__}: {(stage.__doc__ or '').splitlines()[0]}", flush=True)
+    def run_stage(name: str) -> float:
+        title = f"== {name}: {globals()[name].__doc__.splitlines()[0]}"
         started = time.monotonic()
+        if alone:
+            print(title, flush=True)
+        command = [sys.executable, "-c", f"from tests import check; check.{name}()"]
+        output = None if alone else subprocess.PIPE
+        done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True, check=False)
+        if not alone:
+            print(f"{title}\n{done.stdout}", end="", flush=True)
+        if done.returncode:
+            print(f"== {name} FAILED after {time.monotonic() - started:.0f} s", flush=True)
+        done.check_returncode()
+        return time.monotonic() - started
+
+    alone = len(names) == 1
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(names, pool.map(run_stage, names), strict=True))
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the stages of a target, or those that are named; stop after the first group with one that fails."""
+    link_collection()
+    _copy_collection()
+    times: dict[str, float] = {}
+    groups = TARGETS[names[0]] if names[0] in TARGETS else [(name,) for name in names]
+    for group in groups:
+        if group is groups[-1]:
+            # Now, since pytest's own closing lines are to be the last.
+            print("\n".join(f"{name:20} {seconds:6.0f} s" for name, seconds in times.items()), flush=True)
         try:
-            stage()
-        except subprocess.CalledProcessError as exc:
-            print(
-                f"== {stage.__name__} FAILED after {time.monotonic() - started:.0f} s (exit {exc.returncode})",
-                flush=True,
-            )
+            times |= _run_group(group)
+        except subprocess.CalledProcessError:
             return 1
-        times.append((stage.__name__, time.monotonic() - started))
-        print(f"== {stage.__name__} ok, {times[-1][1]:.0f} s", flush=True)
-    print("\n".join(f"{name:20} {seconds:6.0f} s" for name, seconds in times))
     return 0
 
 

@@ -1,23 +1,17 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the collection importable under its real name, whatever folder it was cloned into."""
+"""What all tests share."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.support.openbao import OpenBao
-
-ROOT = Path(__file__).resolve().parent.parent
-COLLECTIONS = ROOT / "build" / "collections"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,17 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Link the checkout into a collections folder and have Ansible's importer, and its child processes, find it."""
-    link = COLLECTIONS / "ansible_collections" / "gatehouse" / "salesforce"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        link.symlink_to(ROOT, target_is_directory=True)
-    from pytest_ansible.units import acf_inject
+    """Make the collection importable under its real name, whatever folder it was cloned into."""
+    from tests.support.collection import enable_collection_imports
 
-    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
-    sys.path.insert(0, str(COLLECTIONS))
-    sys.path.insert(0, str(ROOT))
-    acf_inject(paths=[str(COLLECTIONS)])
+    enable_collection_imports()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

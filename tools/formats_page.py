@@ -114,7 +114,7 @@ def page(formats: dict[str, Any], readers: Iterable[tuple[str, str]]) -> str:
 
 def main() -> None:
     """Write it."""
-    from tests.check import COLLECTIONS, link_collection
+    from tests.support.processes import COLLECTIONS, link_collection
 
     link_collection()
     sys.path.insert(0, str(COLLECTIONS))

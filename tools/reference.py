@@ -46,7 +46,8 @@ ANTSIBULL = "add_antsibull_docs_version = false\n"
 
 def build() -> Path:
     """Build it, and give its first page; raises CalledProcessError when something is amiss."""
-    from tests.check import link_collection, run
+    from tests.check import run
+    from tests.support.processes import link_collection
 
     link_collection()
     shutil.rmtree(FOLDER, ignore_errors=True)

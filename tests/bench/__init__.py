@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.check import link_collection
-from tests.support.processes import COLLECTIONS
+from tests.support.processes import COLLECTIONS, link_collection
 
 link_collection()
 if str(COLLECTIONS) not in sys.path:

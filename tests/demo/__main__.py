@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.check import link_collection
 from tests.simulated_org import Control
-from tests.support.processes import ROOT, ansible_environment, simulated_org, write_private
+from tests.support.processes import ROOT, ansible_environment, link_collection, simulated_org, write_private
 
 FOLDER = ROOT / "build" / "demo"
 PLAYBOOK = ROOT / "playbooks" / "site.yml"

@@ -26,6 +26,14 @@ SERVER_PORTS = range(10_000, 32_000)
 _given: set[int] = set()
 
 
+def link_collection() -> None:
+    """Make the checkout importable as ansible_collections.gatehouse.salesforce, whatever folder it was cloned into."""
+    link = COLLECTIONS / "ansible_collections" / "gatehouse" / "salesforce"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.exists():
+        link.symlink_to(ROOT, target_is_directory=True)
+
+
 @contextmanager
 def simulated_org(folder: Path, seed: Mapping[str, Any], *options: str) -> Iterator[dict[str, Any]]:
     """A simulated org in a process of its own; gives its address, CA and control interface."""
