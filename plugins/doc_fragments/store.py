@@ -71,6 +71,7 @@ options:
     vars:
       - name: gatehouse_salesforce_store_key_file
   store_token:
+    secret: true
     env:
       - name: GATEHOUSE_STORE_TOKEN
     vars:
@@ -84,6 +85,7 @@ options:
     vars:
       - name: gatehouse_salesforce_store_role_id
   store_secret_id:
+    secret: true
     env:
       - name: GATEHOUSE_STORE_SECRET_ID
     vars:

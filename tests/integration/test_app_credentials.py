@@ -31,6 +31,8 @@ from tests.support.deployments import DELIVER
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import COLLECTIONS, ansible_environment
 
+pytestmark = pytest.mark.ansible
+
 SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")
 NOW = "2026-11-{:02}T08:00:00Z"
 DEFAULT = "Gatehouse credentials changed"

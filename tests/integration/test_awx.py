@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from cryptography.fernet import Fernet
 from jinja2.nativetypes import NativeEnvironment
@@ -19,6 +20,8 @@ from tests.bench.stores import credential
 from tests.integration.test_examples import blocks
 from tests.support.openbao import OpenBao
 from tests.support.processes import ROOT, ansible_environment
+
+pytestmark = pytest.mark.ansible(process=True)
 
 GUIDE = ROOT / "docs" / "awx.md"
 FOUND = "found={{ lookup('gatehouse.salesforce.credential', 'billing').username }}"

@@ -34,6 +34,8 @@ from tests.support.plays import Playbooks
 from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
 from tests.unit.simulator.apps import key_pair
 
+pytestmark = pytest.mark.ansible
+
 README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, *GUIDES, *sorted((ROOT / "roles").glob("*/README.md"))]

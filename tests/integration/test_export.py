@@ -15,6 +15,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.ansible
+
 EXPORT = ROOT / "playbooks" / "export.yml"
 NETWORK_ACCESS = ROOT / "playbooks" / "network_access.yml"
 SALES = "Sales: 'North' # 1"

@@ -21,6 +21,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.unit.simulator.apps import key_pair
 
+pytestmark = pytest.mark.ansible
+
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"
 
 

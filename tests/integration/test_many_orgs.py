@@ -15,6 +15,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.ansible
+
 COUNT, FORKS = 50, 10
 FAILING = "org07"
 PASSWORD, TOKEN = "Many-Orgs-Password-1", "ManyOrgsToken00000000000A"

@@ -15,6 +15,8 @@ from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 from tests.unit.simulator.apps import key_pair
 
+pytestmark = pytest.mark.ansible
+
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "BillingToken0000000000001"
 BOOK = ROOT / "playbooks" / "move_to_jwt.yml"
 

@@ -26,6 +26,8 @@ from tests.support.dovecot import Absent, dovecot
 from tests.support.plays import Playbooks
 from tests.support.rotations import USER, mailbox_option
 
+pytestmark = pytest.mark.ansible(process=True)
+
 # Characters that each encoding changes, so that the forms differ.
 SECRETS = {
     name: f"Canary{number:02}Token".ljust(25, "0") if name.endswith("token") else f'Canary&<{number:02}>+=%/ "ü'

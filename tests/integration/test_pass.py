@@ -16,6 +16,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.ansible
+
 RUNNER = "203.0.113.7"
 PASS = {"range": RUNNER, "description": "CI runner", "expires": "2h"}
 OVER = {"start": "203.0.113.8", "end": "203.0.113.8", "description": "Dead run (expires 2026-01-01T00:00Z)"}

@@ -14,6 +14,8 @@ import pytest
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 
+pytestmark = pytest.mark.ansible
+
 
 def deliver(playbook: Playbooks, *files: dict[str, Any], options: tuple[str, ...] = (), **extra: Any) -> Results:
     play = {

@@ -23,6 +23,8 @@ from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option
 from tests.support.services import Application, services
 
+pytestmark = pytest.mark.ansible
+
 BLUE, GREEN, REPORTS = "billing@acme.example", "billing-green@acme.example", "reports@acme.example"
 PASSWORD, TOKEN = "Acme-Password-1", "OldToken00000000000000001"
 WEB = ("web1", "web2", "web3")

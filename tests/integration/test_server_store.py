@@ -15,6 +15,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.plays import Playbooks
 
+pytestmark = pytest.mark.ansible
+
 PASSWORD = "lookup('gatehouse.salesforce.login_password', 'billing')"
 
 

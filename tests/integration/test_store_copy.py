@@ -24,6 +24,8 @@ from tests.support.plays import Playbooks
 from tests.support.processes import ROOT, ansible_environment
 from tests.unit.test_stores import delivery
 
+pytestmark = pytest.mark.ansible
+
 COPY = ROOT / "playbooks" / "copy_store.yml"
 
 

@@ -102,5 +102,7 @@ def ansible_environment(**extra: str) -> dict[str, str]:
         "ANSIBLE_DEPRECATION_WARNINGS": "false",
         "ANSIBLE_NOCOWS": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        # Without a newer Python, the tests run on ansible-core 2.19: see tools/find-python.
+        **({"ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore"} if sys.version_info < (3, 12) else {}),
         **extra,
     }

@@ -21,6 +21,8 @@ from ansible_collections.gatehouse.salesforce.plugins.lookup import published_ip
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges import published
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_entries
 
+pytestmark = pytest.mark.ansible
+
 AWS = {
     "prefixes": [
         {"ip_prefix": "20.0.0.0/25", "region": "eu-central-1", "service": "EC2"},

@@ -31,7 +31,7 @@ _NEEDS = {
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::1")
 
 
-@dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.8
+@dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.9
 class Connection:
     """One way into one org. Secrets never show in its repr.
 

@@ -38,7 +38,7 @@ _ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 </env:Body></env:Envelope>"""
 
 
-@dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.8
+@dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.9
 class ProbeResult:
     """What became of a login from here.
 

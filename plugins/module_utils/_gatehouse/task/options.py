@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
 from ..auth.connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
 from ..auth.private_key import key_text
 
-if TYPE_CHECKING:
-    Spec = dict[str, dict[str, Any]]
-else:
-    Spec = dict  # hosts may have Python 3.8
+Spec = dict[str, dict[str, Any]]
 VARIABLE_PREFIX = "gatehouse_salesforce_"
 DEFAULT_STORE = "~/.local/share/gatehouse/salesforce"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What runs on hosts does so with the oldest Python that Ansible takes there, which is older than the controller's."""
+"""What runs on hosts does so with every Python that Ansible supports there."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.release import __version__
 
 from tests.support.plays import Playbooks
 from tests.support.processes import find_python
 
-OLDEST = 8 if __version__.startswith("2.19.") else 9
+pytestmark = pytest.mark.ansible
 
 
-@pytest.fixture(params=[8, 9, 10])
+@pytest.fixture(params=range(9, 14))
 def python(request: pytest.FixtureRequest) -> Path:
     """The Python of a host."""
-    if request.param < OLDEST:
-        pytest.skip(f"Ansible {__version__} does not take Python 3.{request.param} on a host")
     found = find_python(f"python3.{request.param}")
     if found is None:
         pytest.skip(f"there is no Python 3.{request.param} here, so hosts that have it are NOT TESTED")
