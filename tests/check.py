@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.support.processes import COLLECTIONS, ROOT, find_python, link_collection
 
-BIN = Path(sys.executable).parent
+PROGRAMS = Path(sys.executable).parent
 # A copy, because ansible-test resolves links and then finds itself outside a collections folder.
 COPY = ROOT / "build" / "copy" / "ansible_collections" / "gatehouse" / "salesforce"
 ARTIFACT = ROOT / "build" / "artifact"
@@ -42,23 +42,24 @@ OTHER_CORES = {
 }
 
 
-def run(*command: str | Path, cwd: Path = ROOT, bin_folder: Path = BIN, **environment: str) -> None:
+def run(*command: str | Path, cwd: Path = ROOT, programs: Path = PROGRAMS, collections: Path = COLLECTIONS) -> None:
     """Run a command with the programs of a virtual environment, by default this one; raises CalledProcessError."""
-    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), **environment}
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, **IMPORTER, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(collections)}
     subprocess.run([str(part) for part in command], cwd=cwd, env=env, check=True)
 
 
-def pytest(*arguments: str, workers: int = 3, bin_folder: Path = BIN) -> None:
+def pytest(*arguments: str, workers: int = 3, programs: Path = PROGRAMS) -> None:
     """Run tests, some of which wait, so that there are more workers than processors."""
     shared = ("-q", "-n", str(workers), "--dist", "worksteal")
-    run(bin_folder / "python", "-m", "pytest", *shared, *arguments, bin_folder=bin_folder)
+    run(programs / "python", "-m", "pytest", *shared, *arguments, programs=programs)
 
 
 def style() -> None:
-    """Check Python with ruff and black."""
+    """Check Python with ruff and black, and YAML with yamllint."""
     run("ruff", "check", ".")
     run("black", "--check", "--quiet", ".")
+    run("yamllint", "--strict", ".")
 
 
 def types() -> None:
@@ -107,12 +108,12 @@ def sanity() -> None:
 
 def lint() -> None:
     """Run ansible-lint at profile production."""
-    run("ansible-lint", "--offline", "--profile", "production", "--strict", cwd=COPY, **_collections(COPY))
+    run("ansible-lint", cwd=COPY, collections=COPY.parents[2])
 
 
 def docs() -> None:
     """Check the documentation with antsibull-docs, and build the reference."""
-    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, **_collections(COPY))
+    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", COPY, collections=COPY.parents[2])
     run(sys.executable, "-m", "tools.reference")
 
 
@@ -121,7 +122,7 @@ def artifact() -> None:
     shutil.rmtree(ARTIFACT, ignore_errors=True)
     run("ansible-galaxy", "collection", "build", "--output-path", ARTIFACT, cwd=COPY)
     (built,) = ARTIFACT.glob("*.tar.gz")
-    run(sys.executable, "-m", "galaxy_importer.main", built, cwd=ARTIFACT, **IMPORTER)
+    run(sys.executable, "-m", "galaxy_importer.main", built, cwd=ARTIFACT)
 
 
 def environments() -> None:
@@ -131,12 +132,12 @@ def environments() -> None:
 
 
 def ansible_2_20() -> None:
-    """Run on ansible-core 2.20 what may differ there, and call all else directly."""
+    """Run on ansible-core 2.20 what may differ there."""
     _test_on("2.20")
 
 
 def ansible_2_22() -> None:
-    """Run on ansible-core 2.22 what may differ there, and call all else directly."""
+    """Run on ansible-core 2.22 what may differ there."""
     _test_on("2.22")
 
 
@@ -152,10 +153,6 @@ TARGETS = {
         ("ansible_2_22",),
     ),
 }
-
-
-def _collections(copy: Path) -> dict[str, str]:
-    return {"ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2])}
 
 
 def _environment(core: str) -> Path | None:
@@ -181,8 +178,7 @@ def _test_on(core: str) -> None:
     programs = _environment(core)
     if programs is not None:
         run(programs / "ansible", "--version")
-        pytest("-m", "ansible", "tests/unit", bin_folder=programs)
-        pytest("--engine=direct", "tests/integration", bin_folder=programs)
+        pytest("-m", "ansible", programs=programs)
 
 
 def _copy_collection() -> None:
