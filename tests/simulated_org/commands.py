@@ -13,11 +13,12 @@ from typing import Any, cast
 
 from . import clock, ids, mail, oauth, passwords, seed
 from .addresses import IpRange, parse_range, text
+from .apps import App
 from .faults import Fault, Faults, Hook
 from .journal import Journal
 from .postman import Postman
 from .seed import ranges as _ranges
-from .state import App, Mail, Org, Profile, State, User
+from .state import Mail, Org, Profile, State, User
 
 Range = str | dict[str, str | None]
 

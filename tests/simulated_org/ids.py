@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import secrets
 import string
 import threading
@@ -22,6 +24,15 @@ SETUP_AUDIT_TRAIL = "0Ym"
 USER_LOGIN = "0Yw"
 ASSIGNMENT = "0Pa"
 QUERY = "01g"
+PERMISSION_SET = "0PS"
+SETUP_ENTITY_ACCESS = "0J0"
+DEPLOY = "0Af"
+RETRIEVE = "09S"
+EXTERNAL_CLIENT_APP = "0xI"
+CONSUMER = "888"
+# INVENTED: prefixes of what belongs to an External Client App.
+APP_PART = "0xJ"
+STAGED_CREDENTIALS = "889"
 
 
 def checksum(short: str) -> str:
@@ -59,6 +70,19 @@ class IdFactory:
 def session_id(organization_id: str) -> str:
     """`00D…!AQ…`: the part before the exclamation mark names the org."""
     return f"{organization_id[:15]}!AQ{''.join(secrets.choice(_SESSION) for _unused in range(94))}"
+
+
+def jwt_session_id(organization_id: str, user_id: str) -> str:
+    """An access token in the form of a JWT. What is in it is INVENTED: nobody but the org reads it."""
+    claims = {"sub": f"uid:{user_id}", "tnk": f"core/{organization_id}", "jti": secrets.token_hex(16)}
+    parts = [json.dumps(one).encode() for one in ({"alg": "RS256", "typ": "JWT", "tty": "sfdc-core-token"}, claims)]
+    parts.append(secrets.token_bytes(64))
+    return ".".join(base64.urlsafe_b64encode(one).decode().rstrip("=") for one in parts)
+
+
+def consumer_key() -> str:
+    """`3MVG9…`, as generated keys begin (REPORTED)."""
+    return f"3MVG9{''.join(secrets.choice(string.ascii_letters + string.digits + '._') for _unused in range(80))}"
 
 
 def token() -> str:

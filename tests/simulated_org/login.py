@@ -26,7 +26,7 @@ def login(state: State, call: soap.Call, request: Request, version: float, outco
     with state.lock:
         user = state.usernames.get(username.lower())
         if version >= LOGIN_REMOVED_IN:
-            raise _version_refusal(state.orgs[user.org_id] if user else None)
+            raise _version_refusal(state.orgs[user.org_id] if user else None, version)
         if user is None:
             # No user, so no org whose LoginHistory could get a row (UNKNOWN whether a real one leaves any).
             raise ApiError("INVALID_LOGIN", policy.INVALID)
@@ -41,10 +41,9 @@ def login(state: State, call: soap.Call, request: Request, version: float, outco
         return soap.answer(call.namespace, _login_response(org, user, session, call, request, version))
 
 
-def _version_refusal(org: Org | None) -> ApiError:
-    if org and org.switches.login_v65 == "UNSUPPORTED_API_VERSION":
-        return ApiError("UNSUPPORTED_API_VERSION", policy.VERSION_WITHOUT_LOGIN)
-    return ApiError("INVALID_OPERATION", policy.SOAP_LOGIN_OFF)
+def _version_refusal(org: Org | None, version: float) -> ApiError:
+    code = org.switches.login_v65 if org else "INVALID_OPERATION"
+    return ApiError(code, policy.VERSION_WITHOUT_LOGIN.format(version=version))
 
 
 def settle(state: State, org: Org, user: User, attempt: Attempt, judge: Judge = policy.judge) -> Verdict:

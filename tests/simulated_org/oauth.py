@@ -19,13 +19,14 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from . import policy
+from . import app_clients, policy
+from .apps import App
 from .errors import ApiError
 from .http import Outcome, Request, Response, json_response
 from .login import password_expired, settle
 from .policy import Attempt
 from .sessions import EXPIRED_PASSWORD, digest
-from .state import App, Org, State, User
+from .state import Org, State, User
 
 PATH = "/services/oauth2/token"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -39,7 +40,7 @@ NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 # LoginHistory's status to `error` and `error_description`; everything else is `authentication failure`.
 ANSWERS = {
     "Restricted IP": ("invalid_grant", "ip restricted"),
-    "Restricted time": ("invalid_grant", "invalid login hours"),  # INVENTED, after the joint text of old
+    "Failed: IP Restricted": ("invalid_grant", "ip restricted"),
     "User is inactive": ("inactive_user", "user is inactive"),
     "Organization locked": ("inactive_org", "organization is locked, closed, or suspended"),
     "Login rate exceeded": ("rate_limit_exceeded", "number of logins exceeded"),
@@ -129,6 +130,8 @@ class Exchange:
         org = self._org(user)
         if claims.get("aud") not in self._audiences(org):
             raise ApiError("invalid_grant", org.switches.jwt_audience_text)
+        self._check_use(org, app, user)
+        app_clients.check_scope(self.state.orgs[app.org_id], app)
         self._require_approval(app, user, by_password=False)
         # The LoginSubType of this flow is UNKNOWN.
         self._let_in(user, app, None)
@@ -137,32 +140,63 @@ class Exchange:
     def client_credentials(self) -> Response:
         app = self._client(basic=True)
         org = self.state.orgs[app.org_id]
+        if "scope" in self.form and org.switches.client_credentials_scope == "refused":
+            raise ApiError("invalid_request", "scope parameter not supported")
         if self.host != urlsplit(org.instance_url or "").netloc:
             raise ApiError("invalid_grant", "request not supported on this domain")
         user = self.state.usernames.get((app.run_as or "").lower())
         if user is None or "client_credentials" not in app.flows:
             raise ApiError("invalid_grant", "no client credentials user enabled")
         self._org(user)
+        self._check_use(org, app, user)
         self._let_in(user, app, "OauthClientCredentials")
         return self._session(user, app, "id", "issued_at", "scope", "token_type", "signature")
 
     def refresh_token(self) -> Response:
         app = self._client(secret_needed=False)
-        username = app.refresh_tokens.get(self.form.get("refresh_token", ""))
+        shown = self.form.get("refresh_token", "")
+        username = app.refresh_tokens.get(shown) or self._exchanged(app, shown)
         if username is None or "refresh_token" not in app.flows:
             raise ApiError("invalid_grant", "expired access/refresh token")
         user = self.state.user(username)
         org = self._org(user)
+        self._check_use(org, app, user)
         self._let_in(user, app, "OauthRefreshToken", recorded=org.switches.refresh_recorded)
-        return self._session(user, app, "id", "issued_at", "token_type", "signature")
+        rotated = {}
+        if app.rotates_refresh_tokens:
+            rotated["refresh_token"] = new_refresh_token()
+            app.refresh_tokens.pop(shown, None)
+            app.refresh_tokens[rotated["refresh_token"]] = username
+            app.exchanged_tokens[shown] = (self.now, username)
+        return self._session(user, app, "id", "issued_at", "token_type", "signature", more=rotated)
+
+    def _exchanged(self, app: App, shown: str) -> str | None:
+        """Whose refresh token it was that was exchanged for another, as far as it still counts."""
+        when, username = app.exchanged_tokens.get(shown, (self.now, None))
+        if username is None:
+            return None
+        answer = self.state.orgs[app.org_id].switches.exchanged_refresh_token
+        if answer == "revokes_all":
+            for token, owner in list(app.refresh_tokens.items()):
+                if owner == username:
+                    del app.refresh_tokens[token]
+        recent = self.now - when <= datetime.timedelta(minutes=1)
+        return username if answer == "accepted_for_a_minute" and recent else None
 
     # -- who is asking -----------------------------------------------------------------------------------------------
 
     def _app(self, consumer_key: str) -> App:
-        try:
-            return self.state.apps[consumer_key]
-        except KeyError:
-            raise ApiError("invalid_client_id", "client identifier invalid") from None
+        app = self.state.apps.get(consumer_key) or app_clients.find(self.state, consumer_key)
+        if app is None:
+            raise ApiError("invalid_client_id", "client identifier invalid")
+        return app
+
+    def _check_use(self, org: Org, app: App, user: User) -> None:
+        """An External Client App is for its own org's users, at its own org's host."""
+        own = self.state.orgs[app.org_id]
+        app_clients.check_use(own, app, self.host, urlsplit(own.instance_url or "").netloc)
+        if app.external is not None and user.org_id != app.org_id:
+            raise ApiError("invalid_grant", app_clients.OTHER_ORG)
 
     def _client(self, *, basic: bool = False, secret_needed: bool = True) -> App:
         """The app that a key and a secret in the body name, or in a Basic header."""
@@ -184,7 +218,9 @@ class Exchange:
         return org
 
     def _audiences(self, org: Org) -> list[str]:
-        """The login host, or the org's own host."""
+        """The login host, or the org's own host; Experience Cloud and government orgs want others."""
+        if org.audiences:
+            return list(org.audiences)
         login_host = "https://test.salesforce.com" if org.sandbox else "https://login.salesforce.com"
         return [login_host, self.request.base_url, (org.instance_url or self.request.base_url).rstrip("/")]
 
@@ -213,12 +249,13 @@ class Exchange:
             raise invalid
         return claims
 
-    @staticmethod
-    def _require_approval(app: App, user: User, *, by_password: bool) -> None:
+    def _require_approval(self, app: App, user: User, *, by_password: bool) -> None:
         """Who may use the app is its administrator's to say, or the user's own; a password given is such a word."""
         if user.username in app.approved_users and user.org_id == app.org_id:
             return
         if app.permitted_users == "admin_approved":
+            if app_clients.is_pre_authorized(self.state.orgs[app.org_id], app, user):
+                return
             raise ApiError("invalid_app_access", "user is not admin approved to access this app")
         if not by_password:
             raise ApiError("invalid_grant", "user hasn't approved this consumer")
@@ -240,10 +277,14 @@ class Exchange:
 
     @staticmethod
     def _failed(org: Org, status: str) -> ApiError:
+        if status == "Restricted time":
+            joint = "ip restricted or invalid login hours"
+            with_status = org.switches.oauth_error_text == "with_status"
+            return ApiError("invalid_grant", joint if with_status else org.switches.oauth_hours_text)
         error, text = ANSWERS.get(status, ("invalid_grant", "authentication failure"))
         if org.switches.oauth_error_text == "with_status":
             text = f"{text} - {status}" if status not in ANSWERS else text
-            text = "ip restricted or invalid login hours" if status.startswith("Restricted") else text
+            text = "ip restricted or invalid login hours" if text == "ip restricted" else text
         return ApiError(error, text)
 
     def _record(self, user: User, app: App, status: str, sub_type: str | None) -> None:
@@ -259,21 +300,26 @@ class Exchange:
             login_url=urlsplit(self.request.base_url).hostname or "",
         )
 
-    def _session(self, user: User, app: App, *fields: str, restricted: bool = False) -> Response:
-        session = self.state.open_session(user, self.request.peer, restricted=restricted, web=app.web)
+    def _session(
+        self, user: User, app: App, *fields: str, restricted: bool = False, more: Mapping[str, str] | None = None
+    ) -> Response:
+        app_clients.count_login(self.state, app)
+        session = self.state.open_session(
+            user, self.request.peer, restricted=restricted, web=app.web, by_app=True, jwt=app.jwt_tokens
+        )
         issued_at = str(int(self.now.timestamp() * 1000))
         identity = f"https://login.salesforce.com/id/{user.org_id}/{user.id}"
         signed = hmac.new(app.consumer_secret.encode(), f"{identity}{issued_at}".encode(), hashlib.sha256).digest()
         answer = {
             "id": identity,
             "issued_at": issued_at,
-            "scope": "api web",
+            "scope": app.scopes,
             "token_type": "Bearer",
             "signature": base64.b64encode(signed).decode(),
         }
         instance_url = (self.state.orgs[user.org_id].instance_url or self.request.base_url).rstrip("/")
         shown = {name: answer[name] for name in fields}
-        return json_response({"access_token": session.id, "instance_url": instance_url, **shown})
+        return json_response({"access_token": session.id, "instance_url": instance_url, **shown, **(more or {})})
 
 
 GRANTS: Mapping[str, Callable[[Exchange], Response]] = {
@@ -286,10 +332,14 @@ GRANTS: Mapping[str, Callable[[Exchange], Response]] = {
 
 def grant_refresh_token(app: App, username: str) -> str:
     """What the web server flow leaves behind once a person has agreed."""
-    value = f"5Aep{secrets.token_hex(20)}"
+    value = new_refresh_token()
     app.refresh_tokens[value] = username
     app.approved_users.add(username)
     return value
+
+
+def new_refresh_token() -> str:
+    return f"5Aep{secrets.token_hex(20)}"
 
 
 def _basic(value: str) -> tuple[str, str]:

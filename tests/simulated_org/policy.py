@@ -20,15 +20,16 @@ TOKEN_NEEDED = (
     "password to log in. To get your new security token, log in to Salesforce. From your personal settings, enter "
     "Reset My Security Token in the Quick Find box, then select Reset My Security Token."
 )
-SOAP_LOGIN_OFF = (
-    "SOAP API login is disabled by default in this org. Contact the org administrator to enable SOAP API login."
+SOAP_LOGIN_OFF = "{0} is disabled by default in this org. Contact the org administrator to enable {0}."
+VERSION_WITHOUT_LOGIN = (
+    "The SOAP Login operation is not available in the API version specified ({version:.1f}). "
+    "Refer to the documentation for supported versions."
 )
 # INVENTED texts: the codes are documented, what the server says is not known.
 RESTRICTED_TIME = "cannot log in at this time"
 ORG_LOCKED = "organization is locked"
 API_DISABLED = "API is not enabled for this Organization or Partner"
 NO_USE_ANY_API_AUTH = "user does not have the Use Any API Auth permission"
-VERSION_WITHOUT_LOGIN = "login is not available in this API version"
 RATE_EXCEEDED = "Login Rate Exceeded"
 
 
@@ -72,7 +73,11 @@ def _refuse_soap(org: Org, user: User, profile: Profile, attempt: Attempt) -> Ve
 
 
 def _soap_login_off(org: Org) -> Verdict | None:
-    return None if org.soap_login_enabled else Verdict("INVALID_OPERATION", SOAP_LOGIN_OFF, None)
+    return (
+        None
+        if org.soap_login_enabled
+        else Verdict("INVALID_OPERATION", SOAP_LOGIN_OFF.format(org.switches.soap_login_off_text), None)
+    )
 
 
 def _refuse_user(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
@@ -100,7 +105,9 @@ def _refuse_hours(org: Org, user: User, profile: Profile, attempt: Attempt) -> V
 def _refuse_address(org: Org, user: User, profile: Profile, attempt: Attempt) -> Verdict | None:
     if attempt.relaxed or not profile.login_ip_ranges or inside(number(attempt.peer), profile.login_ip_ranges):
         return None
-    return Verdict("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain", "Restricted IP")
+    return Verdict(
+        "LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain", org.switches.restricted_ip_status
+    )
 
 
 def trusted(org: Org, profile: Profile, peer: str) -> bool:

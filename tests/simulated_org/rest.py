@@ -11,13 +11,14 @@ import secrets
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import ids, passwords, soql, tables
+from . import consumer_secrets, deploys, ids, passwords, records, soql, tables, tooling
 from .errors import ApiError
 from .http import Request, Response, json_response
 from .sessions import Caller
 from .state import QUERY_CURSORS_KEPT, State
 
 FIRST_VERSION, LAST_VERSION = 31, 68
+_DEPLOY = re.compile(r"metadata/deployRequest(?:/(\w{15,18}))?/?")
 _PASSWORD = re.compile(r"sobjects/User/([A-Za-z0-9]{15,18})/password/?")
 
 
@@ -58,7 +59,12 @@ def operation(rest_path: str, method: str) -> str:
         return {"GET": "getPassword", "HEAD": "getPassword", "POST": "setPassword", "DELETE": "resetPassword"}.get(
             method, "password"
         )
-    return rest_path.split("/")[0] or "resources"
+    if rest_path in ("tooling/query", "tooling/query/"):
+        return "toolingQuery"
+    if _DEPLOY.fullmatch(rest_path):
+        return {"POST": "deploy", "PATCH": "cancelDeploy"}.get(method, "checkDeployStatus")
+    found = consumer_secrets.operation(rest_path, method) or records.operation(rest_path, method)
+    return found or rest_path.split("/")[0] or "resources"
 
 
 def perform(state: State, request: Request, caller: Caller, rest_path: str) -> Response:
@@ -70,6 +76,16 @@ def perform(state: State, request: Request, caller: Caller, rest_path: str) -> R
     match = _PASSWORD.fullmatch(rest_path)
     if match:
         return _password(state, request, caller, match[1])
+    if rest_path in ("tooling/query", "tooling/query/"):
+        return _query(state, request, caller, by_tooling=True)
+    if rest_path.startswith("metadata/"):
+        return _deploy(state, request, caller, rest_path)
+    if rest_path.startswith("apps/"):
+        part = parse_qs(request.query).get("part", [""])[0]
+        with state.lock:
+            return consumer_secrets.perform(state, request, caller, rest_path, part)
+    if rest_path.startswith("sobjects/"):
+        return records.perform(state, request, caller, rest_path)
     if rest_path == "limits/" or rest_path == "limits":
         return json_response({"DailyApiRequests": {"Max": 15000, "Remaining": 15000}})
     if rest_path == "":
@@ -78,14 +94,29 @@ def perform(state: State, request: Request, caller: Caller, rest_path: str) -> R
     raise ApiError("NOT_FOUND", "The requested resource does not exist")
 
 
-def _query(state: State, request: Request, caller: Caller) -> Response:
+def _deploy(state: State, request: Request, caller: Caller, rest_path: str) -> Response:
+    match = _DEPLOY.fullmatch(rest_path)
+    if match is None:
+        raise ApiError("NOT_FOUND", "The requested resource does not exist")
+    with state.lock:
+        if not match[1]:
+            if request.method != "POST":
+                raise _not_allowed(request, "POST")
+            return deploys.deploy_by_rest(state, request, caller)
+        if request.method == "PATCH":
+            return deploys.cancel_by_rest(state, request, caller, match[1])
+        detailed = parse_qs(request.query).get("includeDetails", [""])[0] == "true"
+        return deploys.status_by_rest(state, caller, match[1], detailed=detailed)
+
+
+def _query(state: State, request: Request, caller: Caller, *, by_tooling: bool = False) -> Response:
     if request.method != "GET":
         raise _not_allowed(request, "GET")
     text = parse_qs(request.query).get("q", [""])[0]
     query = soql.parse(text, state.clock.now())
     version = f"{caller.version:.1f}"
     with state.lock:
-        table, rows = tables.find(caller, query.table)
+        table, rows = tooling.find(caller, query) if by_tooling else tables.find(caller, query.table)
         found = soql.select(table, query, rows)
         if not query.fields:
             return json_response({"totalSize": len(found), "done": True, "records": []})

@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from lxml import etree
 
 from . import soap
 from .addresses import IpRange, RangeProblem, check_limits, make_range, text
 from .errors import ClientFault
-from .state import Org
+from .sessions import Caller
+from .state import Org, State
 
 Plan = Callable[[], None]
 Element = etree._Element
@@ -34,6 +39,69 @@ class Failure(Exception):
         self.code = code
         self.message = message
         self.fields = tuple(fields)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What writing a component did."""
+
+    created: bool = False
+    changed: bool = True
+    id: str = ""
+
+
+@dataclass
+class Saving:
+    """One write on behalf of a caller; a deployment and an upsert create what an update would miss."""
+
+    state: State
+    caller: Caller
+    how: Literal["create", "update", "upsert", "deploy"]
+    warnings: list[str] = field(default_factory=list)
+
+    def full_name(self, element: Element) -> str:
+        return (soap.child_text(element, "fullName") or "").strip()
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def may_create(self, name: str) -> None:
+        if not name:
+            raise Failure("REQUIRED_FIELD_MISSING", "Required field is missing: fullName", ["fullName"])
+        if self.how == "update":
+            # The status code exists; that it is the one for this case is an assumption.
+            raise Failure("INVALID_CROSS_REFERENCE_KEY", f"In field: fullName - no component named {name} found")
+
+    def may_update(self, name: str) -> None:
+        if self.how == "create":
+            text = f"The name {name} already exists: duplicate_developer_name"
+            raise Failure("DUPLICATE_DEVELOPER_NAME", text, ["fullName"])
+
+
+@contextlib.contextmanager
+def undone(org: Org, *, unless: Callable[[], bool]) -> Iterator[None]:
+    """Take back what metadata calls changed in an org, unless it is to stay; an error takes it back, too."""
+    held = {
+        "trusted_ranges": org.trusted_ranges,
+        "security_flags": dict(org.security_flags),
+        "password_policies": dict(org.password_policies),
+        "session_settings": dict(org.session_settings),
+        "username_password_flow_enabled": org.username_password_flow_enabled,
+        "profiles": {one.id: replace(one, permissions=set(one.permissions)) for one in org.profiles.values()},
+        "grants": copy.deepcopy(org.grants),
+        "external_client_app_settings": dict(org.external_client_app_settings),
+        "external_client_apps": copy.deepcopy(org.external_client_apps),
+        "deleted_apps": set(org.deleted_apps),
+    }
+    audited, kept = len(org.audit_trail), False
+    try:
+        yield
+        kept = unless()
+    finally:
+        if not kept:
+            del org.audit_trail[audited:]
+            for name, value in held.items():
+                setattr(org, name, value)
 
 
 def check_elements(element: Element, allowed: frozenset[str] | set[str], type_name: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from . import settings
 from .addresses import IpRange, parse_range
-from .state import APP_FLOWS, App, Org, Profile, State, User
+from .apps import APP_FLOWS, App
+from .state import Org, Profile, State, User
 
 # What a server without a seed holds. Invented secrets, like all of them here.
 DEFAULT_SEED: dict[str, Any] = {
@@ -41,8 +42,10 @@ _ORG_FIELDS = {
     "soap_login_enabled",
     "username_password_flow_enabled",
     "own_host_only",
+    "external_client_apps_enabled",
 }
 _APP_FIELDS = {"name", "consumer_secret", "certificate", "run_as", "permitted_users", "ip_relaxation", "web"}
+_APP_FIELDS |= {"rotates_refresh_tokens", "jwt_tokens", "scopes"}
 _APP_CHOICES = {"permitted_users": ("admin_approved", "self_authorize"), "ip_relaxation": ("enforce", "relax")}
 _USER_FIELDS = {
     "password",
@@ -117,6 +120,8 @@ def configure_org(org: Org, **fields: Any) -> None:
         if wrong:
             raise ValueError(wrong)
         getattr(org, group).update(values)
+    if "audiences" in fields:
+        org.audiences = tuple(fields.pop("audiences"))
     if "trusted_ranges" in fields:
         org.trusted_ranges = ranges(fields.pop("trusted_ranges"))
     _assign(org, fields, _ORG_FIELDS)

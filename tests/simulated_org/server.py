@@ -23,7 +23,7 @@ from .ca import Certificates
 from .http import Request, Response
 
 LOG = logging.getLogger("simulated_org")
-REASONS = {200: "OK", 204: "No Content", 500: "Server Error"}
+REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 500: "Server Error"}
 
 Handle = Callable[[Request], Response]
 

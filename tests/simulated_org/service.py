@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
 
-from . import login, metadata, oauth, pages, rest, soap
+from . import deploys, login, metadata, oauth, pages, rest, soap
 from .errors import LOGIN_FAULT, ApiError, ClientFault
 from .faults import Fault, Faults, Hook, spoil
 from .http import HTML, Outcome, Request, Response
@@ -20,7 +20,8 @@ from .journal import Journal
 from .sessions import Caller, identify
 from .state import State
 
-_SOAP_PATH = re.compile(r"/services/Soap/([ucm])/(\d{1,3}(?:\.\d)?)(?:/[A-Za-z0-9]{0,18})?/?")
+# What follows the version may be an org's id, or what simple-salesforce puts there: `deployRequest/0Af…`.
+_SOAP_PATH = re.compile(r"/services/Soap/([ucm])/(\d{1,3}(?:\.\d)?)(?:/[A-Za-z0-9]{0,18}){0,2}/?")
 _REST_PATH = re.compile(r"/services/data/v(\d{1,3}\.0)/?(.*)")
 _NAMESPACES = {"u": soap.PARTNER, "c": soap.ENTERPRISE, "m": soap.METADATA}
 
@@ -49,6 +50,7 @@ class Service:
     def handle(self, request: Request) -> Response:
         """Serve one request; the simulated clock gives the Date header."""
         started = time.perf_counter()
+        deploys.advance(self.state)
         outcome = Outcome()
         operation = self._understand(request, outcome)
         outcome.operation, outcome.username = operation.name, operation.username
@@ -188,7 +190,7 @@ class Service:
         return Operation(name, lambda: self._rest(request, version, path, outcome), username)
 
     def _rest(self, request: Request, version: float, path: str, outcome: Outcome) -> Response:
-        password = path.startswith("sobjects/User/")
+        password = path.startswith("sobjects/User/") and "/password" in path
         single = False
         try:
             if not rest.FIRST_VERSION <= version <= rest.LAST_VERSION:

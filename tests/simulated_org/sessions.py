@@ -18,6 +18,9 @@ REST_EXPIRED = "Session expired or invalid"
 EXPIRED_PASSWORD = (
     "The users password has expired, you must call SetPassword before attempting any other API operations"
 )
+# What clients say before they ask (CONFIRMED); what the server itself answers is UNKNOWN.
+JWT_BY_SOAP_FROM = 68.0
+JWT_BY_SOAP = "SOAP API does not support JWT-based access tokens for API versions below 68.0"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def identify(
                 del state.sessions[session_id]
             raise _illegal(state, session_id, rest=rest)
         _check_address(org, user, peer)
+        if session.jwt and not rest and version < JWT_BY_SOAP_FROM and org.switches.jwt_token_by_soap != "accepted":
+            raise ApiError(org.switches.jwt_token_by_soap, JWT_BY_SOAP)
         if session.restricted and not for_password:
             raise ApiError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", EXPIRED_PASSWORD)
         session.last_used = state.clock.now()

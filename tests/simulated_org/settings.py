@@ -118,6 +118,19 @@ SESSION_SETTINGS: dict[str, tuple[str, ...]] = {
     "welcomeEmailTemplateId": TEXT,
 }
 
+EXTERNAL_CLIENT_APP_SETTINGS = {
+    "enableClientSecretInRestApiAccess": BOOLEAN,
+    "enableConsumerSecretApiAccess": BOOLEAN,
+    "enablePackageEcaOauthFromDevOrg": BOOLEAN,
+}
+OAUTH_SETTINGS = {
+    "blockOAuthUnPwFlow": BOOLEAN,
+    "blockOAuthUsrAgtFlow": BOOLEAN,
+    "isPkceRequired": BOOLEAN,
+    "oAuthCdCrdtFlowEnable": BOOLEAN,
+}
+
+DEFAULT_EXTERNAL_CLIENT_APP_SETTINGS = dict.fromkeys(EXTERNAL_CLIENT_APP_SETTINGS, "false")
 DEFAULT_FLAGS = {"canUsersGrantLoginAccess": "true", "enableAdminLoginAsAnyUser": "false"}
 DEFAULT_PASSWORD_POLICIES = {
     "complexity": "AlphaNumeric",

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -48,14 +48,20 @@ def _parser() -> etree.XMLParser[etree._Element]:
     return etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
 
 
-def parse(body: bytes) -> Call:
-    """Read an envelope; a document type is refused, whatever it declares."""
+def parse_xml(body: bytes) -> etree._Element:
+    """A document's root; a document type is refused, whatever it declares."""
     try:
         root = etree.fromstring(body, _parser())
     except etree.XMLSyntaxError as exc:
         raise ClientFault(f"not well-formed: {exc.msg}") from None
     if root.getroottree().docinfo.doctype:
         raise ClientFault("DOCTYPE is not allowed")
+    return root
+
+
+def parse(body: bytes) -> Call:
+    """Read an envelope."""
+    root = parse_xml(body)
     if root.tag != f"{{{ENVELOPE}}}Envelope":
         raise ClientFault("no SOAP envelope")
     payload = root.find(f"{{{ENVELOPE}}}Body/*")
@@ -108,6 +114,19 @@ def optional(name: str, value: str | None) -> str:
 
 def nillable(name: str, value: str | None) -> str:
     return f'<{name} xsi:nil="true"/>' if value is None else tag(name, value)
+
+
+def from_json(values: Mapping[str, Any]) -> str:
+    """Elements for the values of a JSON object; of a list, one for each."""
+    return "".join(_element(name, value) for name, value in values.items())
+
+
+def _element(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(_element(name, one) for one in value)
+    if isinstance(value, dict):
+        return f"<{name}>{from_json(value)}</{name}>"
+    return tag(name, str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def answer(default_namespace: str, payload: str, *, extra: str = "") -> Response:

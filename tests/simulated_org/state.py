@@ -18,12 +18,14 @@ from typing import Any
 
 from . import ids, settings
 from .addresses import IpRange, text
+from .apps import App, ExternalClientApp
 from .clock import Clock
 from .switches import Switches
 
 ADMIN_PERMISSIONS = frozenset(
     {
         "ApiEnabled",
+        "AssignPermissionSets",
         "CustomizeApplication",
         "ManageIpAddresses",
         "ManagePasswordPolicies",
@@ -40,7 +42,14 @@ ADMIN_PERMISSIONS = frozenset(
 )
 STANDARD_PERMISSIONS = frozenset({"ApiEnabled", "UseAnyApiAuth"})
 QUERY_CURSORS_KEPT = 50
-APP_FLOWS = frozenset({"password", "jwt_bearer", "client_credentials", "refresh_token"})
+# Action and text of a range that is deleted, and of one that is added.
+TRUSTED_RANGE_ROWS = {
+    "createIpWhiteList": (("deleteIpWhiteList", "Deleted Ip WhiteList"), ("createIpWhiteList", "Created Ip WhiteList")),
+    "addresses": (
+        ("deletedTrustedIpRange", "Deleted Trusted IP Range"),
+        ("addedTrustedIpRange", "Added Trusted IP Range"),
+    ),
+}
 
 
 @dataclass
@@ -108,27 +117,43 @@ class Session:
     # Whether it may be bridged to pages, and was.
     web: bool = True
     bridged: bool = False
+    # Whether an app logged in, rather than SOAP; whether its id is a JWT.
+    by_app: bool = False
+    jwt: bool = False
     # What the forms of its pages carry against forgery.
     confirmation: str = field(default_factory=secrets.token_urlsafe)
 
 
 @dataclass
-class App:
-    """A connected app: who may use it, by which flows, from where."""
+class PermissionSet:
+    """A permission set; its API name is unique within the org."""
 
-    consumer_key: str
-    org_id: str
+    id: str
     name: str
-    consumer_secret: str = ""
-    certificate: str | None = None  # PEM, as uploaded
-    run_as: str | None = None
-    flows: set[str] = field(default_factory=lambda: set(APP_FLOWS))
-    permitted_users: str = "admin_approved"  # or self_authorize
-    approved_users: set[str] = field(default_factory=set)
-    ip_relaxation: str = "enforce"  # or relax
-    # Whether its tokens have the scope web or full, which pages ask for.
-    web: bool = True
-    refresh_tokens: dict[str, str] = field(default_factory=dict)
+    label: str
+    description: str | None = None
+    license: str | None = None
+    permissions: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Grants:
+    """Permission sets by id, and by their own ids who they are assigned to and which apps they open.
+
+    An assignment is the pair of a permission set's id and a user's; an access, of a permission set's and an app's.
+    """
+
+    sets: dict[str, PermissionSet] = field(default_factory=dict)
+    assignments: dict[str, tuple[str, str]] = field(default_factory=dict)
+    accesses: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def find(self, name: str) -> PermissionSet | None:
+        """A permission set by its API name, whose case does not matter."""
+        return next((one for one in self.sets.values() if one.name.lower() == name.lower()), None)
+
+    def of(self, user_id: str) -> list[PermissionSet]:
+        assigned = [set_id for set_id, assignee in self.assignments.values() if assignee == user_id]
+        return [self.sets[set_id] for set_id in assigned if set_id in self.sets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +214,10 @@ class Org:
     soap_login_enabled: bool = True
     # *Allow OAuth Username-Password Flows*: off in new orgs since Summer '23.
     username_password_flow_enabled: bool = True
+    # Whether the org has opted in to External Client Apps.
+    external_client_apps_enabled: bool = True
+    # What an assertion may name as its audience, where that is not the login host or the org's own.
+    audiences: tuple[str, ...] = ()
     # SOAP login only through the org's own host, not through the login hosts (a My Domain setting).
     own_host_only: bool = False
     switches: Switches = field(default_factory=Switches)
@@ -198,6 +227,16 @@ class Org:
     session_settings: dict[str, str] = field(default_factory=lambda: dict(settings.DEFAULT_SESSION_SETTINGS))
     profiles: dict[str, Profile] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
+    grants: Grants = field(default_factory=Grants)
+    external_client_app_settings: dict[str, str] = field(
+        default_factory=lambda: dict(settings.DEFAULT_EXTERNAL_CLIENT_APP_SETTINGS)
+    )
+    # By name.
+    external_client_apps: dict[str, ExternalClientApp] = field(default_factory=dict)
+    # Names and consumer keys of apps that were deleted.
+    deleted_apps: set[str] = field(default_factory=set)
+    deploys: dict[str, Any] = field(default_factory=dict)
+    retrieves: dict[str, Any] = field(default_factory=dict)
     login_history: list[LoginRow] = field(default_factory=list)
     audit_trail: list[AuditRow] = field(default_factory=list)
     # Query locators: the rows still to be served, already rendered.
@@ -212,7 +251,8 @@ class Org:
         return self.users.get(ids.long_id(user_id)) if len(user_id) in (15, 18) else None
 
     def permissions(self, user: User) -> set[str]:
-        return self.profiles[user.profile_id].permissions | user.permissions
+        assigned = (one.permissions for one in self.grants.of(user.id))
+        return self.profiles[user.profile_id].permissions.union(user.permissions, *assigned)
 
     @property
     def session_timeout(self) -> datetime.timedelta:
@@ -231,6 +271,8 @@ class State:
         # By consumer key, which is global as user names are.
         self.apps: dict[str, App] = {}
         self.sessions: dict[str, Session] = {}
+        # Deployments whose time has not come.
+        self.pending_deploys: list[Any] = []
         self.mails: list[Mail] = []
         # Where mails go beside that list.
         self.deliver: Callable[[Org, Mail], None] = lambda org, mail: None
@@ -241,6 +283,7 @@ class State:
             self.usernames.clear()
             self.apps.clear()
             self.sessions.clear()
+            self.pending_deploys.clear()
             self.mails.clear()
 
     def add_org(self, name: str, **fields: Any) -> Org:
@@ -309,18 +352,28 @@ class State:
             self.mails.append(mail)
             self.deliver(org, mail)
 
-    def open_session(self, user: User, peer: str, *, restricted: bool, web: bool = True) -> Session:
+    def open_session(
+        self,
+        user: User,
+        peer: str,
+        *,
+        restricted: bool,
+        web: bool = True,
+        by_app: bool = False,
+        jwt: bool = False,
+    ) -> Session:
         """A new session, or the user's living one where the org shares them."""
         with self.lock:
             org, now = self.orgs[user.org_id], self.clock.now()
             user.last_login = now
             if org.switches.share_sessions:
                 for session in self.sessions.values():
-                    alike = (session.user_id, session.restricted, session.web) == (user.id, restricted, web)
-                    if alike and self.alive(session):
+                    held = (session.user_id, session.restricted, session.web, session.by_app, session.jwt)
+                    if held == (user.id, restricted, web, by_app, jwt) and self.alive(session):
                         session.last_used = now
                         return session
-            session = Session(ids.session_id(org.id), org.id, user.id, peer, now, now, restricted, web)
+            session_id = ids.jwt_session_id(org.id, user.id) if jwt else ids.session_id(org.id)
+            session = Session(session_id, org.id, user.id, peer, now, now, restricted, web, by_app=by_app, jwt=jwt)
             self.sessions[session.id] = session
             return session
 
@@ -350,43 +403,38 @@ class State:
     def set_trusted_ranges(self, org: Org, ranges: tuple[IpRange, ...], user_id: str | None = None) -> None:
         """Replace the org's ranges, with audit rows for what changed.
 
-        Action names and texts of trusted ranges are UNKNOWN: these are INVENTED after those of profile ranges.
+        Of trusted ranges only the action `createIpWhiteList` is REPORTED, and that its text has `Ip WhiteList`.
         """
         with self.lock:
-            added, removed = _difference(org.trusted_ranges, ranges)
+            rows = _rows(org, org.trusted_ranges, ranges)
             org.trusted_ranges = ranges
             style = org.switches.trusted_range_audit
-            if style == "no_addresses" and (added or removed):
+            if style == "no_addresses" and rows:
                 self.audit(org, user_id, "changedNetworkAccess", "Network Access", "Changed Network Access")
-            if style == "addresses":
-                for bounds in added:
-                    display = f"Added Trusted IP Range {bounds}"
-                    self.audit(org, user_id, "addedTrustedIpRange", "Network Access", display)
-                for bounds in removed:
-                    display = f"Deleted Trusted IP Range {bounds}"
-                    self.audit(org, user_id, "deletedTrustedIpRange", "Network Access", display)
+            for added, bounds in rows if style in TRUSTED_RANGE_ROWS else ():
+                action, words = TRUSTED_RANGE_ROWS[style][added]
+                self.audit(org, user_id, action, "Network Access", f"{words} {bounds}")
 
     def set_login_ip_ranges(
         self, org: Org, profile: Profile, ranges: tuple[IpRange, ...], user_id: str | None = None
     ) -> None:
         """Replace a profile's ranges, with the audit rows that are REPORTED for it (`Deleted … to` as seen)."""
         with self.lock:
-            added, removed = _difference(profile.login_ip_ranges, ranges)
+            rows = _rows(org, profile.login_ip_ranges, ranges)
             profile.login_ip_ranges = ranges
-            for bounds in added:
-                display = f"Added Login Ip Range to {profile.label} {bounds}"
-                self.audit(org, user_id, "loginIpRange", "Manage Users", display)
-            for bounds in removed:
-                display = f"Deleted Login Ip Range to {profile.label} {bounds}"
-                self.audit(org, user_id, "deletedLoginIpRange_withProfile", "Manage Users", display)
+            for added, bounds in rows:
+                action = "loginIpRange" if added else "deletedLoginIpRange_withProfile"
+                display = f"{'Added' if added else 'Deleted'} Login Ip Range to {profile.label} {bounds}"
+                self.audit(org, user_id, action, "Manage Users", display)
 
 
-def _difference(old: tuple[IpRange, ...], new: tuple[IpRange, ...]) -> tuple[list[str], list[str]]:
-    """Bounds only in `new`, and bounds only in `old`, as `from A to B`."""
+def _rows(org: Org, old: tuple[IpRange, ...], new: tuple[IpRange, ...]) -> list[tuple[bool, str]]:
+    """What the audit trail tells of a list that is replaced: whether it was added, and from where to where it goes."""
+    if org.switches.replaced_list_audit == "all":
+        return [*((False, _words(one)) for one in old), *((True, _words(one)) for one in new)]
     before, after = {one.bounds: one for one in old}, {one.bounds: one for one in new}
-    added = [_words(one) for bounds, one in after.items() if bounds not in before]
-    removed = [_words(one) for bounds, one in before.items() if bounds not in after]
-    return added, removed
+    added = [(True, _words(one)) for bounds, one in after.items() if bounds not in before]
+    return added + [(False, _words(one)) for bounds, one in before.items() if bounds not in after]
 
 
 def _words(one: IpRange) -> str:

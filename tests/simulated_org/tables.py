@@ -11,13 +11,27 @@ from operator import attrgetter
 from typing import Any
 
 from . import ids
+from .apps import ExternalClientApp, Part
 from .errors import ApiError
+from .schemas import APP, OAUTH, OAUTH_POLICY
 from .sessions import Caller
 from .soql import Field, Getter, Table
-from .state import ADMIN_PERMISSIONS, AuditRow, LoginRow, Org, Profile, User
+from .state import ADMIN_PERMISSIONS, AuditRow, LoginRow, Org, PermissionSet, Profile, User
 
 # Permissions that are fields of Profile and PermissionSet; there is one for each permission.
-PERMISSIONS = sorted(ADMIN_PERMISSIONS | {"ApiUserOnly", "PasswordNeverExpires", "TwoFactorApi"})
+PERMISSIONS = sorted(
+    ADMIN_PERMISSIONS
+    | {
+        "ApiUserOnly",
+        "AssignPermissionSets",
+        "ExternalClientAppAdmin",
+        "ExternalClientAppDeveloper",
+        "ExternalClientAppViewer",
+        "PasswordNeverExpires",
+        "TwoFactorApi",
+        "ViewClientSecret",
+    }
+)
 
 LOGIN_TYPE_LABELS = {
     "Application": "Application",
@@ -135,34 +149,136 @@ def _permission_fields(prefix: str, held: Getter) -> dict[str, Field]:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a user is granted: by its profile, which is a permission set, too, or beyond it."""
+    """What a user is granted: by its profile, which is a permission set, too, by another one, or beyond both."""
 
     id: str
     user: User
     profile: Profile
-    by_profile: bool
-
-    @property
-    def permissions(self) -> set[str]:
-        return self.profile.permissions if self.by_profile else self.user.permissions
-
-    @property
-    def label(self) -> str:
-        return self.profile.label if self.by_profile else "More Permissions"
+    granted: PermissionSet
+    by_profile: bool = False
 
 
 def assignments(org: Org) -> Table:
     fields = {
         "Id": Field(attrgetter("id")),
         "AssigneeId": Field(attrgetter("user.id")),
+        "Assignee.Id": Field(attrgetter("user.id")),
         "Assignee.Username": Field(attrgetter("user.username")),
+        "Assignee.IsActive": Field(attrgetter("user.active")),
         "Assignee.Profile.Name": Field(attrgetter("profile.label")),
-        "PermissionSet.Label": Field(attrgetter("label")),
+        "PermissionSetId": Field(attrgetter("granted.id")),
+        "PermissionSet.Id": Field(attrgetter("granted.id")),
+        "PermissionSet.Name": Field(attrgetter("granted.name")),
+        "PermissionSet.Label": Field(attrgetter("granted.label")),
         "PermissionSet.IsOwnedByProfile": Field(attrgetter("by_profile")),
         "PermissionSet.Profile.Name": Field(lambda row: row.profile.label if row.by_profile else None),
-        **_permission_fields("PermissionSet.", attrgetter("permissions")),
+        **_permission_fields("PermissionSet.", attrgetter("granted.permissions")),
     }
     return Table("PermissionSetAssignment", fields, attrgetter("id"))
+
+
+def permission_sets(org: Org) -> Table:
+    fields = {
+        "Id": Field(attrgetter("id")),
+        "Name": Field(attrgetter("name")),
+        "Label": Field(attrgetter("label")),
+        "Description": Field(attrgetter("description")),
+        "IsOwnedByProfile": Field(lambda row: row.id.startswith(_profile_set_id(""))),
+        **_permission_fields("", attrgetter("permissions")),
+    }
+    return Table("PermissionSet", fields, attrgetter("id"))
+
+
+def _profile_set_id(profile_id: str) -> str:
+    """The permission set that a profile is, too."""
+    short = f"{ids.PERMISSION_SET}Pr{profile_id[5:15]}"
+    return ids.long_id(short) if profile_id else short
+
+
+def _profile_set(profile: Profile) -> PermissionSet:
+    set_id = _profile_set_id(profile.id)
+    return PermissionSet(set_id, f"X{set_id[:15]}", profile.label, permissions=profile.permissions)
+
+
+def _set_rows(caller: Caller) -> Iterable[PermissionSet]:
+    return [*map(_profile_set, caller.org.profiles.values()), *caller.org.grants.sets.values()]
+
+
+@dataclass(frozen=True)
+class Access:
+    """A permission set that opens an app."""
+
+    id: str
+    granted: PermissionSet
+    entity: str
+
+
+def accesses(org: Org) -> Table:
+    """SetupEntityAccess; the type of an External Client App is REPORTED."""
+    fields = {
+        "Id": Field(attrgetter("id")),
+        "ParentId": Field(attrgetter("granted.id")),
+        "Parent.Name": Field(attrgetter("granted.name")),
+        "SetupEntityId": Field(attrgetter("entity")),
+        "SetupEntityType": Field(_constant("ExternalClientApplication")),
+    }
+    return Table("SetupEntityAccess", fields, attrgetter("id"))
+
+
+def _access_rows(caller: Caller) -> Iterable[Access]:
+    grants = caller.org.grants
+    return [
+        Access(row, grants.sets[one], entity) for row, (one, entity) in grants.accesses.items() if one in grants.sets
+    ]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component of an External Client App, with the app."""
+
+    org: Org
+    app: ExternalClientApp
+    part: Part
+
+    def value(self, name: str) -> Any:
+        text = self.part.values.get(name)
+        return {"true": True, "false": False}.get(text or "", text)
+
+    def id_of(self, kind: str) -> str | None:
+        part = self.app.parts.get(kind)
+        return part.id if part else None
+
+
+def _component_rows(kind: str) -> Callable[[Caller], Iterable[Component]]:
+    def rows(caller: Caller) -> Iterable[Component]:
+        if not caller.org.external_client_apps_enabled:
+            raise _unsupported(kind)
+        apps = caller.org.external_client_apps.values()
+        return [Component(caller.org, app, app.parts[kind]) for app in apps if kind in app.parts]
+
+    return rows
+
+
+def _component_table(name: str, *elements: str, **fields: Getter) -> Callable[[Org], Table]:
+    """A table whose columns are called after the elements (CONFIRMED for those that are here)."""
+
+    def value(element: str) -> Getter:
+        return lambda row: row.value(element)
+
+    def table(org: Org) -> Table:
+        shown = {
+            "Id": Field(attrgetter("part.id")),
+            "DeveloperName": Field(attrgetter("part.name")),
+            "MasterLabel": Field(lambda row: row.value("label") or row.part.name),
+            "CreatedById": Field(attrgetter("part.author_id")),
+            "CreatedDate": Field(attrgetter("part.created")),
+            "LastModifiedDate": Field(attrgetter("part.changed")),
+            **{f"{one[0].upper()}{one[1:]}": Field(value(one)) for one in elements},
+            **{one: Field(get) for one, get in fields.items()},
+        }
+        return Table(name, shown, attrgetter("part.id"))
+
+    return table
 
 
 def organizations(org: Org) -> Table:
@@ -194,18 +310,20 @@ def _assignment_rows(caller: Caller) -> Iterable[Assignment]:
     """Who may see them is CONFIRMED; the answer to others is not."""
     if not caller.permissions & {"ViewSetup", "AssignPermissionSets", "ManageUsers"}:
         raise _unsupported("PermissionSetAssignment")
-    profiles_by_id = caller.org.profiles
-    return [
-        Assignment(
-            ids.long_id(f"{ids.ASSIGNMENT}{user.id[3:14]}{int(by_profile)}"),
-            user,
-            profiles_by_id[user.profile_id],
-            by_profile,
-        )
-        for user in caller.org.users.values()
-        for by_profile in (True, False)
-        if by_profile or user.permissions
-    ]
+    rows = []
+    for user in caller.org.users.values():
+        profile = caller.org.profiles[user.profile_id]
+        beyond = PermissionSet("", "More", "More Permissions", permissions=user.permissions)
+        rows.append(Assignment(_assignment_id(user, 1), user, profile, _profile_set(profile), by_profile=True))
+        rows += [Assignment(_assignment_id(user, 0), user, profile, beyond)] if user.permissions else []
+    for row, (set_id, user_id) in caller.org.grants.assignments.items():
+        user, one = caller.org.users[user_id], caller.org.grants.sets.get(set_id)
+        rows += [Assignment(row, user, caller.org.profiles[user.profile_id], one)] if one else []
+    return rows
+
+
+def _assignment_id(user: User, place: int) -> str:
+    return ids.long_id(f"{ids.ASSIGNMENT}{user.id[3:14]}{place}")
 
 
 _TABLES: dict[str, tuple[Callable[[Org], Table], Callable[[Caller], Iterable[Any]]]] = {
@@ -214,6 +332,35 @@ _TABLES: dict[str, tuple[Callable[[Org], Table], Callable[[Caller], Iterable[Any
     "user": (users, lambda caller: list(caller.org.users.values())),
     "profile": (profiles, lambda caller: list(caller.org.profiles.values())),
     "permissionsetassignment": (assignments, _assignment_rows),
+    "permissionset": (permission_sets, _set_rows),
+    "setupentityaccess": (accesses, _access_rows),
+    "externalclientapplication": (
+        _component_table(
+            APP, "description", "contactEmail", "contactPhone", "distributionState", "orgScopedExternalApp"
+        ),
+        _component_rows(APP),
+    ),
+    "extlclntappoauthsettings": (
+        _component_table(
+            OAUTH,
+            "clientAssertionCertificate",
+            ExternalClientApplicationId=lambda row: row.id_of(APP),
+        ),
+        _component_rows(OAUTH),
+    ),
+    "extlclntappoauthplcycnfg": (
+        _component_table(
+            "ExtlClntAppOauthPlcyCnfg",
+            "ipRelaxationPolicyType",
+            "clientCredentialsFlowUser",
+            "isClientCredentialsFlowEnabled",
+            "permittedUsersPolicyType",
+            "refreshTokenPolicyType",
+            ExternalClientApplicationId=lambda row: row.id_of(APP),
+            ExtlClntAppOauthSettingsId=lambda row: row.id_of(OAUTH),
+        ),
+        _component_rows(OAUTH_POLICY),
+    ),
     "organization": (organizations, lambda caller: [caller.org]),
 }
 

@@ -185,17 +185,36 @@ def test_a_locked_org(wire: Wire) -> None:
 @pytest.mark.parametrize(("check", "code"), [("first", "INVALID_OPERATION"), ("last", "INVALID_LOGIN")])
 def test_soap_login_off(wire: Wire, check: str, code: str) -> None:
     wire.commands.set_org(soap_login_enabled=False, switches={"soap_login_off_check": check})
-    answer = wire.login()
-    assert (answer.code, answer.text("exceptionMessage")) == ("INVALID_OPERATION", policy.SOAP_LOGIN_OFF)
+    assert wire.login().code == "INVALID_OPERATION"
     assert wire.login("nonsense").code == code
+
+
+@pytest.mark.parametrize("words", ["SOAP API login", "SOAP API login()"])
+def test_both_wordings_of_soap_login_that_is_off(wire: Wire, words: str) -> None:
+    wire.commands.set_org(soap_login_enabled=False, switches={"soap_login_off_text": words})
+    text = f"{words} is disabled by default in this org. Contact the org administrator to enable {words}."
+    assert wire.login().text("exceptionMessage") == text
 
 
 @pytest.mark.parametrize("switch", ["INVALID_OPERATION", "UNSUPPORTED_API_VERSION"])
 def test_version_65_has_no_login(wire: Wire, switch: str) -> None:
     wire.commands.set_switches(login_v65=switch)
     assert wire.login(version="64.0").ok
-    assert wire.login(version="65.0").code == switch
+    answer = wire.login(version="65.0")
+    assert answer.code == switch
+    assert answer.text("exceptionMessage") == (
+        "The SOAP Login operation is not available in the API version specified (65.0). "
+        "Refer to the documentation for supported versions."
+    )
     assert wire.login(version="68.0").code == switch
+
+
+@pytest.mark.parametrize("status", ["Restricted IP", "Failed: IP Restricted"])
+def test_both_statuses_of_a_refused_address(wire: Wire, status: str) -> None:
+    wire.commands.set_switches(restricted_ip_status=status)
+    wire.commands.set_profile("Admin", login_ip_ranges=["192.0.2.0/24"])
+    assert wire.login().code == "LOGIN_DURING_RESTRICTED_DOMAIN"
+    assert wire.statuses() == [status]
 
 
 def test_without_api_enabled(wire: Wire) -> None:

@@ -285,7 +285,9 @@ class TestCalls:
 
     def test_describe_metadata_calls_the_settings_settings(self, wire: Wire, session: str) -> None:
         answer = wire.call(session, "<describeMetadata><asOfVersion>64.0</asOfVersion></describeMetadata>")
-        assert answer.texts("xmlName") == ["Profile", "Settings"]
+        names = answer.texts("xmlName")
+        assert {"ExternalClientApplication", "PermissionSet", "Profile", "Settings"} <= set(names)
+        assert "SecuritySettings" not in names
 
 
 class TestAuditTrail:
@@ -307,6 +309,7 @@ class TestAuditTrail:
     @pytest.mark.parametrize(
         ("switch", "expected"),
         [
+            ("createIpWhiteList", ["Created Ip WhiteList from 192.0.2.1 to 192.0.2.1"]),
             ("addresses", ["Added Trusted IP Range from 192.0.2.1 to 192.0.2.1"]),
             ("no_addresses", ["Changed Network Access"]),
             ("none", []),
@@ -317,3 +320,21 @@ class TestAuditTrail:
         wire.update(session, network("192.0.2.1 192.0.2.1"))
         wire.update(session, network("192.0.2.1 192.0.2.1"))
         assert [row["display"] for row in wire.commands.audit_trail()] == expected
+
+    def test_a_replaced_list_as_all_deleted_and_all_added(self, wire: Wire, session: str) -> None:
+        wire.commands.set_switches(replaced_list_audit="all")
+        wire.commands.set_profile("Admin", login_ip_ranges=["192.0.2.1", "192.0.2.2"])
+        wire.commands.set_org(trusted_ranges=["192.0.2.7"])
+        body = "<fullName>Admin</fullName>" + login_ranges("192.0.2.1 192.0.2.1", "192.0.2.2 192.0.2.2")
+        wire.update(session, body, kind="Profile")
+        wire.update(session, network("192.0.2.7 192.0.2.7", "192.0.2.8 192.0.2.8"))
+        rows = [(row["action"], row["display"].split()[-1]) for row in wire.commands.audit_trail()]
+        assert rows == [
+            ("deletedLoginIpRange_withProfile", "192.0.2.1"),
+            ("deletedLoginIpRange_withProfile", "192.0.2.2"),
+            ("loginIpRange", "192.0.2.1"),
+            ("loginIpRange", "192.0.2.2"),
+            ("deleteIpWhiteList", "192.0.2.7"),
+            ("createIpWhiteList", "192.0.2.7"),
+            ("createIpWhiteList", "192.0.2.8"),
+        ]

@@ -224,7 +224,7 @@ def test_the_audit_trail_names_its_authors(wire: Wire, session: str) -> None:
         f"SELECT Display FROM SetupAuditTrail WHERE CreatedBy.Username = '{wire.admin.username}' "
         "AND CreatedDate = TODAY",
     )
-    assert [one["Display"] for one in mine.records] == ["Added Trusted IP Range from 192.0.2.0 to 192.0.2.255"]
+    assert [one["Display"] for one in mine.records] == ["Created Ip WhiteList from 192.0.2.0 to 192.0.2.255"]
 
 
 @pytest.mark.parametrize(("switch", "shown"), [("label", "Other Apex API"), ("value", "OtherApi")])

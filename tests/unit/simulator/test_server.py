@@ -182,7 +182,7 @@ class TestHooks:
         login(simulated_org)
         login(simulated_org)
         assert [row["display"] for row in control.audit_trail()] == [
-            "Added Trusted IP Range from 192.0.2.0 to 192.0.2.255"
+            "Created Ip WhiteList from 192.0.2.0 to 192.0.2.255"
         ]
 
     def test_commands_are_checked_beforehand(self, simulated_org: SimulatedOrg) -> None:
@@ -279,9 +279,9 @@ class TestControl:
         assert [row["action"] for row in control.audit_trail()] == [
             "loginIpRange",
             "deletedLoginIpRange_withProfile",
-            "addedTrustedIpRange",
-            "addedTrustedIpRange",
-            "deletedTrustedIpRange",
+            "createIpWhiteList",
+            "createIpWhiteList",
+            "deleteIpWhiteList",
         ]
         assert [one["start"] for one in control.org()["trusted_ranges"]] == ["198.51.100.0"]
 

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Permission sets and permissions by metadata, and the settings of apps: types that have no ranges."""
+
+from __future__ import annotations
+
+from . import ids, settings, soap
+from .save import Change, Element, Failure, Saving, check_elements
+from .state import Org, PermissionSet
+
+# Elements of the schema; those that we do not hold are taken and forgotten.
+_KNOWN = frozenset(
+    {
+        "applicationVisibilities",
+        "classAccesses",
+        "customMetadataTypeAccesses",
+        "customPermissions",
+        "customSettingAccesses",
+        "description",
+        "emailRoutingAddressAccesses",
+        "externalCredentialPrincipalAccesses",
+        "externalDataSourceAccesses",
+        "fieldPermissions",
+        "flowAccesses",
+        "fullName",
+        "hasActivationRequired",
+        "label",
+        "license",
+        "objectPermissions",
+        "pageAccesses",
+        "recordTypeVisibilities",
+        "tabSettings",
+        "userPermissions",
+    }
+)
+
+
+def render_permission_set(org: Org, name: str, version: float) -> str | None:
+    """The permission set in schema order; it has no element for External Client Apps (CONFIRMED)."""
+    one = org.grants.find(name)
+    if one is None:
+        return None
+    permissions = "".join(
+        f"<userPermissions><enabled>true</enabled><name>{permission}</name></userPermissions>"
+        for permission in sorted(one.permissions)
+    )
+    return (
+        soap.tag("fullName", one.name)
+        + soap.optional("description", one.description)
+        + "<hasActivationRequired>false</hasActivationRequired>"
+        + soap.tag("label", one.label)
+        + soap.optional("license", one.license)
+        + permissions
+    )
+
+
+def save_permission_set(saving: Saving, element: Element) -> Change:
+    """Add or change a permission set; what is not listed is kept."""
+    check_elements(element, _KNOWN, "PermissionSet")
+    org, name = saving.caller.org, saving.full_name(element)
+    label = soap.child_text(element, "label")
+    if not label:
+        raise Failure("REQUIRED_FIELD_MISSING", "Required field is missing: label", ["label"])
+    one = org.grants.find(name)
+    created = one is None
+    if one is None:
+        saving.may_create(name)
+        check_name(name)
+        one = PermissionSet(saving.state.ids.new(ids.PERMISSION_SET), name, label)
+        org.grants.sets[one.id] = one
+    else:
+        saving.may_update(name)
+    before = (one.label, one.description, one.license, set(one.permissions))
+    one.label = label
+    one.description = soap.child_text(element, "description") or one.description
+    one.license = soap.child_text(element, "license") or one.license
+    for child in element:
+        if soap.local_name(child) == "userPermissions":
+            permission = (soap.child_text(child, "name") or "").strip()
+            enabled = (soap.child_text(child, "enabled") or "").strip() in ("true", "1")
+            (one.permissions.add if enabled else one.permissions.discard)(permission)
+    after = (one.label, one.description, one.license, one.permissions)
+    return Change(created=created, changed=created or before != after, id=one.id)
+
+
+def check_name(name: str) -> None:
+    """API names begin with a letter, hold letters, digits and single underscores, and do not end in one (CONFIRMED)."""
+    plain = name.replace("_", "a")
+    if not (name and name[0].isalpha() and plain.isalnum() and plain.isascii()) or "__" in name or name.endswith("_"):
+        raise Failure("INVALID_FIELD", f"The API name {name} can only contain underscores and alphanumeric characters")
+
+
+def delete_permission_set(org: Org, name: str) -> bool:
+    """Delete a permission set with its accesses; one that users have stays (the code is INVENTED)."""
+    one = org.grants.find(name)
+    if one is None:
+        return False
+    if any(set_id == one.id for set_id, _unused in org.grants.assignments.values()):
+        raise Failure("DELETE_FAILED", f"You can't delete the permission set {one.label}: it is assigned to users.")
+    del org.grants.sets[one.id]
+    org.grants.accesses = {row: pair for row, pair in org.grants.accesses.items() if pair[0] != one.id}
+    return True
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def render_app_settings(org: Org, name: str, version: float) -> str | None:
+    shown = org.external_client_app_settings
+    if version < 62:
+        shown = {key: value for key, value in shown.items() if key != "enableClientSecretInRestApiAccess"}
+    return soap.tag("fullName", "ExternalClientApp") + "".join(soap.tag(key, value) for key, value in shown.items())
+
+
+def save_app_settings(saving: Saving, element: Element) -> Change:
+    org = saving.caller.org
+    values = _settings(element, settings.EXTERNAL_CLIENT_APP_SETTINGS, "ExternalClientAppSettings")
+    changed = values.items() - org.external_client_app_settings.items()
+    org.external_client_app_settings.update(values)
+    return Change(changed=bool(changed))
+
+
+def render_oauth_settings(org: Org, name: str, version: float) -> str | None:
+    blocked = str(not org.username_password_flow_enabled).lower()
+    return soap.tag("fullName", "OauthOidc") + soap.tag("blockOAuthUnPwFlow", blocked)
+
+
+def save_oauth_settings(saving: Saving, element: Element) -> Change:
+    org = saving.caller.org
+    values = _settings(element, settings.OAUTH_SETTINGS, "OauthOidcSettings")
+    before = org.username_password_flow_enabled
+    org.username_password_flow_enabled = values.get("blockOAuthUnPwFlow", str(not before).lower()) != "true"
+    return Change(changed=before != org.username_password_flow_enabled)
+
+
+def _settings(element: Element, schema: dict[str, tuple[str, ...]], type_name: str) -> dict[str, str]:
+    check_elements(element, {*schema, "fullName"}, type_name)
+    values = {soap.local_name(one): soap.content(one).strip() for one in element if not soap.is_nil(one)}
+    values.pop("fullName", None)
+    wrong = settings.problem(schema, values)
+    if wrong:
+        raise Failure("FIELD_INTEGRITY_EXCEPTION", wrong)
+    return values
