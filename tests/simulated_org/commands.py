@@ -11,14 +11,14 @@ import typing
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from . import clock, ids, mail, oauth, passwords, seed
+from . import app_clients, clock, ids, mail, oauth, passwords, seed
 from .addresses import IpRange, parse_range, text
-from .apps import App
+from .apps import App, ExternalClientApp
 from .faults import Fault, Faults, Hook
 from .journal import Journal
 from .postman import Postman
 from .seed import ranges as _ranges
-from .state import Mail, Org, Profile, State, User
+from .state import Mail, Org, PermissionSet, Profile, State, User
 
 Range = str | dict[str, str | None]
 
@@ -95,9 +95,45 @@ class Commands:
         seed.set_app(app, **fields)
         return _show_app(app)
 
+    def external_client_apps(self, org: str | None = None) -> dict[str, Any]:
+        """All External Client Apps of an org, by name."""
+        return {name: _show_external(app) for name, app in self._state.org(org).external_client_apps.items()}
+
+    def external_client_app(self, name: str, org: str | None = None) -> dict[str, Any]:
+        """The components of an app by type, and its key and secret."""
+        found = self.external_client_apps(org)
+        if name not in found:
+            raise LookupError(f"no External Client App {name!r}")
+        return cast(dict[str, Any], found[name])
+
+    def add_external_client_app(self, name: str, org: str | None = None, **fields: Any) -> dict[str, Any]:
+        """An app as somebody makes it on the pages of Setup: fields as in a seed."""
+        found = self._state.org(org)
+        return _show_external(seed.add_external_client_app(self._state, found, name, **fields))
+
+    def set_external_client_app_settings(self, org: str | None = None, **settings: bool) -> dict[str, str]:
+        """The settings of all External Client Apps, such as `enableClientSecretInRestApiAccess`."""
+        return seed.set_external_client_app_settings(self._state.org(org), settings)
+
+    def set_permission_set(self, name: str, org: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Add or change a permission set: label, description, permissions, and the users it is `assigned` to."""
+        found = self._state.org(org)
+        return _show_permission_set(found, seed.set_permission_set(self._state, found, name, **fields))
+
+    def permission_set(self, name: str, org: str | None = None) -> dict[str, Any]:
+        found = self._state.org(org)
+        one = found.grants.find(name)
+        if one is None:
+            raise LookupError(f"no permission set {name!r}")
+        return _show_permission_set(found, one)
+
+    def permission_sets(self, org: str | None = None) -> list[str]:
+        return [one.name for one in self._state.org(org).grants.sets.values()]
+
     def grant_refresh_token(self, consumer_key: str, username: str) -> str:
         """A refresh token, as the web server flow gives one to an app that a user has agreed to."""
-        return oauth.grant_refresh_token(self._state.app(consumer_key), self._state.user(username).username)
+        app = app_clients.find(self._state, consumer_key) or self._state.app(consumer_key)
+        return oauth.grant_refresh_token(app, self._state.user(username).username)
 
     def unlock(self, username: str) -> None:
         user = self._state.user(username)
@@ -328,6 +364,25 @@ def _show_org(org: Org) -> dict[str, Any]:
 def _show_app(app: App) -> dict[str, Any]:
     shown = {key: sorted(value) if isinstance(value, set) else value for key, value in vars(app).items()}
     return {**shown, "refresh_tokens": sorted(app.refresh_tokens)}
+
+
+def _show_external(app: ExternalClientApp) -> dict[str, Any]:
+    consumer = app.consumer
+    return {
+        "components": {kind: {"fullName": part.name, **part.values} for kind, part in app.parts.items()},
+        "consumer_key": consumer.key if consumer else None,
+        "consumer_secret": consumer.secret if consumer else None,
+        "staged": consumer.staged.state if consumer and consumer.staged else None,
+    }
+
+
+def _show_permission_set(org: Org, one: PermissionSet) -> dict[str, Any]:
+    users = [user_id for set_id, user_id in org.grants.assignments.values() if set_id == one.id]
+    return {
+        **vars(one),
+        "permissions": sorted(one.permissions),
+        "assigned": [org.users[user].username for user in users],
+    }
 
 
 def _show_user(state: State, user: User) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from . import settings
+from . import app_clients, ids, schemas, settings
 from .addresses import IpRange, parse_range
-from .apps import APP_FLOWS, App
-from .state import Org, Profile, State, User
+from .apps import APP_FLOWS, App, Consumer, ExternalClientApp, Part
+from .external_client_apps import new_secret
+from .state import Org, PermissionSet, Profile, State, User
 
 # What a server without a seed holds. Invented secrets, like all of them here.
 DEFAULT_SEED: dict[str, Any] = {
@@ -91,6 +93,8 @@ def add_org(
     users: Iterable[Mapping[str, Any]] = (),
     profiles: Iterable[Mapping[str, Any]] = (),
     apps: Iterable[Mapping[str, Any]] = (),
+    permission_sets: Iterable[Mapping[str, Any]] = (),
+    external_client_apps: Iterable[Mapping[str, Any]] = (),
     **fields: Any,
 ) -> Org:
     """An org with its profiles and users. Ranges of a seed are there from the start, so they leave no audit rows."""
@@ -101,6 +105,10 @@ def add_org(
             set_profile(state, org, **profile)
         for user in users:
             add_user(state, org, **user)
+        for one in permission_sets:
+            set_permission_set(state, org, **one)
+        for one in external_client_apps:
+            add_external_client_app(state, org, **one)
         for app in apps:
             set_app(state.add_app(org, app["consumer_key"]), **{k: v for k, v in app.items() if k != "consumer_key"})
         return org
@@ -139,6 +147,70 @@ def set_profile(state: State, org: Org, name: str, **fields: Any) -> Profile:
         profile.login_hours = None if hours is None else {int(day): (pair[0], pair[1]) for day, pair in hours.items()}
     _assign(profile, fields, {"label", "user_license", "description"})
     return profile
+
+
+def set_permission_set(state: State, org: Org, name: str, **fields: Any) -> PermissionSet:
+    """Change the permission set of this name, or add it; `assigned` names all users who have it."""
+    one = org.grants.find(name)
+    if one is None:
+        one = PermissionSet(state.ids.new(ids.PERMISSION_SET), name, name)
+        org.grants.sets[one.id] = one
+    if "permissions" in fields:
+        one.permissions = set(fields.pop("permissions"))
+    if "assigned" in fields:
+        wanted = [state.user(username).id for username in fields.pop("assigned")]
+        held = org.grants.assignments
+        org.grants.assignments = {row: pair for row, pair in held.items() if pair[0] != one.id or pair[1] in wanted}
+        for user_id in wanted:
+            if (one.id, user_id) not in org.grants.assignments.values():
+                org.grants.assignments[state.ids.new(ids.ASSIGNMENT)] = (one.id, user_id)
+    _assign(one, fields, {"label", "description", "license"})
+    return one
+
+
+def set_external_client_app_settings(org: Org, values: Mapping[str, Any]) -> dict[str, str]:
+    texts = {name: _text(value) for name, value in values.items()}
+    wrong = settings.problem(settings.EXTERNAL_CLIENT_APP_SETTINGS, texts)
+    if wrong:
+        raise ValueError(wrong)
+    org.external_client_app_settings.update(texts)
+    return org.external_client_app_settings
+
+
+def add_external_client_app(
+    state: State,
+    org: Org,
+    name: str,
+    *,
+    consumer_key: str | None = None,
+    consumer_secret: str | None = None,
+    components: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> ExternalClientApp:
+    """An app with the names that pages of Setup give; `components` has elements by type, on top of the defaults."""
+    if name in org.external_client_apps:
+        raise ValueError(f"there is an External Client App {name!r} already")
+    names = {
+        schemas.APP: name,
+        schemas.OAUTH: f"{name}_oauth",
+        schemas.GLOBAL: f"{name}_glbloauth",
+        schemas.OAUTH_POLICY: f"{name}_oauthPlcy",
+        schemas.POLICY: f"{name}_plcy",
+    }
+    unknown = set(components) - set(names)
+    if unknown:
+        raise ValueError(f"unknown components: {', '.join(sorted(unknown))}")
+    now, app = state.clock.now(), ExternalClientApp()
+    for kind, full_name in names.items():
+        parent = {} if kind == schemas.APP else {schemas.PARENT: name}
+        values = {**schemas.SCHEMAS[kind].defaults, "label": name, **parent, **components.get(kind, {})}
+        prefix = ids.EXTERNAL_CLIENT_APP if kind == schemas.APP else ids.APP_PART
+        app.parts[kind] = Part(state.ids.new(prefix), full_name, values, org.automated_user_id, now, now)
+    app.consumer = Consumer(
+        state.ids.new(ids.CONSUMER), consumer_key or ids.consumer_key(), consumer_secret or new_secret()
+    )
+    org.external_client_apps[name] = app
+    app_clients.settle(state, org, org.automated_user_id)
+    return app
 
 
 def add_user(state: State, org: Org, username: str, password: str, **fields: Any) -> User:

@@ -16,9 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 
-@functools.cache
 def key_pair(name: str = "app", days: int = 30) -> tuple[str, str]:
     """A private key and the certificate for it, as PEM; the same for the same name."""
+    return _key_pair(name, days)
+
+
+@functools.cache
+def _key_pair(name: str, days: int) -> tuple[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     title = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

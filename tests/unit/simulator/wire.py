@@ -95,7 +95,8 @@ class Wire:
         self, method: str, path: str, body: str = "", *, peer: str = OUTSIDE, query: str = "", **headers: str
     ) -> Response:
         names = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        request = Request(method, path, query, names, body.encode(), peer, "https://login.example")
+        base_url = f"https://{names.get('host', 'login.example')}"
+        request = Request(method, path, query, names, body.encode(), peer, base_url)
         return self.sim.service.handle(request)
 
     def envelope(self, path: str, body: str, header: str = "", *, peer: str = OUTSIDE) -> Answer:
