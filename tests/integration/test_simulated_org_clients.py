@@ -281,4 +281,5 @@ class TestMetadata:
 
     def test_describe(self, client: Salesforce) -> None:
         described = client.mdapi.describe_metadata()
-        assert {one.xmlName for one in described.metadataObjects} == {"Profile", "Settings"}
+        names = {one.xmlName for one in described.metadataObjects}
+        assert {"ExternalClientApplication", "Profile", "Settings"} <= names
