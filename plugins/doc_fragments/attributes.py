@@ -12,10 +12,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Can run in check mode and tell what would change without changing it.
+    description: Can run in check mode and return what would change without changing it.
     support: full
   diff_mode:
-    description: Tells the difference between before and after, without secrets.
+    description: Returns the difference between before and after, without secrets.
     support: full
   idempotent:
     description: When run twice in a row, the second run changes nothing, whatever the org's notation.

@@ -51,9 +51,9 @@ options:
     type: str
   private_key:
     description:
-      - For O(auth=jwt_bearer), the RSA key in PEM form, without a passphrase; or a file on the controller that holds
-        it.
-      - M(gatehouse.salesforce.login_key) makes one.
+      - For O(auth=jwt_bearer), the RSA key in PEM form, without a passphrase; or a file on the controller that
+        contains it.
+      - M(gatehouse.salesforce.login_key) creates one.
     type: str
   access_token:
     description: The id of an open session, for O(auth=session).
@@ -74,7 +74,7 @@ options:
     elements: str
     default: []
   timeout:
-    description: After how many seconds without an answer to give up a request.
+    description: After how many seconds without a response to give up a request.
     type: float
     default: 30.0
   source_address:
@@ -95,9 +95,9 @@ requirements:
   - simple-salesforce
   - cryptography
 notes:
-  - Runs on the controller, whatever host the task is for, so secrets never travel to a managed host.
+  - Runs on the controller, whatever host the task is for, so secrets are never sent to a managed host.
   - A session is opened once and shared by all tasks, hosts and forks of a run.
-  - A refused login is never repeated, since wrong tries lock the user out.
+  - A refused login is never repeated, since failed logins lock the user.
   - Every connection option is also taken from a variable of the same name with the prefix C(gatehouse_salesforce_),
     and then from the environment, such as E(SALESFORCE_USERNAME), E(SALESFORCE_PASSWORD) or E(SALESFORCE_LOGIN_URL).
 """

@@ -16,8 +16,8 @@ requirements:
 options:
   store:
     description:
-      - Where the credentials are. Either a folder, which holds one file for each and is created at the first write, for
-        its owner only; or C(https://HOST:PORT/v1/MOUNT/PATH) for a key-value engine of version 2 of OpenBao or
+      - Where the credentials are. Either a folder with one file for each, which is created at the first write, for its
+        owner only; or C(https://HOST:PORT/v1/MOUNT/PATH) for a key-value engine of version 2 of OpenBao or
         HashiCorp Vault.
       - Names, addresses, user names and dates are readable there; secrets are encrypted before they leave the
         controller, and a change made by hand is detected.

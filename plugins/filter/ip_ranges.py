@@ -25,8 +25,8 @@ options:
     required: true
   collapse:
     description:
-      - Join ranges that overlap or touch, so that as few as possible hold the same addresses. No range becomes larger
-        than Salesforce accepts in all, which is 16,777,216 IPv4 or 2^99 IPv6 addresses.
+      - Join ranges that overlap or touch into as few as possible. No range becomes larger than Salesforce accepts in
+        all, which is 16,777,216 IPv4 or 2^99 IPv6 addresses.
       - Different descriptions are joined by C(; ), in order of address, up to 255 characters.
     type: bool
     default: false
@@ -43,7 +43,7 @@ EXAMPLES = r"""
     credential: production-admin
     ranges: "{{ (office_ranges + vpn_ranges) | gatehouse.salesforce.ip_ranges(collapse=true) }}"
 
-- name: Tell two neighbours as one range
+- name: Show two neighbours as one range
   ansible.builtin.debug:
     msg: "{{ ['198.51.100.128/25', '198.51.100.0-198.51.100.127'] | gatehouse.salesforce.ip_ranges(collapse=true) }}"
     # => [{"range": "198.51.100.0/24"}]

@@ -27,7 +27,7 @@ options:
     elements: str
     required: true
   timeout:
-    description: After how many seconds without an answer to give up a request.
+    description: After how many seconds without a response to give up a request.
     type: float
     default: 30.0
     env:
@@ -76,7 +76,7 @@ EXAMPLES = r"""
   register: limits
   no_log: true
 
-- name: Give a session to a module that logs in with nothing else
+- name: Pass a session to a module that needs nothing else to log in
   gatehouse.salesforce.network_access_info:
     auth: session
     access_token: "{{ session.access_token }}"

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Returns each named credential of the store as a dictionary, with its secrets in the clear.
+  - Returns each named credential of the store as a dictionary, with its secrets in plain text.
   - The store is read on the controller. Use C(no_log) on tasks that pass a secret on; from ansible-core 2.22 on,
     Ansible also masks the secrets in its output.
 options:
@@ -44,18 +44,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell where a credential logs in
+- name: Show where a credential logs in
   ansible.builtin.debug:
     msg: "{{ salesforce.username }} at {{ salesforce.login_url }}"
   vars:
     salesforce: "{{ lookup('gatehouse.salesforce.credential', 'production-integration') }}"
 
-- name: Tell which of these credentials were never verified
+- name: List which of these credentials were never verified
   ansible.builtin.debug:
     msg: "{{ query('gatehouse.salesforce.credential', 'production-integration', 'retired', on_missing='skip')
       | selectattr('verified', 'none') | map(attribute='name') }}"
 
-- name: Give an application its configuration
+- name: Write the configuration of an application
   ansible.builtin.copy:
     content: "{{ lookup('gatehouse.salesforce.credential', 'production-integration')
       | gatehouse.salesforce.app_config('json') }}"
@@ -68,7 +68,7 @@ RETURN = r"""
 _raw:
   description:
     - The credentials in the order of the names.
-    - A secret that a credential does not hold is not a key of its dictionary, so that a template which uses it fails.
+    - A secret that a credential does not have is not a key of its dictionary, so that a template which uses it fails.
   type: list
   elements: dict
   contains:
@@ -134,11 +134,11 @@ _raw:
       type: str
       sample: integration-green@example.com
     rotation:
-      description: A rotation that has not come to its end, as RV(_raw[].rotation.step) and more; or V(none).
+      description: A rotation that is not finished, as RV(_raw[].rotation.step) and more; or V(none).
       type: dict
       contains:
         method:
-          description: How the new token was asked for, as V(reset), V(password), or V(found) when somebody else did.
+          description: How the new token was requested, as V(reset), V(password), or V(found) if somebody else did.
           type: str
           sample: reset
         step:
@@ -156,18 +156,18 @@ _raw:
           type: str
           sample: "2026-03-31T08:00:00Z"
     secrets:
-      description: The names of the secrets that it holds.
+      description: The names of its secrets.
       type: list
       elements: str
       sample: [password, security_token]
     password:
       description: The password, without the security token.
-      returned: when held
+      returned: when stored
       type: str
       sample: example
     security_token:
       description: The security token.
-      returned: when held
+      returned: when stored
       type: str
       sample: example
     login_password:
@@ -177,17 +177,17 @@ _raw:
       sample: exampleexample
     consumer_secret:
       description: The consumer secret of the app.
-      returned: when held
+      returned: when stored
       type: str
       sample: example
     private_key:
       description: The private key in PEM form.
-      returned: when held
+      returned: when stored
       type: str
       sample: example
     access_token:
       description: The id of a session.
-      returned: when held
+      returned: when stored
       type: str
       sample: example
 """

@@ -24,16 +24,16 @@ options:
     required: true
   token:
     description:
-      - V(append) puts the security token, if the credential holds one, behind the password.
+      - V(append) puts the security token, if the credential has one, behind the password.
       - V(omit) returns the password alone, for clients that take the token separately, or need none where they are.
       - V(auto) leaves the token out where it is not needed, which is where the login IP ranges of the user's profile or
-        the trusted IP ranges of the org hold the address at which Salesforce sees the controller. This says nothing
+        the trusted IP ranges of the org contain the address at which Salesforce sees the controller. This says nothing
         about another host on which the password is then used.
-      - V(auto) asks the org, with the permissions of O(credential). When it cannot be asked, because no session can be
-        had or the user may not read the ranges, the token is appended and a warning says why. In a Developer Edition
+      - V(auto) asks the org, with the permissions of O(credential). If that is impossible, because no session can be
+        opened or the user may not read the ranges, the token is appended and a warning says why. In a Developer Edition
         org it is appended unless login IP ranges decide, since a trusted IP range may not be enough there.
       - The org is asked once a minute at most, whatever the number of lookups, hosts and forks, and after a failure not
-        again in the same run, since wrong tries lock the user out.
+        again in the same run, since failed logins lock the user.
     type: str
     choices: [append, omit, auto]
     default: append

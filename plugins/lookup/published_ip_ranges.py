@@ -22,14 +22,14 @@ description:
 options:
   _terms:
     description:
-      - The documents to read. What they hold is returned as one list.
+      - The documents to read. Their ranges are returned as one list.
       - V(aws), V(cloudflare), V(github), V(google), V(google_cloud), V(oracle) or V(salesforce) read what that
         provider publishes. V(google) is all of Google, V(google_cloud) what its customers use. V(salesforce) is
         Hyperforce.
       - Anything that starts with C(https://) is fetched. Azure's service tags have a new address every week, so they
         can only be read in this way or from a file.
       - Anything else is a file, absolute or in the C(files) folder of a role or play. Cloudflare's plain lists of
-        prefixes are read too; whose document it is, its shape tells.
+        prefixes are read too. The publisher is recognised by the form of the document.
     type: list
     elements: str
     required: true
@@ -58,8 +58,8 @@ options:
     type: str
   pinned:
     description:
-      - A file, found as that of a term is, with a copy of the document as it was last approved. It is typically kept in
-        version control beside the play, and replaced there by whoever approves a new one. It is only read.
+      - A file, found as that of a term is, with a copy of the document as it was last approved. It is usually kept in
+        version control beside the play, and replaced there when a new one is approved. It is only read.
       - If the addresses selected from the document differ from those selected from the copy by more than O(max_change),
         the document is refused.
       - Only with a single term.
@@ -71,7 +71,7 @@ options:
     type: float
     default: 0.2
   timeout:
-    description: How many seconds to wait for an answer.
+    description: How many seconds to wait for a response.
     type: float
     default: 10
   ca_path:
@@ -102,7 +102,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: As few ranges as hold the addresses, none larger than Salesforce accepts, sorted.
+  description: The addresses in as few ranges as possible, none larger than Salesforce accepts, sorted.
   type: list
   elements: dict
   contains:

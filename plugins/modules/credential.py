@@ -15,10 +15,10 @@ author:
 description:
   - Declares one credential. Its secrets are encrypted in the store on the controller; its name, login URL and user name
     stay readable, and are authenticated together with the secrets, so that a change by hand is detected.
-  - A new or changed credential is verified by exactly one login before it is stored. An unchanged one that has passed a
-    login causes none.
-  - A secret that is left out stays as stored; an empty one is removed. All other options are declared in full, so one
-    that is left out returns to its default.
+  - A new or changed credential is verified by exactly one login before it is stored. An unchanged one that was
+    verified before causes no login.
+  - If a secret is omitted, the stored value is kept; an empty one is removed. All other options are declared in full,
+    so one that is omitted returns to its default.
   - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Declaring it again,
     for example from an old variable file, does not bring it back. If somebody has set the same password again, remove
     the credential with O(state=absent) first.
@@ -36,13 +36,13 @@ options:
     type: str
     required: true
   state:
-    description: Whether the store holds the credential.
+    description: Whether the credential is stored or removed.
     type: str
     choices: [present, absent]
     default: present
   verify:
     description:
-      - V(require) stores only what has passed a login. V(warn) stores it anyway, with a warning. V(skip) does not log
+      - V(require) stores only what has logged in. V(warn) stores it anyway, with a warning. V(skip) does not log
         in.
       - In check mode no login is made.
     type: str
@@ -52,9 +52,9 @@ options:
     description:
       - A second user of the same org, which makes the credential a pair. Applications use one of the two;
         M(gatehouse.salesforce.security_token) renews the token of the other and then the two swap roles, so that what
-        applications hold works until they are given the new one.
+        applications have works until they get the new one.
       - Rotations decide which of the two is in use, so it does not matter which is declared first.
-      - The other options apply to both. If this is left out, a stored one is kept; an empty dictionary removes it.
+      - The other options apply to both. If this is omitted, a stored one is kept; an empty dictionary removes it.
     type: dict
     suboptions:
       username:
@@ -70,10 +70,10 @@ options:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
         Login History.
-      - Before the login, this one checks in the login history and the password policies whether another wrong try would
-        lock the user out, or the hourly limit of logins is used up; if so, no login is made.
-      - If the login is refused, it finds the reason in the login history and the ranges of the org, as Salesforce's own
-        answer is often only V(invalid_credentials). The refused login is not repeated.
+      - Before the login, the login history and the password policies show whether one more failed login would lock the
+        user, or the hourly limit of logins is used up; if so, no login is made.
+      - If the login is refused, the login history and the ranges of the org show the reason, as Salesforce's own
+        response is often only V(invalid_credentials). The refused login is not repeated.
     type: str
 seealso:
   - module: gatehouse.salesforce.credential_info
@@ -92,20 +92,20 @@ EXAMPLES = r"""
     password: "{{ vault_billing_password }}"
     security_token: "{{ vault_billing_security_token }}"
 
-- name: Store a sandbox credential for an address that the org trusts, so without a token
+- name: Store a sandbox credential without a token, for an address that the org trusts
   gatehouse.salesforce.credential:
     name: billing-sandbox
     login_url: https://test.salesforce.com
     username: billing@acme.example.dev
     password: "{{ vault_billing_sandbox_password }}"
 
-- name: Replace a token that a person received by e-mail, keeping the password
+- name: Replace a token that someone received by e-mail, and keep the password
   gatehouse.salesforce.credential:
     name: billing
     username: billing@acme.example
     security_token: "{{ new_security_token }}"
 
-- name: Store a credential, and learn from an administrator's view why if its login is refused
+- name: Store a credential, and let an administrator's view explain a refused login
   gatehouse.salesforce.credential:
     name: billing
     username: billing@acme.example
@@ -124,7 +124,7 @@ EXAMPLES = r"""
       password: "{{ vault_billing_green_password }}"
       security_token: "{{ vault_billing_green_security_token }}"
 
-- name: Forget a credential
+- name: Remove a credential
   gatehouse.salesforce.credential:
     name: billing-sandbox
     state: absent
@@ -169,10 +169,10 @@ verification:
           V(soap_login_disabled), V(api_version_too_new), V(flow_blocked), V(not_approved), V(rate_limited),
           V(api_disabled), V(unreachable) or V(tls_untrusted).
         - V(bad_password) and V(stale_token) need O(diagnose_with). That Salesforce records a wrong token as a wrong
-          password is likely, but not documented; so V(stale_token) is told only where the password is known to work.
+          password is likely, but not documented; so V(stale_token) is returned only if the password is known to work.
       type: str
     detail:
-      description: A sentence for a person, with what to do.
+      description: The same in a sentence, with what to do.
       type: str
 """
 

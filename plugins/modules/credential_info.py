@@ -13,14 +13,13 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Returns everything about each stored credential but its secrets, of which it returns only the names, and the result
-    of its last login.
-  - It also tells when and why Salesforce will stop accepting a credential, how certain that is, and what to change. It
-    warns of ends that are near.
-  - It lists which files on which hosts hold a credential, as far as M(gatehouse.salesforce.app_credential) has written
-    them, and warns of those that do not hold the current version.
+  - Lists each stored credential with the result of its last login. Of its secrets only the names are returned.
+  - For each, returns when and why Salesforce will stop accepting it, how certain that is, and what to change, and warns
+    if that is near.
+  - Lists which files on which hosts contain a credential, if M(gatehouse.salesforce.app_credential) has written them,
+    and warns of those that do not contain the current version.
   - No credential is decrypted, and O(store_key_file) need not exist. So a change made by hand is not detected here, but
-    by whatever uses the credential.
+    when the credential is used.
   - It never logs in.
 notes:
   - Runs on the controller, whatever host the task is for.
@@ -49,27 +48,27 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at all credentials, and be warned of those that will stop working within half a year
+- name: List all credentials, with a warning for those that will stop working within half a year
   gatehouse.salesforce.credential_info:
     warn_days: 180
   register: stored
 
-- name: Tell which did not pass their last login
+- name: List the credentials whose last login was refused
   ansible.builtin.debug:
     msg: "{{ stored.credentials | selectattr('verification.result', 'eq', 'failed') | map(attribute='name') }}"
 
-- name: Tell what to change, and by when
+- name: Show what to change, and by when
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.retirement[0].change }}, by {{ item.retirement[0].date }}"
   loop: "{{ stored.credentials | selectattr('retirement') }}"
   loop_control:
     label: "{{ item.name }}"
 
-- name: Tell which files hold an earlier version than the current one
+- name: List the files that contain an earlier version
   ansible.builtin.debug:
     msg: "{{ stored.behind }}"
 
-- name: Make sure that these are there
+- name: Read two credentials
   gatehouse.salesforce.credential_info:
     names: [billing, production-admin]
   register: stored
@@ -168,7 +167,7 @@ credentials:
           type: str
           sample: "2026-11-24T02:00:00Z"
     secrets:
-      description: The names of the secrets that it holds.
+      description: The names of its secrets.
       type: list
       elements: str
       sample: [password, security_token]
@@ -221,7 +220,7 @@ credentials:
           type: str
           sample: move the credential to jwt_bearer or client_credentials
     consumers:
-      description: The files that hold it, sorted.
+      description: The files that contain it, sorted.
       type: list
       elements: dict
       contains:
@@ -250,7 +249,7 @@ credentials:
           type: str
           sample: "2026-10-01T08:00:00Z"
         standby:
-          description: Whether it holds the user on standby of a pair.
+          description: Whether it contains the user on standby of a pair.
           type: bool
           sample: false
         restarted:

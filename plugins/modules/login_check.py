@@ -16,8 +16,8 @@ description:
   - Logs in once from the managed host, because the address that Salesforce sees decides whether a login is allowed,
     needs the security token, or is denied.
   - The task fails when the login is refused, with the cause and what to do about it.
-  - A wrong secret is tried once in a run, whatever the number of hosts, since wrong tries lock the user out. So until
-    one host has been let in, the others wait. After a refusal that holds everywhere, they report the same without a
+  - A wrong secret is tried once in a run, whatever the number of hosts, since failed logins lock the user. So the
+    other hosts wait until one has logged in. After a refusal that applies everywhere, they report the same without a
     login.
   - In check mode no login is made.
 notes:
@@ -25,7 +25,7 @@ notes:
   - The credential is read on the controller, and its secrets reach the host through the standard input of Python, in
     memory only. For this the task turns on pipelining, so it does not work over a connection without it, nor with
     E(ANSIBLE_KEEP_REMOTE_FILES), with which the secret would be left in a file. It does not need C(become).
-  - A private key stays on the controller. The host gets an assertion that is signed with it and is valid for minutes.
+  - A private key stays on the controller. The host gets an assertion that was signed with it and is valid for minutes.
   - The session that a login opens is not closed, since Salesforce may have given it to other users of the credential.
   - O(ca_path) and O(store) are files of the controller. O(source_address) is an address of the host. Proxies are
     those of the environment on the host.
@@ -55,10 +55,10 @@ options:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
         Login History.
-      - The controller logs in with this one, and makes sure that no wrong try would lock the user out; if one would,
-        no login is made.
-      - If the login is refused, it reads from the login history and the ranges of the org why, and at which address
-        Salesforce saw the host.
+      - The controller logs in with this one, and checks that one more failed login would not lock the user; if it
+        would, no login is made.
+      - If the login is refused, the login history and the ranges of the org show why, and at which address Salesforce
+        saw the host.
     type: str
 requirements:
   - cryptography, on the controller
@@ -70,7 +70,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make sure that this host gets in with the credential of the billing integration
+- name: Check that this host can log in with the credential of the billing integration
   gatehouse.salesforce.login_check:
     credential: billing
 
@@ -81,7 +81,7 @@ EXAMPLES = r"""
   register: billing_login
   failed_when: false
 
-- name: Tell it
+- name: Show the reason
   ansible.builtin.debug:
     msg: "Seen at {{ billing_login.address }}: {{ billing_login.verification.detail }}"
 
@@ -106,18 +106,18 @@ verification:
       description: Why, in the values of RV(gatehouse.salesforce.credential#module:verification.cause).
       type: str
     detail:
-      description: A sentence for a person, with what to do.
+      description: The same in a sentence, with what to do.
       type: str
 address:
   description:
-    - The address at which Salesforce saw this login. V(none) where it does not tell, as with O(auth=session), after a
-      refusal without O(diagnose_with), and where others log in with the same user at the same time, so that their
-      addresses cannot be told from this one.
+    - The address at which Salesforce saw this login. V(none) if that is not known, as with O(auth=session), after a
+      refusal without O(diagnose_with), and if others log in as the same user at the same time, because their addresses
+      cannot be distinguished from this one.
   type: str
   returned: success or failure of the login
   sample: 203.0.113.7
 local_address:
-  description: The address of the host from which it sent, which is another one where addresses are translated.
+  description: The host's own address in this login. It differs from RV(address) behind NAT.
   type: str
   returned: success or failure of the login
   sample: 10.20.0.7

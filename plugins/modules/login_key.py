@@ -13,11 +13,11 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Makes an RSA key, readable by its owner only, and a self-signed certificate for it. The certificate is uploaded to
-    the app in Setup; the key signs the logins of a credential with C(auth=jwt_bearer).
-  - Neither file is ever overwritten. To replace a key, make another one under another name, upload its certificate,
+  - Creates an RSA key, readable by its owner only, and a self-signed certificate for it. Upload the certificate to the
+    app in Setup; the key signs the logins of a credential with C(auth=jwt_bearer).
+  - Neither file is ever overwritten. To replace a key, create another one under another name, upload its certificate,
     store it in the credential, and then remove the old one.
-  - A certificate that is missing is made again from the key, which means that it has to be uploaded again.
+  - A missing certificate is created again from the key, and must then be uploaded again.
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
   - gatehouse.salesforce.attributes
@@ -25,7 +25,7 @@ requirements:
   - cryptography
 attributes:
   diff_mode:
-    description: There is nothing to compare, since files are only ever made.
+    description: There is nothing to compare, since files are only ever created.
     support: none
 options:
   path:
@@ -48,13 +48,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make the key of the billing integration
+- name: Create the key of the billing integration
   gatehouse.salesforce.login_key:
     path: /etc/gatehouse/billing.pem
     common_name: billing
   register: billing_key
 
-- name: Tell what to upload to the app in Setup
+- name: Show what to upload to the app in Setup
   ansible.builtin.debug:
     msg: "{{ billing_key.certificate }} ({{ billing_key.fingerprint }}), until {{ billing_key.expires }}"
 """
@@ -71,17 +71,17 @@ certificate:
   returned: success
   sample: /etc/gatehouse/billing.crt
 certificate_text:
-  description: The certificate in PEM form, which holds no secret; none in check mode when it would be made.
+  description: The certificate in PEM form, which contains no secret; none in check mode when it would be created.
   type: str
   returned: success
   sample: "-----BEGIN CERTIFICATE-----\n..."
 fingerprint:
-  description: The SHA-256 fingerprint of the certificate; none in check mode when it would be made.
+  description: The SHA-256 fingerprint of the certificate; none in check mode when it would be created.
   type: str
   returned: success
   sample: "AB:CD:EF"
 expires:
-  description: When the certificate expires, UTC; none in check mode when it would be made.
+  description: When the certificate expires, UTC; none in check mode when it would be created.
   type: str
   returned: success
   sample: "2027-11-24T21:34:05Z"

@@ -14,7 +14,7 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Reads the trusted IP ranges, the login IP ranges of profiles, and the session settings that concern addresses.
-  - For each of the given addresses it tells whether a login by user name and password through the API is allowed
+  - For each of the given addresses it returns whether a login by user name and password through the API is allowed
     there, needs the security token, or is denied, and by which rule.
   - The decision follows the order of checks in the Salesforce Security Guide. It is that of a user without the
     permission MFA for API Logins, within the login hours of the profile.
@@ -56,14 +56,14 @@ EXAMPLES = r"""
     credential: production-admin
   register: access
 
-- name: Ask from where an integration gets in
+- name: Check from where an integration may log in
   gatehouse.salesforce.network_access_info:
     credential: production-admin
     profiles: [Standard User]
     addresses: [198.51.100.7, "2001:db8:10::7"]
   register: access
 
-- name: Tell where it needs its security token, or gets in not at all
+- name: Show the addresses from which it needs its token or is denied
   ansible.builtin.debug:
     msg: "{{ access.decisions | rejectattr('result', 'eq', 'allowed') }}"
 """
@@ -129,7 +129,7 @@ session_settings:
 own_address:
   description:
     - The address at which Salesforce saw the last login of the user with whom this module logs in, so most likely that
-      of the current run. V(none) if Salesforce does not tell, as with O(auth=session).
+      of the current run. V(none) if that is not known, as with O(auth=session).
   type: str
   returned: success
   sample: 203.0.113.7

@@ -13,17 +13,17 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Gets a new security token when the stored one is older than O(max_age), reads it from the mail that Salesforce
+  - Requests a new security token when the stored one is older than O(max_age), reads it from the mail that Salesforce
     sends, logs in with it once, and stores it. Before that time it does nothing, so it may run every night.
   - Each step that cannot be undone is written to the record before it is taken. A run that is killed, or whose mail is
-    late, is finished by the next run. If two runs overlap, one does the work, and the other waits and finds the token
-    fresh.
-  - The old token is dead as soon as a new one is made. Whatever uses it fails until it has the new one. A pair of users
-    avoids this gap, see the option O(gatehouse.salesforce.credential#module:standby) of
+    late, is finished by the next run. If two runs overlap, one does the work; the other waits and then has nothing
+    to do.
+  - The old token is dead as soon as Salesforce creates a new one. Whatever uses it fails until it has the new one. A
+    pair of users avoids this gap, see the option O(gatehouse.salesforce.credential#module:standby) of
     M(gatehouse.salesforce.credential). Then the token of the user that is not in use is renewed, and the two users swap
     roles.
-  - If the stored token was refused because somebody else has reset it, and O(mailbox) holds a newer one for this user,
-    that one is stored.
+  - If the stored token was refused because somebody else has reset it, and O(mailbox) contains a newer one for this
+    user, that one is stored.
 extends_documentation_fragment:
   - gatehouse.salesforce.store
   - gatehouse.salesforce.attributes
@@ -32,9 +32,9 @@ requirements:
   - cryptography
   - IMAPClient
 notes:
-  - Runs on the controller, whatever host the task is for, so secrets never travel to a managed host.
+  - Runs on the controller, whatever host the task is for, so secrets are never sent to a managed host.
   - Salesforce has no API to reset a token. O(method=reset) sends the form of the page Reset My Security Token in Setup,
-    which is not documented; when it changes, the module says that it does not understand it.
+    which is not documented; if it changes, the module reports that it does not understand it.
   - A token cannot be reset for a user whose profile has login IP ranges, who may only use the API, or who must use
     multi-factor authentication for API logins. The module says so before it does anything.
   - Only the English mail is known. Keep the user's language English.
@@ -48,8 +48,8 @@ options:
   max_age:
     description:
       - How old the token may be, such as C(90d) or C(1d12h). One that is older is renewed.
-      - The age counts from when the token was stored here, as Salesforce does not tell it.
-      - Without it, a token of any age is left as it is, unless O(force) or O(new_token) is given.
+      - The age counts from when the token was stored here, as Salesforce does not show it.
+      - Without it, a token of any age is kept, unless O(force) or O(new_token) is given.
     type: str
   force:
     description:
@@ -66,7 +66,7 @@ options:
   method:
     description:
       - How to get a new token. V(reset) resets it over a live session, as the user can in Setup.
-      - V(password) changes the password of the user to a generated one. Salesforce then makes a new token, and mails
+      - V(password) changes the password of the user to a generated one. Salesforce then creates a new token, and mails
         it if the user has reset the token at least once before. A credential without a token, for trusted addresses,
         only gets the new password.
     type: str
@@ -74,7 +74,7 @@ options:
     default: reset
   new_token:
     description:
-      - A new token that a person has received. It is verified by one login and stored, and ends a rotation that waits
+      - A new token that someone has received. It is verified by one login and stored, and ends a rotation that waits
         for its mail. No other one is requested then.
       - A token that is stored already, or that a rotation has replaced, is ignored.
       - In a pair it belongs to the user in use, or to the one whose rotation waits.
@@ -127,12 +127,12 @@ options:
             only a mail counts whose sender's domain the server has verified by DMARC or DKIM, so that a forged mail
             is never tried.
           - The server must remove such fields when they come from outside, as RFC 8601 requires. If it writes them
-            without a name of its own, they cannot be told from others; then leave this option out.
-          - Without it these fields prove nothing, and are ignored. A forged mail can then cost a wrong try, or two,
-            but never bring in a token that does not log in.
+            without a name of its own, they cannot be distinguished from others; then omit this option.
+          - Without it these fields prove nothing, and are ignored. A forged mail can then cost one or two failed
+            logins, but a token that does not log in is never stored.
         type: str
       timeout:
-        description: After how many seconds without an answer to give up.
+        description: After how many seconds without a response to give up.
         type: float
         default: 30.0
       afterwards:
@@ -150,11 +150,11 @@ options:
   diagnose_with:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor
-        Login History, which reads from the org why a login is refused, and whether another wrong try would lock the
-        user out.
+        Login History, which reads from the org why a login is refused, and whether one more failed login would lock
+        the user.
     type: str
   timeout:
-    description: After how many seconds without an answer to give up a request.
+    description: After how many seconds without a response to give up a request.
     type: float
     default: 30.0
   source_address:
@@ -166,7 +166,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Renew the token of the billing integration when it is older than three months
+- name: Rotate the token of the billing integration when it is older than three months
   gatehouse.salesforce.security_token:
     name: billing
     max_age: 90d
@@ -177,7 +177,7 @@ EXAMPLES = r"""
       authserv_id: mx.acme.example
       afterwards: delete
 
-- name: Store a token that a person has received by mail
+- name: Store a token that someone has received by mail
   gatehouse.salesforce.security_token:
     name: billing
     new_token: "{{ new_security_token }}"

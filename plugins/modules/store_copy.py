@@ -18,7 +18,7 @@ description:
   - All versions that the source keeps are written in order, and afterwards both stores are read and compared. If the
     target has the first of them already, only those that followed are written, so that an interrupted copy continues,
     and a store can be copied repeatedly.
-  - The record of who holds a credential is copied, too.
+  - The record of the files that contain a credential is copied, too.
   - A credential that the target has in another form is an error, and credentials that only the target has stay.
   - Runs on the controller, whatever host the task is for.
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - gatehouse.salesforce.attributes
 attributes:
   diff_mode:
-    description: RV(copied) tells what was written.
+    description: RV(copied) lists what was written.
     support: none
 options:
   names:
@@ -65,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make a key for a second store
+- name: Create a key for a second store
   gatehouse.salesforce.store_key:
     store_key_file: /etc/gatehouse/second.key
 

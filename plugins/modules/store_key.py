@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Makes the file O(store_key_file), and replaces the key in it.
+  - Creates the file O(store_key_file), and replaces the key in it.
   - Replacing a key puts a new one before it, encrypts each credential of the store again with the new one, and then
     takes the old one out. The old one stays until nothing in the store needs it, so the task may be interrupted at any
     moment, and run again.
@@ -30,14 +30,14 @@ attributes:
     description: There is nothing to compare, since keys are never shown.
     support: none
   idempotent:
-    description: V(rotated) makes another key each time.
+    description: V(rotated) creates another key each time.
     support: partial
 options:
   state:
     description:
-      - V(present) makes the file with one key if there is none.
-      - V(added) also puts a new key before the one in the file. When the file holds several keys already, none is
-        added, as these are still to be retired. Give the file to all controllers of the store before you go on.
+      - V(present) creates the file with one key if there is none.
+      - V(added) also puts a new key before the one in the file. If the file contains several keys already, none is
+        added, as these are still to be retired. Copy the file to all controllers of the store before you go on.
       - V(retired) encrypts each credential with the newest key and takes all others out of the file. If the file is a
         program, or encrypted by Ansible Vault, take them out yourself.
       - V(rotated) does both at once, which suits a store with one controller. After an interruption it finishes what it
@@ -50,7 +50,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make the key of the store once
+- name: Create the key of the store once
   gatehouse.salesforce.store_key:
     state: present
 
@@ -58,7 +58,7 @@ EXAMPLES = r"""
   gatehouse.salesforce.store_key:
     state: rotated
 
-- name: Add a key, which the other controllers are to be given next
+- name: Add a key, to be copied to the other controllers next
   gatehouse.salesforce.store_key:
     state: added
 
@@ -74,7 +74,7 @@ file:
   returned: success
   sample: /home/deploy/.config/gatehouse/salesforce.key
 newest:
-  description: An identifier of the first key; none in check mode when the file would be made.
+  description: An identifier of the first key; none in check mode when the file would be created.
   type: str
   returned: success
   sample: 5f70bf18a0860070

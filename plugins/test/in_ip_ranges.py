@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
-  - Tells whether any of the ranges holds the address. The bounds of a range belong to it.
+  - Returns whether any of the ranges contains the address. The bounds of a range belong to it.
   - An IPv4-mapped IPv6 address counts as IPv4, as it does for Salesforce.
-  - It tells nothing about who may log in, which depends on more than one list of ranges.
+  - The result does not say who may log in, which depends on more than one list of ranges.
 options:
   _input:
     description: An IPv4 or IPv6 address.
@@ -33,18 +33,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make sure that this controller stays trusted
+- name: Require that this controller stays trusted
   ansible.builtin.assert:
     that: controller_address is gatehouse.salesforce.in_ip_ranges(trusted_ranges)
 
-- name: Tell which addresses no range holds
+- name: List the addresses that no range contains
   ansible.builtin.debug:
     msg: "{{ addresses | reject('gatehouse.salesforce.in_ip_ranges', ['198.51.100.0/24', '2001:db8::/64']) }}"
 """
 
 RETURN = r"""
 _value:
-  description: Whether any of the ranges holds the address.
+  description: Whether any of the ranges contains the address.
   type: bool
 """
 
