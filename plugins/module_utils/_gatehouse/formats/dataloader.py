@@ -11,39 +11,32 @@ import hashlib
 import hmac
 from xml.sax.saxutils import quoteattr
 
-from ..auth.connection import Connection
-from .common import PASSWORD, Format, NotRepresentable
-from .java import properties
+from .encoders import as_text, properties
+from .fields import NotRepresentable
+from .model import Values
 
-try:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-    from cryptography.hazmat.primitives.padding import PKCS7
-except ImportError:  # told to the user by encrypt()
-    HAS_CRYPTOGRAPHY = False
-else:
-    HAS_CRYPTOGRAPHY = True
 _KEY_BYTES = 16  # all that Data Loader reads of its key file
 _SPRING = "http://www.springframework.org/schema/beans"
 
 
-def render_dataloader_properties(
-    connection: Connection, *, encryption_key: str | None = None, encryption_key_file: str | None = None
+def config_properties(
+    values: Values, *, encryption_key: str | None = None, encryption_key_file: str | None = None
 ) -> str:
-    """The entries of C(config.properties)."""
-    return properties(_entries(connection, encryption_key, encryption_key_file))
+    """Write the entries of C(config.properties)."""
+    return properties(_entries(values, encryption_key, encryption_key_file))
 
 
-def render_dataloader_process(
-    connection: Connection,
+def process_bean(
+    values: Values,
     *,
     encryption_key: str | None = None,
     encryption_key_file: str | None = None,
     name: str = "salesforce",
 ) -> str:
-    """An abstract bean from which the processes in C(process-conf.xml) inherit."""
+    """Write an abstract bean from which the processes in C(process-conf.xml) inherit."""
     entries = "".join(
         f"        <entry key={quoteattr(key)} value={quoteattr(value)}/>\n"
-        for key, value in _entries(connection, encryption_key, encryption_key_file).items()
+        for key, value in _entries(values, encryption_key, encryption_key_file).items()
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -60,11 +53,14 @@ def render_dataloader_process(
 
 
 def encrypt(text: str, encryption_key: str | None) -> str:
-    """The text as Data Loader's own encryption tool writes it. The key is its key file in Base64."""
-    if not HAS_CRYPTOGRAPHY:
+    """Encrypt the text as Data Loader's own tool does. The key is its key file in Base64."""
+    try:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+        from cryptography.hazmat.primitives.padding import PKCS7
+    except ImportError:
         raise NotRepresentable(
             "encryption_key", "anything without the Python library cryptography, which is not installed"
-        )
+        ) from None
     key = _key(encryption_key)
     secret = text.encode()
     # Random in Data Loader itself. Drawn from the text and the key, the same credential gives the same file, which is
@@ -76,12 +72,9 @@ def encrypt(text: str, encryption_key: str | None) -> str:
     return "".join(f"{byte if byte < 0x80 else 383 - byte:02x}" for byte in start + sealed)
 
 
-def _entries(connection: Connection, key: str | None, key_file: str | None) -> dict[str, str]:
-    entries = {
-        "sfdc.endpoint": connection.login_url,
-        "sfdc.username": connection.username or "",
-        "sfdc.password": encrypt(connection.login_password, key),
-    }
+def _entries(values: Values, key: str | None, key_file: str | None) -> dict[str, str]:
+    entries = {name: as_text(value) for name, value in values.items()}
+    entries["sfdc.password"] = encrypt(entries["sfdc.password"], key)
     return {**entries, "process.encryptionKeyFile": key_file} if key_file else entries
 
 
@@ -95,30 +88,3 @@ def _key(encryption_key: str | None) -> bytes:
     if len(content) < _KEY_BYTES:
         raise NotRepresentable("encryption_key", f"a password with a key of fewer than {_KEY_BYTES} bytes")
     return content[:_KEY_BYTES]
-
-
-_OPTIONS = ("encryption_key", "encryption_key_file")
-_SOURCE = "Data Loader 67, EncryptionAesUtil.java, AppConfig.java"
-FORMATS = (
-    Format(
-        name="dataloader_properties",
-        description="Data Loader, with the login password encrypted by the key in `encryption_key`",
-        file="config.properties",
-        composed=True,
-        flows=PASSWORD,
-        options=_OPTIONS,
-        source=_SOURCE,
-        render=render_dataloader_properties,
-    ),
-    Format(
-        name="dataloader_process",
-        description="the same as an abstract bean NAME (`salesforce`), to be imported into `process-conf.xml` and "
-        'inherited by `parent=` and `<map merge="true">`',
-        file="NAME.xml",
-        composed=True,
-        flows=PASSWORD,
-        options=(*_OPTIONS, "name"),
-        source="Data Loader 67, samples/conf/process-conf.xml",
-        render=render_dataloader_process,
-    ),
-)
