@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write docs/formats.md from the table of formats: C(python -m tools.formats_page)."""
+"""Write what lists the formats, out of their table, into docs, README and role: C(python -m tools.formats_page)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "formats.md"
+README = ROOT / "README.md"
+SPECS = ROOT / "roles" / "app_credentials" / "meta" / "argument_specs.yml"
 
 INTRODUCTION = """# Formats
 
-<!-- Written by tools/formats_page.py from plugins/module_utils/formats; change that and run it again. -->
+<!-- Written by tools/formats_page.py from plugins/module_utils/_gatehouse/formats; change that and run it again. -->
 
 The filter `app_config` and the role `app_credentials` write a credential in one of these formats. A format that has no
 place for what a credential logs in with, or whose reader would take some character for something else, is an error that
@@ -86,43 +88,117 @@ The role takes what the format needs as `format_options`:
 """
 
 
-def page(formats: dict[str, Any], readers: Iterable[tuple[str, str]]) -> str:
-    """The whole page.
+MAPPING = """
+## Names of your own
+
+If no format knows your application, `mapping` writes its names: `fields` says what stands under each, `encoder` how
+they are written, and `constants` adds names whose values are the same for every credential.
+
+```yaml
+- name: Give an application the names that it reads
+  hosts: salesforce_applications
+  gather_facts: false
+  roles:
+    - role: gatehouse.salesforce.app_credentials
+      vars:
+        app_credentials_files:
+          - credential: billing
+            dest: /etc/billing/salesforce.env
+            format: mapping
+            format_options:
+              encoder: env
+              fields:
+                SF_USER: username
+                SF_PASS: login_password
+              constants:
+                SF_TIMEOUT: 30
+```
+
+Nothing is written that the reader would take for something else, and no secret that the credential does not log in
+with. Fields of the credential:
+
+"""
+
+
+def password(known: Any) -> str:
+    """Say whether password and security token are apart in a format, or joined."""
+    used = {field for fields in known.by_flow.values() for field in fields.values()}
+    if not used:
+        return "as named"
+    return "apart" if "password" in used else "joined" if "login_password" in used else "none"
+
+
+def table(*rows: tuple[str, ...]) -> str:
+    """Write a table in Markdown; the first row is its head."""
+    head, *body = rows
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *body))
+
+
+def page(formats: Any, readers: Iterable[tuple[str, str]]) -> str:
+    """Return the whole page.
 
     Args:
+        formats: the package.
         readers: pairs of a format and of what reads it in the tests.
     """
-    rows = [
-        ("format", "what it is for", "file", "password and token", "flows", "options", "read by", "defined by"),
-        ("---",) * 8,
-        *(
+    readers = sorted(readers, key=lambda pair: pair[1].lower())
+    rows = [("format", "what it is for", "file", "password and token", "flows", "options", "read by", "defined by")]
+    for name, known in formats.FORMATS.items():
+        purpose, file, source = known.about.split(" | ")
+        programs = ", ".join(program for read, program in readers if read == name)
+        rows.append(
             (
-                f"`{known.name}`",
-                known.description,
-                known.file,
-                {True: "joined", False: "apart", None: "none"}[known.composed],
-                ", ".join(f"`{flow}`" for flow in known.flows),
-                ", ".join(f"`{option}`" for option in known.options),
-                ", ".join(sorted((program for name, program in readers if name == known.name), key=str.lower)),
-                known.source,
+                f"`{name}`",
+                purpose,
+                file,
+                password(known),
+                _listed(known.flows),
+                _listed(known.options),
+                programs,
+                source,
             )
-            for known in formats.values()
-        ),
-    ]
-    return INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in rows) + DATA_LOADER
+        )
+    fields = [("field", "what it is"), *((f"`{field}`", what) for field, what in formats.MAPPABLE_FIELDS.items())]
+    encoders = f"\nEncoders, which quote as the format of the same name: {_listed(formats.ENCODERS)}.\n"
+    return INTRODUCTION + table(*rows) + MAPPING + table(*fields) + encoders + DATA_LOADER
+
+
+def readme(formats: Any, text: str) -> str:
+    """Return the README with its table of formats."""
+    rows = [("for", "formats"), *((purpose, _listed(family)) for purpose, family in formats.FAMILIES.items())]
+    return _between(text, "## Formats\n\n", table(*rows).replace("| --- | --- |", "|---|---|"), "\n[What each")
+
+
+def specs(formats: Any, text: str) -> str:
+    """Return the argument specs of the role with its list of formats."""
+    choices = "".join(f"              - {name}\n" for name in formats.FORMATS)
+    return _between(text, "            choices:\n", choices, "            default: env\n")
+
+
+def _between(text: str, start: str, middle: str, end: str) -> str:
+    """Replace what stands between two texts."""
+    before, _start, rest = text.partition(start)
+    _old, _end, after = rest.partition(end)
+    return before + start + middle + end + after
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def main() -> None:
-    """Write it."""
+    """Write all three."""
     from tests.support.processes import COLLECTIONS, link_collection
 
     link_collection()
     sys.path.insert(0, str(COLLECTIONS))
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import FORMATS
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats
     from tests.format_readers.test_readers import BY_COMMAND, PARSERS
     from tests.unit.test_formats_light_readers import READERS
 
-    PAGE.write_text(page(FORMATS, {*READERS, *PARSERS, *BY_COMMAND}))
+    PAGE.write_text(page(formats, {*READERS, *PARSERS, *BY_COMMAND}))
+    README.write_text(readme(formats, README.read_text()))
+    SPECS.write_text(specs(formats, SPECS.read_text()))
 
 
 if __name__ == "__main__":

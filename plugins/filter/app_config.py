@@ -31,81 +31,8 @@ options:
     description: A credential as the lookup P(gatehouse.salesforce.credential#lookup) returns it.
     type: dict
     required: true
-  format:
-    description:
-      - The application that reads it. The table of formats, with the file of each, is C(docs/formats.md) in this
-        collection.
-      - A format that has no place for what the credential logs in with, or whose reader would read some character as
-        something else, is an error that names it.
-    type: str
-    choices:
-      - env
-      - dotenv
-      - node_env
-      - systemd_env
-      - docker_env
-      - shell_env
-      - sfdc_env
-      - meltano
-      - json
-      - yaml
-      - toml
-      - properties
-      - ant
-      - mulesoft_properties
-      - mulesoft_xml
-      - kafka_connect
-      - kafka_connect_json
-      - gobblin
-      - talend
-      - camel
-      - dataloader_properties
-      - dataloader_process
-      - airflow_uri
-      - airflow_json
-      - airflow_connections
-      - dlt
-      - embulk
-      - logstash
-      - adf
-      - redash
-      - singer
-      - airbyte
-      - datadirect_jdbc
-      - datadirect_odbc
-      - datadirect_odbc_ini
-      - cdata_jdbc
-      - devart
-      - kubernetes
-      - systemd_credential
-      - django
-      - sfdx_url
-      - keydra
-      - amazon_connect
-      - kelverion
-      - vault
-      - n8n
-    required: true
-  name:
-    description:
-      - What the credential is called in the file, in O(format=airflow_uri), O(format=airflow_json),
-        O(format=airflow_connections), O(format=dataloader_process), O(format=mulesoft_xml), O(format=adf),
-        O(format=datadirect_odbc_ini), O(format=kubernetes) and O(format=n8n). Each has a default.
-    type: str
-  encryption_key:
-    description:
-      - The content of Data Loader's key file in Base64, as M(ansible.builtin.slurp) returns it, for
-        O(format=dataloader_properties) and O(format=dataloader_process). The same file must be where Data Loader runs.
-    type: str
-  encryption_key_file:
-    description:
-      - The path of that file where Data Loader runs. Without it Data Loader uses the one in its user's home.
-    type: str
-  refresh_token:
-    description:
-      - An OAuth refresh token, which this collection does not store, for O(format=sfdx_url), O(format=singer) and
-        O(format=airbyte).
-    type: str
+extends_documentation_fragment:
+  - gatehouse.salesforce.formats
 seealso:
   - plugin: gatehouse.salesforce.credential
     plugin_type: lookup
@@ -125,6 +52,15 @@ EXAMPLES = r"""
     content: "{{ lookup('gatehouse.salesforce.credential', 'production-integration')
       | gatehouse.salesforce.app_config('kubernetes', name='billing-salesforce') }}"
     dest: "{{ app_folder }}/secret.json"
+    mode: "0600"
+  no_log: true
+
+- name: Write the names that an application of your own reads
+  ansible.builtin.copy:
+    content: "{{ lookup('gatehouse.salesforce.credential', 'production-integration')
+      | gatehouse.salesforce.app_config('mapping', encoder='yaml', constants={'retries': 3},
+        fields={'sf_user': 'username', 'sf_pass': 'login_password', 'sf_host': 'host'}) }}"
+    dest: "{{ app_folder }}/salesforce.yml"
     mode: "0600"
   no_log: true
 """
@@ -150,8 +86,11 @@ def app_config(
     encryption_key: str | None = None,
     encryption_key_file: str | None = None,
     refresh_token: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    encoder: str | None = None,
+    constants: Mapping[str, str | int] | None = None,
 ) -> str:
-    """The text of the file; raises AnsibleFilterError."""
+    """Return the text of the file; raises AnsibleFilterError."""
     if not isinstance(credential, Mapping):
         raise AnsibleFilterError("app_config: the input must be a dictionary, as the lookup credential returns it")
     options = {
@@ -159,6 +98,9 @@ def app_config(
         "encryption_key": encryption_key,
         "encryption_key_file": encryption_key_file,
         "refresh_token": refresh_token,
+        "fields": fields,
+        "encoder": encoder,
+        "constants": constants,
     }
     try:
         return render(connection_of(credential), format, options)

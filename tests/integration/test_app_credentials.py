@@ -249,6 +249,28 @@ class TestWriting:
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert target.read_bytes() != before[0]
 
+    def test_an_application_reads_its_own_names(self, playbook: Playbooks, store: Store) -> None:
+        target = playbook.folder / "app.json"
+        options = {
+            "encoder": "json",
+            "fields": {"user": "username", "pass": "login_password", "security_token": "security_token"},
+            "constants": {"tries": 3, "beta": True},
+        }
+        file = {"credential": "billing", "dest": str(target), "format": "mapping", "format_options": options}
+        results = deliver(playbook, file, options=("--diff", "-vvv"))
+        assert json.loads(target.read_text()) == {
+            "user": "billing@acme.example",
+            "pass": "".join(SECRETS[2:]),
+            "security_token": SECRETS[3],
+            "tries": 3,
+            "beta": True,
+        }
+        assert written(results)[0]["consumer"] == f"localhost:{target}"
+        assert_no_secret(results.output)
+        assert changed(deliver(playbook, file)) == [False]
+        options["fields"]["host"] = "host"  # type: ignore[index]
+        assert changed(deliver(playbook, file)) == [True]
+
     @pytest.mark.parametrize(
         ("options", "problem"),
         [
@@ -264,6 +286,11 @@ class TestWriting:
             ({"owner": "nobody-of-this-name"}, "app.env: chown failed: failed to look up user nobody-of-this-name"),
             ({"credential": "nobody"}, "no credential 'nobody'"),
             ({"format": "json", "format_options": {"name": "x"}}, "name: format json has no use for it"),
+            ({"format": "mapping"}, "fields: must name what to write, such as"),
+            (
+                {"format": "mapping", "format_options": {"fields": {"password": "login_pass"}}},
+                "fields: 'password' must be one of username, password, security_token, login_password, ",
+            ),
             ({"standby": True}, "has no user on standby"),
         ],
     )

@@ -10,7 +10,6 @@ import inspect
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ import yaml
 from simple_salesforce.api import Salesforce
 from simple_salesforce.login import SalesforceLogin
 
+from ansible_collections.gatehouse.salesforce.plugins.doc_fragments import formats as fragment
 from ansible_collections.gatehouse.salesforce.plugins.filter import app_config as filter_module
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats as subject
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
@@ -25,10 +25,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
     Connection,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats.fields import FIELDS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
 from tests.format_readers.cases import CASES, EXAMPLES, MY_DOMAIN, credential, rendered
+from tools import formats_page
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 BASIC = Connection(username="user@example.com", password="pass word", security_token="token")
 each_format = pytest.mark.parametrize("name", subject.FORMATS)
 
@@ -61,13 +62,22 @@ def test_a_text_ends_its_last_line_unless_that_would_belong_to_the_secret(name: 
     assert text.endswith("\n") == (name != "systemd_credential")
 
 
+def test_each_option_is_known_and_belongs_to_a_format() -> None:
+    used = {option for known in subject.FORMATS.values() for option in known.options}
+    assert used == set(subject.OPTIONS) and set(subject.SECRET_OPTIONS) < used
+
+
 @each_format
-def test_the_options_of_the_table_are_those_of_the_function(name: str) -> None:
-    known = subject.FORMATS[name]
-    parameters = inspect.signature(known.render).parameters.values()
-    keywords = [item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "quote"]
-    assert sorted(known.options) == sorted(keywords)
-    assert set(known.options) <= set(subject.OPTIONS)
+def test_a_row_says_what_it_is_for_where_it_is_read_and_who_defines_it(name: str) -> None:
+    assert len(subject.FORMATS[name].about.split(" | ")) == 3
+
+
+@each_format
+def test_a_row_names_fields_that_exist(name: str) -> None:
+    names = {field.name for field in dataclasses.fields(Connection)} | {"login_password"} | set(FIELDS)
+    for flow, fields in subject.FORMATS[name].by_flow.items():
+        assert flow in AUTH_FLOWS
+        assert {field for field in fields.values() if not re.fullmatch("'[^']*'", field)} <= names
 
 
 def shown(name: str, password: str, token: str) -> str:
@@ -101,21 +111,35 @@ def test_an_unknown_format_and_an_unusable_credential_are_refused() -> None:
         subject.render(Connection(username="u"), "env")
 
 
-def test_filter_and_role_list_the_same_formats() -> None:
-    options = yaml.safe_load(filter_module.DOCUMENTATION)["options"]
+def documented() -> dict[str, Any]:
+    """The options of the filter, with those of its fragment."""
+    own = yaml.safe_load(filter_module.DOCUMENTATION)["options"]
+    return {**own, **yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]}
+
+
+def test_filter_role_and_readme_list_the_formats_of_the_table() -> None:
+    options = documented()
     assert options["format"]["choices"] == list(subject.FORMATS)
+    assert options["encoder"]["choices"] == list(subject.ENCODERS)
     assert set(options) - {"_input", "format"} == set(subject.OPTIONS)
-    specs = yaml.safe_load((ROOT / "roles/app_credentials/meta/argument_specs.yml").read_text())
+    assert set(inspect.signature(filter_module.app_config).parameters) - {"credential", "format"} == set(
+        subject.OPTIONS
+    )
+    specs = yaml.safe_load(formats_page.SPECS.read_text())
     files = specs["argument_specs"]["main"]["options"]["app_credentials_files"]["options"]
     assert files["format"]["choices"] == list(subject.FORMATS)
 
 
+def test_what_is_written_out_of_the_table_is_what_the_tool_writes() -> None:
+    for path, write in ((formats_page.SPECS, formats_page.specs), (formats_page.README, formats_page.readme)):
+        assert path.read_text() == write(subject, path.read_text()), "run python -m tools.formats_page"
+
+
 def test_the_filter_tells_which_formats_have_an_option() -> None:
-    options = yaml.safe_load(filter_module.DOCUMENTATION)["options"]
-    for option in ("name", "encryption_key", "refresh_token"):
-        said = " ".join(options[option]["description"])
-        for known in subject.FORMATS.values():
-            assert (f"O(format={known.name})" in said) == (option in known.options), known.name
+    for option in ("name", "encryption_key", "refresh_token", "fields", "encoder", "constants"):
+        said = " ".join(documented()[option]["description"])
+        for name, known in subject.FORMATS.items():
+            assert (f"O(format={name})" in said) == (option in known.options), name
 
 
 def test_every_format_has_a_case_that_its_reader_reads() -> None:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given, settings
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import formats
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import env
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import encoders
 from tests.format_readers.cases import CASES, EXAMPLES, KEY, PRINTABLE, Parse, credential, rendered, secrets
 
 LIBRARIES = sorted(Path("/usr/lib").glob("**/systemd/libsystemd-shared-*.so"))
@@ -145,11 +145,12 @@ def read_django(text: str) -> Mapping[str, Any]:
 
 
 READERS: dict[tuple[str, str], Parse] = {
-    **{(name, "python-dotenv"): read_with_dotenv for name in ("env", "dotenv", "sfdc_env", "meltano")},
-    **{(name, "sh"): read_with_sh for name in ("env", "shell_env", "sfdc_env")},
-    **{(name, "shlex"): read_with_shlex for name in ("env", "shell_env", "sfdc_env")},
+    **{(name, "python-dotenv"): read_with_dotenv for name in ("env", "dotenv", "sfdc_env", "meltano", "mapping")},
+    **{(name, "sh"): read_with_sh for name in ("env", "shell_env", "sfdc_env", "mapping")},
+    **{(name, "shlex"): read_with_shlex for name in ("env", "shell_env", "sfdc_env", "mapping")},
     ("env", "systemd"): read_with_systemd,
     ("sfdc_env", "systemd"): read_with_systemd,
+    ("mapping", "systemd"): read_with_systemd,
     ("systemd_env", "systemd"): read_with_systemd,
     ("docker_env", "grammar"): lambda text: dict(line.split("=", 1) for line in text.split("\n") if line),
     ("json", "json"): json.loads,
@@ -212,12 +213,12 @@ def test_whatever_is_stored_is_read(name: str, reader: str, password: str, token
     CASES[name].check(name, READERS[name, reader], password, token)
 
 
-@pytest.mark.parametrize(("name", "quote"), [("env", env.quote_env), ("shell_env", env.quote_shell)])
-def test_a_shell_reads_every_pair_of_characters(name: str, quote: env.Quote) -> None:
+@pytest.mark.parametrize(("name", "quote"), [("env", encoders.quote_env), ("shell_env", encoders.quote_shell)])
+def test_a_shell_reads_every_pair_of_characters(name: str, quote: encoders.Quote) -> None:
     pairs = [one + other for one in PRINTABLE for other in PRINTABLE if not CASES[name].refuses(one + other)]
     variables = {f"NAME_{number}": pair for number, pair in enumerate(pairs)}
     assert len(pairs) > 8000
-    assert read_with_sh(env.lines(variables, quote)) == variables
+    assert read_with_sh(encoders.env_file(quote)(variables)) == variables
 
 
 @pytest.mark.parametrize(("plain", "sealed"), VECTORS)

@@ -17,7 +17,7 @@ from ..credentials.changes import standby_connection
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Delivery, fingerprint
 from ..errors import GatehouseError, OptionError
-from ..formats import render
+from ..formats import SECRET_OPTIONS, render
 from ..masking import register_connection_secrets
 from ..task.context import Task
 from .consumer import Consumer
@@ -120,9 +120,9 @@ def record_restart(consumer: Consumer, run: Task) -> dict[str, Any]:
 def _content(credential: Credential, options: Mapping[str, Any], run: Task) -> str:
     """What the file is to hold, which is kept out of whatever the task tells."""
     connection = credential.connection
-    given = {name: None if value is None else str(value) for name, value in options["format_options"].items()}
+    given = options["format_options"]
     run.hide(connection)
-    run.secrets.extend(filter(None, given.values()))
+    run.secrets.extend(str(given[name]) for name in SECRET_OPTIONS if given.get(name))
     register_connection_secrets(connection)
     content = render(connection, options["format"], given)
     run.secrets.append(content)

@@ -11,11 +11,16 @@ from typing import Any
 
 from ..auth.connection import Connection
 from ..errors import OptionError
+from .encoders import ENCODERS
 from .fields import NotRepresentable
+from .mapping import MAPPABLE_FIELDS
 from .model import Format
 from .table import FAMILIES
 
+__all__ = ["ENCODERS", "FAMILIES", "MAPPABLE_FIELDS", "FORMATS", "OPTIONS", "SECRET_OPTIONS", "Format", "render"]
+
 OPTIONS = ("name", "encryption_key", "encryption_key_file", "refresh_token", "fields", "encoder", "constants")
+SECRET_OPTIONS = ("encryption_key", "refresh_token")
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 FORMATS: dict[str, Format] = {name: known for family in FAMILIES.values() for name, known in family.items()}

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .fields import NotRepresentable, Value
 from .model import Values
@@ -174,19 +175,29 @@ def _join_surrogates(text: str) -> str:
 env, dotenv, node_env = env_file(quote_env), env_file(quote_dotenv), env_file(quote_node)
 systemd_env, docker_env, shell_env = env_file(quote_systemd), env_file(quote_docker), env_file(quote_shell)
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PROPERTY = re.compile(r"[A-Za-z0-9_.\[\]/-]+")
-_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
-# Which names an encoder takes, and what it does with the values.
-ENCODERS: dict[str, tuple[re.Pattern[str], Encode]] = {
-    "env": (_VARIABLE, env),
-    "dotenv": (_VARIABLE, dotenv),
-    "node_env": (_VARIABLE, node_env),
-    "systemd_env": (_VARIABLE, systemd_env),
-    "docker_env": (_VARIABLE, docker_env),
-    "shell_env": (_VARIABLE, shell_env),
-    "json": (_PRINTABLE, json_text),
-    "yaml": (_PRINTABLE, yaml_text),
-    "toml": (_PRINTABLE, toml_text),
-    "properties": (_PROPERTY, properties),
+
+class Encoder(NamedTuple):
+    """What writes values under any names: which names it takes, and what it does with the values."""
+
+    takes: Callable[[str], object]
+    encode: Encode
+
+
+def _is_printable(name: str) -> bool:
+    return bool(name) and name.isprintable()
+
+
+_is_variable = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
+_is_property = re.compile(r"[A-Za-z0-9_.\[\]/-]+").fullmatch
+ENCODERS = {
+    "env": Encoder(_is_variable, env),
+    "dotenv": Encoder(_is_variable, dotenv),
+    "node_env": Encoder(_is_variable, node_env),
+    "systemd_env": Encoder(_is_variable, systemd_env),
+    "docker_env": Encoder(_is_variable, docker_env),
+    "shell_env": Encoder(_is_variable, shell_env),
+    "json": Encoder(_is_printable, json_text),
+    "yaml": Encoder(_is_printable, yaml_text),
+    "toml": Encoder(_is_printable, toml_text),
+    "properties": Encoder(_is_property, properties),
 }

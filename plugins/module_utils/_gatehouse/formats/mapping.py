@@ -10,12 +10,12 @@ from typing import Any
 
 from ..auth.connection import AUTH_FLOWS, SECRET_FIELDS, Connection
 from ..errors import OptionError
-from . import encoders
+from .encoders import ENCODERS, json_text
 from .fields import NotRepresentable
 from .model import Format
 
 # What can be named, and what it is.
-FIELDS = {
+MAPPABLE_FIELDS = {
     "username": "the user's name",
     "password": "the password",
     "security_token": "the security token, empty where none is needed",
@@ -53,52 +53,49 @@ class MappingFormat(Format):
         What stands in the place of a field's name is never shown: it may be a secret that is there by mistake.
         """
         encoder = options.get("encoder", "env")
-        if encoder not in encoders.ENCODERS:
-            raise OptionError("encoder", f"must be one of {', '.join(encoders.ENCODERS)}")
-        fields, constants = _dictionary(options, "fields"), _dictionary(options, "constants")
+        if not isinstance(encoder, str) or encoder not in ENCODERS:
+            raise OptionError("encoder", f"must be one of {', '.join(ENCODERS)}")
+        fields, constants = (_dictionary(options, option, encoder) for option in ("fields", "constants"))
         if not fields:
             raise OptionError("fields", "must name what to write, such as {SF_USER: username, SF_PASS: login_password}")
         for name, field in fields.items():
-            _require_field(name, field, connection)
+            _require_field(name, field, connection.auth)
         for name, value in constants.items():
             if name in fields:
                 raise OptionError("constants", f"{name!r} is one of fields, too")
             if not isinstance(value, str | int):
                 raise OptionError("constants", f"{name!r} must be text, a whole number or a boolean")
-        names, encode = encoders.ENCODERS[encoder]
-        for name in (*fields, *constants):
-            if not isinstance(name, str) or not names.fullmatch(name):
-                raise OptionError("fields", f"{name!r} is not a name that encoder {encoder} takes")
         token = {name: "token_or_empty" for name, field in fields.items() if field == "security_token"}
         values = self.read(connection, {**fields, **token})
         for name in fields:
             if name not in values:
                 raise OptionError("fields", f"{name!r} asks for {fields[name]}, which the credential does not have")
         try:
-            return encode({**values, **constants})
+            return ENCODERS[encoder].encode({**values, **constants})
         except NotRepresentable as exc:
             raise OptionError(exc.option, f"encoder {encoder} cannot hold {exc}") from None
 
 
-def _dictionary(options: Mapping[str, Any], option: str) -> Mapping[Any, Any]:
+def _dictionary(options: Mapping[str, Any], option: str, encoder: str) -> Mapping[str, Any]:
     given = options.get(option, {})
     if not isinstance(given, Mapping):
         raise OptionError(option, "must be a dictionary")
+    for name in given:
+        if not isinstance(name, str) or not ENCODERS[encoder].takes(name):
+            raise OptionError(option, f"{name!r} is not a name that encoder {encoder} takes")
     return given
 
 
-def _require_field(name: object, field: object, connection: Connection) -> None:
-    if not isinstance(field, str) or field not in FIELDS:
-        raise OptionError("fields", f"{name!r} must be one of {', '.join(FIELDS)}")
-    if field in (*SECRET_FIELDS, "login_password") and field not in _SECRETS[connection.auth]:
-        raise OptionError(
-            "fields", f"{name!r} asks for {field}, which a credential with auth {connection.auth} logs in without"
-        )
+def _require_field(name: str, field: object, auth: str) -> None:
+    if not isinstance(field, str) or field not in MAPPABLE_FIELDS:
+        raise OptionError("fields", f"{name!r} must be one of {', '.join(MAPPABLE_FIELDS)}")
+    if field in (*SECRET_FIELDS, "login_password") and field not in _SECRETS[auth]:
+        raise OptionError("fields", f"{name!r} asks for {field}, which a credential with auth {auth} logs in without")
 
 
 FORMAT = MappingFormat(
     "an application that reads its own names: `fields` says what stands under each, `encoder` how it is written "
     "| any | your playbook",
     "",
-    encoders.json_text,
+    json_text,
 )

@@ -362,6 +362,9 @@ PLATFORMS = {
         "ClientId=consumer_key, ClientSecret=consumer_secret",
         encoders.json_text,
     ),
+}
+
+FRAMEWORKS = {
     "django": Format(
         "django-salesforce: `from salesforce_database import SALESFORCE` in the settings | salesforce_database.py "
         "| django-salesforce, salesforce/auth.py",
@@ -385,6 +388,7 @@ FAMILIES: dict[str, dict[str, Format]] = {
     "Airflow": AIRFLOW,
     "pipelines": PIPELINES,
     "JDBC, ODBC and ADO.NET drivers": DRIVERS,
-    "hosts, clusters, secret managers, frameworks": PLATFORMS,
-    "any other, by names that you give": {"mapping": mapping.FORMAT},
+    "hosts, clusters, secret managers": PLATFORMS,
+    "Django, the Salesforce CLI": FRAMEWORKS,
+    "any other application, by names that you give": {"mapping": mapping.FORMAT},
 }

@@ -67,8 +67,14 @@ def connection_from(options: Mapping[str, Any]) -> Connection:
 
 
 def secrets_of(options: Mapping[str, Any]) -> list[str]:
-    """The secret values among the options and in those of options, for masking, and what they are composed to."""
+    """Return the secret values among the options and in those of options, for masking, and what they compose.
+
+    No deeper: in O(format_options) a dictionary has names of fields as its values.
+    """
+    inner = [value for value in options.values() if isinstance(value, Mapping)]
+    return [secret for given in (options, *inner) for secret in _secrets_in(given)]
+
+
+def _secrets_in(options: Mapping[str, Any]) -> list[str]:
     values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
-    composed = f"{options.get('password') or ''}{options.get('security_token') or ''}"
-    inner = [secret for value in options.values() if isinstance(value, Mapping) for secret in secrets_of(value)]
-    return [*values, composed, *inner]
+    return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]
