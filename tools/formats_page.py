@@ -19,31 +19,32 @@ INTRODUCTION = """# Formats
 
 <!-- Written by tools/formats_page.py from plugins/module_utils/_gatehouse/formats; change that and run it again. -->
 
-The filter `app_config` and the role `app_credentials` write a credential in one of these formats. A format that has no
-place for what a credential logs in with, or whose reader would take some character for something else, is an error that
-names it.
+The filter `app_config` and the role `app_credentials` write a credential in one of these formats. If a format has no
+field for a secret, or its reader would misread a character, rendering fails and the error names the field or the
+character.
 
-The tests read each back, with passwords of every printable character and many others, by the program or library in the
-column *read by*. Where that is the application, or a part of it, the names of its keys are proven too; else they are as
-the last column says. Where no reader can be installed freely, only a parser in the tests, which follows the published
-*grammar*, has read it. Airflow, django-salesforce, jsforce and simple-salesforce also log in to the simulated org.
+The tests read each format back, with passwords of every printable character and many others, by the program or library
+in the column *read by*. If that is the application or a part of it, this proves the names of its keys too; otherwise
+they follow the source in the last column. If no reader can be installed freely, a parser in the tests reads it, which
+follows the published *grammar*. Airflow, django-salesforce, jsforce and simple-salesforce also log in to the simulated
+org.
 
 *apart* means that password and security token are two values, *joined* that they are one. *flows* are the values of
-`auth` whose credentials a format can hold. Any text can be put into something else by a play: into one key of a
-Kubernetes Secret, into a secret of Docker or into a key-value server.
+`auth` whose credentials a format can express. A playbook can store the rendered text anywhere: in a key of a Kubernetes
+Secret, a Docker secret or a key-value server.
 
 """
 
 DATA_LOADER = """
 ## Data Loader and its key
 
-Data Loader decrypts the password with a key file on its own machine. The filter gets the content of that file in
-Base64, as `ansible.builtin.slurp` returns it. The same credential and key always give the same text, so that nothing
-is written when nothing changed. What is beyond ASCII in a password is UTF-8, as Data Loader reads it on any system with
-Java 18 or newer; with an older Java on Windows, keep the password to ASCII.
+Data Loader decrypts the password with a key file on its own machine. Pass the content of that file to the
+filter in Base64, as `ansible.builtin.slurp` returns it. The same credential and key always give the same text, so that
+nothing is written when nothing changed. Characters beyond ASCII in a password are UTF-8, as Data Loader reads them on
+any system with Java 18 or newer; with an older Java on Windows, use ASCII only.
 
 ```yaml
-- name: Give Data Loader its credential
+- name: Deliver a credential to Data Loader
   hosts: salesforce_applications
   gather_facts: false
   vars:
@@ -69,10 +70,10 @@ Java 18 or newer; with an older Java on Windows, keep the password to ASCII.
 
 ## Options in the role
 
-The role takes what the format needs as `format_options`:
+In the role, options of the format are `format_options`:
 
 ```yaml
-- name: Give a cluster the credential
+- name: Write a manifest for a cluster
   hosts: salesforce_applications
   gather_facts: false
   roles:
@@ -91,11 +92,11 @@ The role takes what the format needs as `format_options`:
 MAPPING = """
 ## Names of your own
 
-If no format knows your application, `mapping` writes its names: `fields` says what stands under each, `encoder` how
-they are written, and `constants` adds names whose values are the same for every credential.
+If there is no format for your application, `mapping` writes its own names: `fields` maps each name to a field of the
+credential, `encoder` selects the notation, and `constants` adds names with the same value for every credential.
 
 ```yaml
-- name: Give an application the names that it reads
+- name: Write the names that an application reads
   hosts: salesforce_applications
   gather_facts: false
   roles:
@@ -114,8 +115,8 @@ they are written, and `constants` adds names whose values are the same for every
                 SF_TIMEOUT: 30
 ```
 
-Nothing is written that the reader would take for something else, and no secret that the credential does not log in
-with. Fields of the credential:
+A value that the reader would misread is an error, and a secret that the credential does not log in with is not written.
+Fields of the credential:
 
 """
 
