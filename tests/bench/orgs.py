@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fifty orgs in one run beside fifty hosts of ping, and plans of many thousand ranges."""
+"""Many orgs in one run beside as many hosts of what Ansible does itself, and plans of many thousand ranges."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import gc
 import json
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,14 @@ ORGS, FORKS, RANGES = 50, 10, 10
 ORG_ROUNDS, PLAN_ROUNDS = 3, 7
 NAMES = [f"org{number:02}" for number in range(ORGS)]
 
-AIMS = {"orgs_50_to_ping_50": 0.5, "plan_10000_seconds": 0.2, "plan_20000_to_10000": 2.5}
+MANY = 500
+
+AIMS = {"orgs_50_to_ping_50": 0.5, "orgs_500_to_debug_500": 1.8, "plan_10000_seconds": 0.2, "plan_20000_to_10000": 2.5}
 
 
 def measure() -> dict[str, float]:
     """All figures, each the median of some rounds."""
-    return {**measure_orgs(), **measure_plans()}
+    return {**measure_orgs(), **measure_many_orgs(), **measure_plans()}
 
 
 def measure_orgs() -> dict[str, float]:
@@ -37,16 +41,9 @@ def measure_orgs() -> dict[str, float]:
 
     All that the role does counts, its argument spec too. Sessions are open, as they are in any run soon after another.
     """
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True, mode=0o700)
     role = [{"hosts": "all", "gather_facts": False, "roles": ["gatehouse.salesforce.network_access"]}]
     ping = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": "ping", "ansible.builtin.ping": {}}]}]
-    with simulated_org(FOLDER / "org", {"orgs": [_org(name) for name in NAMES]}) as org:
-        prepare(FOLDER, org, SECRETS)
-        hosts = {name: {"gatehouse_salesforce_credential": name, "ansible_connection": "local"} for name in NAMES}
-        variables = {"network_access_trusted_ip_ranges": _ranges()}
-        (FOLDER / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
-        _run([_credentials()])
+    with _orgs(NAMES):
         _run((role + ping) * (1 + ORG_ROUNDS))
     rounds = [[0.0, 0.0]]
     for task, seconds in json.loads((FOLDER / "times.json").read_text()):
@@ -56,6 +53,47 @@ def measure_orgs() -> dict[str, float]:
     # The first round opens the sessions; what comes after the last ping is nothing.
     orgs, pings = (statistics.median(times) for times in zip(*rounds[1:-1], strict=True))
     return {"orgs_50_seconds": orgs, "ping_50_seconds": pings, "orgs_50_to_ping_50": orgs / pings}
+
+
+def measure_many_orgs() -> dict[str, float]:
+    """Whole processes with forks 10: the ranges of 500 orgs unchanged, of 50 of them, and debug on 500 hosts.
+
+    Sessions are open, as they are in any run soon after another.
+    """
+    names = [f"org{number:03}" for number in range(MANY)]
+    ranges = {"gatehouse.salesforce.trusted_ip_ranges": {"ranges": "{{ network_access_trusted_ip_ranges }}"}}
+    tasks = {
+        "orgs": {"name": "ranges", **ranges},
+        "debug": {"name": "debug", "ansible.builtin.debug": {"msg": "hello"}},
+    }
+    plays = {kind: [{"hosts": "all", "gather_facts": False, "tasks": [task]}] for kind, task in tasks.items()}
+    kinds = {"orgs_500": ("orgs", []), "debug_500": ("debug", []), "orgs_50": ("orgs", ["--limit", "all[0:49]"])}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    with _orgs(names):
+        _run(plays["orgs"])
+        for _round in range(ORG_ROUNDS):
+            for kind, (play, options) in kinds.items():
+                times[kind].append(_run(plays[play], *options))
+    seconds = {kind: statistics.median(measured) for kind, measured in times.items()}
+    return {
+        **{f"{kind}_process_seconds": value for kind, value in seconds.items()},
+        "orgs_500_to_debug_500": seconds["orgs_500"] / seconds["debug_500"],
+        "orgs_500_to_orgs_50": seconds["orgs_500"] / MANY / (seconds["orgs_50"] / ORGS),
+    }
+
+
+@contextlib.contextmanager
+def _orgs(names: list[str]) -> Iterator[None]:
+    """Start so many orgs, with a host for each in the inventory, and store their credentials."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True, mode=0o700)
+    with simulated_org(FOLDER / "org", {"orgs": [_org(name) for name in names]}) as org:
+        prepare(FOLDER, org, SECRETS)
+        hosts = {name: {"gatehouse_salesforce_credential": name, "ansible_connection": "local"} for name in names}
+        variables = {"network_access_trusted_ip_ranges": _ranges()}
+        (FOLDER / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
+        _run([_credentials()])
+        yield
 
 
 def _org(name: str) -> dict[str, Any]:
@@ -83,18 +121,21 @@ def _credentials() -> dict[str, Any]:
     return {"hosts": "all", "gather_facts": False, "tasks": tasks}
 
 
-def _run(plays: list[dict[str, Any]]) -> None:
+def _run(plays: list[dict[str, Any]], *options: str) -> float:
+    """Run plays in a process of its own, and return its seconds."""
     (FOLDER / "playbook.json").write_text(json.dumps(plays))
     environment = ansible_environment(
         ANSIBLE_CALLBACK_PLUGINS=str(Path(__file__).parent / "callback"),
         ANSIBLE_CALLBACKS_ENABLED="task_times",
         TASK_TIMES=str(FOLDER / "times.json"),
     )
-    options = ["-i", "inventory.json", "-e", "@variables.json", "--forks", str(FORKS)]
+    command = ["ansible-playbook", "playbook.json", "-i", "inventory.json", "-e", "@variables.json"]
     with (FOLDER / "output.txt").open("w") as output:
+        started = time.perf_counter()
         subprocess.run(
-            ["ansible-playbook", "playbook.json", *options], cwd=FOLDER, env=environment, stdout=output, check=True
+            [*command, "--forks", str(FORKS), *options], cwd=FOLDER, env=environment, stdout=output, check=True
         )
+        return time.perf_counter() - started
 
 
 def measure_plans() -> dict[str, float]:
