@@ -76,7 +76,7 @@ def unit_tests() -> None:
 
 def quick_plays() -> None:
     """Run the plays that need no Ansible, by calling what their tasks call."""
-    pytest("-m", "not ansible", "--engine=direct", "tests/integration")
+    pytest("-m", "not ansible and not servers", "--engine=direct", "tests/integration")
 
 
 def tests() -> None:

@@ -18,6 +18,15 @@ from tests.support.dovecot import Dovecot, dovecot
 from tests.support.hosts import Host, managed_hosts
 from tests.support.plays import Playbooks
 
+REAL_SERVERS = {"server", "hosts", "openbao_server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a mail server, hosts or a key-value server, none of which a quick run starts."""
+    for item in items:
+        if isinstance(item, pytest.Function) and REAL_SERVERS.intersection(item.fixturenames):
+            item.add_marker("servers")
+
 
 @pytest.fixture
 def sim() -> Iterator[SimulatedOrg]:

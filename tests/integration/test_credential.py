@@ -68,6 +68,7 @@ def test_the_second_run_changes_nothing_and_makes_no_login(sim: SimulatedOrg, pl
     assert sim.control.counts() == {}
 
 
+@pytest.mark.ansible
 def test_check_mode_predicts_without_login_and_without_writing(sim: SimulatedOrg, playbook: Playbooks) -> None:
     result = playbook([store(sim)], "--check", "--diff", **NOBODY).last
     assert result["changed"] is True
@@ -76,6 +77,7 @@ def test_check_mode_predicts_without_login_and_without_writing(sim: SimulatedOrg
     assert not (playbook.folder / "store").exists()
 
 
+@pytest.mark.ansible
 def test_the_diff_tells_that_a_secret_changes_but_not_the_secret(sim: SimulatedOrg, playbook: Playbooks) -> None:
     playbook([store(sim)], **NOBODY)
     sim.control.set_user(sim.admin.username, password="Canary-New-2", security_token="CanaryNewToken")
@@ -103,6 +105,7 @@ def test_a_failed_verification_stores_nothing_and_is_tried_once(
     assert sim.control.counts() == {"login": 1}
 
 
+@pytest.mark.ansible
 def test_when_told_to_it_stores_unverified_and_warns(sim: SimulatedOrg, playbook: Playbooks) -> None:
     result = playbook([store(sim, password="Wrong-Password-1", verify="warn")], **NOBODY).last
     assert result["changed"] is True
@@ -112,6 +115,7 @@ def test_when_told_to_it_stores_unverified_and_warns(sim: SimulatedOrg, playbook
     assert sim.control.counts() == {"login": 1}
 
 
+@pytest.mark.ansible
 def test_a_failed_update_leaves_the_working_version_in_place(sim: SimulatedOrg, playbook: Playbooks) -> None:
     playbook([store(sim)], **NOBODY)
     playbook([store(sim, password="Wrong-Password-1")], ok=False, **NOBODY)
@@ -164,6 +168,7 @@ def test_soap_login_is_never_sent_above_64_whatever_the_api_version(sim: Simulat
     assert sim.control.requests("login")[0]["path"].endswith("/u/64.0")
 
 
+@pytest.mark.ansible
 def test_a_token_received_by_a_person_replaces_the_old_one_and_keeps_the_password(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
@@ -195,6 +200,7 @@ def test_absent_forgets_and_says_so_once(sim: SimulatedOrg, playbook: Playbooks)
     assert list((playbook.folder / "store").rglob("*.session")) == []
 
 
+@pytest.mark.ansible
 def test_a_given_session_is_verified_by_asking_the_org_whether_it_takes_it(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
@@ -219,6 +225,7 @@ def test_a_given_session_is_verified_by_asking_the_org_whether_it_takes_it(
     assert playbook([open_one], **NOBODY).last["verification"]["result"] == "ok"
 
 
+@pytest.mark.ansible
 def test_a_stored_secret_that_the_org_echoes_is_masked(sim: SimulatedOrg, playbook: Playbooks) -> None:
     sim.control.set_user(sim.admin.username, password="CANARY_STORED")
     playbook([store(sim, password="CANARY_STORED")], **NOBODY)
@@ -228,6 +235,7 @@ def test_a_stored_secret_that_the_org_echoes_is_masked(sim: SimulatedOrg, playbo
     assert "CANARY" not in result.output
 
 
+@pytest.mark.ansible
 class TestLookups:
     """What plays read out of the store."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 
@@ -20,6 +22,7 @@ def store(name: str, **options: Any) -> dict[str, Any]:
     return {"name": "store", "gatehouse.salesforce.credential": {"name": name, **options}}
 
 
+@pytest.mark.ansible
 def test_it_tells_what_the_last_login_came_to(sim: SimulatedOrg, playbook: Playbooks) -> None:
     playbook([store("good"), store("wrong", password="Wrong-1", verify="warn")])
     sim.control.clear_requests()

@@ -28,8 +28,6 @@ from tests.support.processes import ROOT, free_port
 from tests.support.rotations import mailbox_option
 from tests.support.services import Application, services
 
-pytestmark = pytest.mark.ansible
-
 SITE = ROOT / "playbooks" / "site.yml"
 EXAMPLE = ROOT / "playbooks" / "example"
 CREDENTIALS = {

@@ -16,6 +16,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 from tests.unit.simulator.apps import key_pair
 
+pytestmark = pytest.mark.ansible
+
 BY_APP = ("username_password", "jwt_bearer", "client_credentials")
 READ = {"name": "read", "gatehouse.salesforce.network_access_info": {}}
 

@@ -49,6 +49,7 @@ GRID = [
 
 
 @pytest.mark.parametrize(("state", "ranges", "added", "removed"), GRID)
+@pytest.mark.ansible
 def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
     sim: SimulatedOrg, playbook: Playbooks, state: str, ranges: list[Any], added: list[str], removed: list[str]
 ) -> None:
@@ -224,6 +225,7 @@ def test_over_the_limit_nothing_is_changed(sim: SimulatedOrg, playbook: Playbook
 
 
 @pytest.mark.parametrize("missing", ["profile", "ranges"])
+@pytest.mark.ansible
 def test_profile_and_ranges_are_required(sim: SimulatedOrg, playbook: Playbooks, missing: str) -> None:
     arguments = {"profile": PROFILE, "ranges": [OFFICE]}
     del arguments[missing]
@@ -231,6 +233,7 @@ def test_profile_and_ranges_are_required(sim: SimulatedOrg, playbook: Playbooks,
     assert sim.control.counts() == {}
 
 
+@pytest.mark.ansible
 def test_it_runs_as_a_module_too_where_no_action_plugin_applies(sim: SimulatedOrg, playbook: Playbooks) -> None:
     admin = sim.admin
     arguments = {

@@ -20,6 +20,8 @@ from tests.support.plays import Playbooks
 from tests.support.processes import ROOT
 from tests.unit.simulator.apps import key_pair
 
+pytestmark = pytest.mark.ansible
+
 
 def make(playbook: Playbooks, **changes: Any) -> dict[str, Any]:
     options = {"path": str(playbook.folder / "keys" / "app.pem"), **changes}

@@ -85,6 +85,7 @@ class TestWhatIsThere:
         session = {"auth": "session", "access_token": token, "instance_url": sim.url}
         assert playbook([ask(**session)]).last["own_address"] is None
 
+    @pytest.mark.ansible
     def test_check_mode_is_the_same_and_nothing_is_ever_written(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         options = {"profiles": ["Standard"], "addresses": [FARM]}
         asked, checked = playbook([ask(**options)]), playbook([ask(**options)], "--check", "--diff")
@@ -168,6 +169,7 @@ def stored(name: str, username: str, password: str, token: str) -> dict[str, Any
     return {"name": f"store {name}", "gatehouse.salesforce.credential": options}
 
 
+@pytest.mark.ansible
 class TestAutomaticToken:
     """C(token=auto) leaves the token out where the org lets the user in without it, and appends it otherwise."""
 

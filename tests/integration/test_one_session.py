@@ -17,6 +17,8 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.unit.simulator.apps import key_pair
 
+pytestmark = pytest.mark.ansible
+
 HOSTS = ",".join(f"host{number:02}" for number in range(12))
 NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
 READ = {"name": "read", "gatehouse.salesforce.network_access_info": {}}

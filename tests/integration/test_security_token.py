@@ -19,6 +19,8 @@ from tests.support.dovecot import Dovecot
 from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option, rotations_in_use
 
+pytestmark = pytest.mark.ansible
+
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 GREEN = "billing-green@acme.example"
 NUMBERS = itertools.count(1)

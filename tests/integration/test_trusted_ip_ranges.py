@@ -44,6 +44,7 @@ GRID = [
 
 
 @pytest.mark.parametrize(("state", "ranges", "added", "removed"), GRID)
+@pytest.mark.ansible
 def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
     sim: SimulatedOrg, playbook: Playbooks, state: str, ranges: list[Any], added: list[str], removed: list[str]
 ) -> None:
@@ -68,6 +69,7 @@ def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
     assert "updateMetadata" not in sim.control.counts()
 
 
+@pytest.mark.ansible
 def test_the_diff_is_readable_and_comes_from_the_plan(playbook: Playbooks) -> None:
     diff = playbook([declare(OFFICE)], "--diff").last["diff"]
     assert diff["before"] == "192.0.2.0/24  Clicked\n"
@@ -85,6 +87,7 @@ def test_a_changed_run_is_read_write_read_and_the_audit_query(sim: SimulatedOrg,
     assert order == ["login", "readMetadata", "updateMetadata", "readMetadata", "query"]
 
 
+@pytest.mark.ansible
 def test_many_tasks_and_hosts_of_a_run_share_one_login(sim: SimulatedOrg, playbook: Playbooks) -> None:
     hosts: dict[str, Any] = {"all": {"hosts": {f"org{number}": {} for number in range(6)}}}
     (playbook.folder / "hosts.json").write_text(json.dumps(hosts))
@@ -94,6 +97,7 @@ def test_many_tasks_and_hosts_of_a_run_share_one_login(sim: SimulatedOrg, playbo
 
 
 @pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+@pytest.mark.ansible
 def test_other_strategies_share_the_login_too(sim: SimulatedOrg, playbook: Playbooks, strategy: str) -> None:
     (playbook.folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"a": {}, "b": {}}}}))
     play = {"hosts": "all", "strategy": strategy, "gather_facts": False, "tasks": [declare({"range": CLICKED})] * 2}
@@ -101,6 +105,7 @@ def test_other_strategies_share_the_login_too(sim: SimulatedOrg, playbook: Playb
     assert sim.control.counts()["login"] == 1
 
 
+@pytest.mark.ansible
 def test_nothing_of_a_session_remains_after_the_run(playbook: Playbooks) -> None:
     playbook([declare({"range": CLICKED})])
     assert not list(playbook.folder.rglob("*.session"))
@@ -156,6 +161,7 @@ class TestRaces:
         command = {"command": "add_trusted_range", "range": address, "by": "eve@simulated.example"}
         sim.control.hook("updateMetadata", [command], **when)
 
+    @pytest.mark.ansible
     def test_a_range_that_the_write_replaced_unseen_is_restored_and_told(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
@@ -234,6 +240,7 @@ class TestTrouble:
         assert "evil.example" in result["msg"] and "allowed_hosts" in result["msg"]
         assert sim.control.counts() == {"login": 1}
 
+    @pytest.mark.ansible
     def test_an_unknown_authority_is_told_apart_and_ca_path_beats_the_environment(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
@@ -249,6 +256,7 @@ class TestTrouble:
         result = playbook([declare(OFFICE)], ok=False).last
         assert "the org refused to change SecuritySettings" in result["msg"]
 
+    @pytest.mark.ansible
     def test_a_netrc_file_does_not_replace_the_session(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         (playbook.folder / ".netrc").write_text("machine localhost login someone password else\n")
         playbook([declare(OFFICE)], env={"HOME": str(playbook.folder), "NETRC": str(playbook.folder / ".netrc")})
@@ -299,6 +307,7 @@ def test_over_the_limit_nothing_is_changed_but_what_the_org_holds_already_may_be
     assert "updateMetadata" not in sim.control.counts()
 
 
+@pytest.mark.ansible
 def test_module_defaults_of_the_action_group_reach_the_task(sim: SimulatedOrg, playbook: Playbooks) -> None:
     admin = sim.admin
     play = {
@@ -319,6 +328,7 @@ def test_module_defaults_of_the_action_group_reach_the_task(sim: SimulatedOrg, p
     assert playbook.run([play], **usual).last["changed"] is False
 
 
+@pytest.mark.ansible
 def test_options_come_from_the_environment_last(sim: SimulatedOrg, playbook: Playbooks) -> None:
     admin = sim.admin
     usual: dict[str, Any] = {
@@ -332,6 +342,7 @@ def test_options_come_from_the_environment_last(sim: SimulatedOrg, playbook: Pla
     playbook([declare({"range": CLICKED})], env=env, **usual)
 
 
+@pytest.mark.ansible
 def test_it_runs_as_a_module_too_where_no_action_plugin_applies(sim: SimulatedOrg, playbook: Playbooks) -> None:
     """The module file's main() is what other tools that know only modules would start."""
     admin = sim.admin

@@ -17,6 +17,7 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,7 +102,9 @@ class Playbooks:
             extra: further variables; None takes one of the usual ones away.
         """
         variables = self._variables(extra)
-        if self.engine == "direct" and not env and _is_direct(tasks, options, extra):
+        # A run of its own folder and environment can be played in one thread only.
+        alone = threading.current_thread() is threading.main_thread()
+        if self.engine == "direct" and alone and not env and _is_direct(tasks, options, extra):
             results = _run_directly(tasks, options, variables, self.folder)
             assert (results.returncode == 0) == ok, results
             return results
@@ -127,6 +130,7 @@ class Playbooks:
             ANSIBLE_LOCALHOST_WARNING="false",
             ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
             ANSIBLE_HOME=str(self.folder / "ansible"),
+            ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
             TASK_RESULTS=str(report),
             **(env or {}),
         )
