@@ -21,7 +21,8 @@ def _formats_with(option: str) -> str:
 class ModuleDocFragment:
     """Which formats there are, and what they need besides the credential."""
 
-    DOCUMENTATION = rf"""
+    # With a type, as ansible-test reads assignments without one, and only literals.
+    DOCUMENTATION: str = rf"""
 options:
   format:
     description:
