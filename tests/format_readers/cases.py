@@ -22,7 +22,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
-HIDDEN = "\t\n\r\x85\xa0\u2028\ufeff"
+HIDDEN = "\t\n\r\x7f\x85\xa0\u2028\ufeff"
 AWKWARD = "$`'\"\\ #{}=~!%@;:,.[](<>&|^*?+-_/a"
 KEY = b"0123456789abcdef"
 PRIVATE_KEY = "-----BEGIN KEY-----\nabc+/=\n-----END KEY-----\n"
@@ -60,6 +60,7 @@ EXAMPLES = (
     "tab\tand line\nbreak",
     "\r\n at both ends\n",
     "\ufeffhidden\u2028ones\x85\xa0",
+    "deleted\x7f",
     *("yes", "null", "1e3", "0x1f", "2026-11-27", "~"),
     "@{expression()}",
     "@expression()",
