@@ -22,7 +22,7 @@ from ..org.sessions import SessionCache
 from ..store.base import Store
 from .login_history import USERS_SOQL, own_address, users_among
 from .range_lists import LoginRanges, TrustedRanges, always_activates_devices
-from .rules import Access, Settings
+from .rules import Access
 
 FRESH = 60.0  # seconds for which an answer holds, as a task of the same run may change the ranges
 
@@ -71,8 +71,8 @@ def _ask(org: Org, username: str) -> TokenNeed:
     if not users or not users[0].profile:
         return TokenNeed(True, f"the org does not tell the profile of a user {username}", asked=False)
     login_ranges = LoginRanges(org, users[0].profile).read().ranges
-    settings = Settings(device_activation_always=always_activates_devices(org))
-    decision = Access(login_ranges, trusted, settings).login(address)
+    access = Access(login_ranges, trusted, device_activation_always=always_activates_devices(org))
+    decision = access.login(address)
     return TokenNeed(decision.result != "allowed", f"{address}: {decision.reason}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..access.login_history import own_address
 from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices
-from ..access.rules import Access, Settings
+from ..access.rules import Access
 from ..errors import OptionError
 from ..ranges.model import IpRange, parse_address
 from ..task.context import Task, open_org
@@ -33,11 +33,7 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
     trusted = TrustedRanges(org).read().ranges
     login_ranges = {name: LoginRanges(org, name).read().ranges for name in dict.fromkeys(options["profiles"])}
     session = org.metadata(lambda api: api.read_session_settings())
-    settings = Settings(
-        device_activation_always=always_activates_devices(org),
-        enforce_every_request=session.get("enforceIpRangesEveryRequest") == "true",
-        lock_sessions_to_ip=session.get("lockSessionsToIp") == "true",
-    )
+    device_activation_always = always_activates_devices(org)
     return {
         "changed": False,
         "trusted_ip_ranges": _results(trusted),
@@ -49,7 +45,7 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
         "decisions": [
             {"address": address, "profile": profile, **access.login(address).as_result()}
             for profile, ranges in (login_ranges or {None: ()}).items()
-            for access in (Access(ranges, trusted, settings),)
+            for access in (Access(ranges, trusted, device_activation_always=device_activation_always),)
             for address in addresses
         ],
     }

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices
-from ..access.rules import Access, Decision, Settings
+from ..access.rules import Access, Decision
 from ..auth.causes import BY_ADDRESS, UNSPECIFIC, Cause, own_row
 from ..auth.connection import Connection
 from ..errors import GatehouseError, LoginError
@@ -142,8 +142,9 @@ def _decision(org: Org, profile: str | None, address: str) -> Decision | None:
     """What the present ranges mean for the address; None where this user may not see them."""
     try:
         login_ranges = LoginRanges(org, profile or "").read().ranges
-        settings = Settings(device_activation_always=always_activates_devices(org))
-        return Access(login_ranges, TrustedRanges(org).read().ranges, settings).login(address)
+        trusted = TrustedRanges(org).read().ranges
+        access = Access(login_ranges, trusted, device_activation_always=always_activates_devices(org))
+        return access.login(address)
     except GatehouseError:
         return None
 
