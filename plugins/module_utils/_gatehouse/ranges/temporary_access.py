@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes: ranges that say in their description until when they are open. Pure.
+"""Temporary access: ranges whose description says when they expire. Pure.
 
 The description is the only place in the org where this can be kept, and a person reads it there:
 C(CI runner (expires 2026-11-24T22:10Z)).
@@ -102,20 +102,22 @@ def plan_temporary(
     now: datetime.datetime,
     at_least: Collection[Key] = frozenset(),
 ) -> RangePlan:
-    """What must change, as ranges.plan tells it, in an org where ranges may be passes.
+    """Plan what must change, as plan_ranges() does, in an org where ranges may expire.
 
-    - A pass that is declared after its time is closed. C(swept) closes all whose time is over, and does nothing else.
-    - C(absent) closes a pass where one is open, but leaves a range that was there for good.
+    - An expired range that is still declared is removed. C(swept) removes all that have expired, and nothing else.
+    - C(absent) with an expiry removes a range that expires, and leaves one that does not.
     - A duration (C(at_least)) is the least that is wanted: it never shortens. A time is set as it is declared.
-    - A range that is declared for good stays, though somebody had opened it as a pass.
+    - A range that is declared without an expiry stays, even if it was opened as temporary access.
     """
     wanted = tuple(desired)
     if state == "swept":
         return _closing(current, lambda item: has_expired(item, now))
     if state == "absent":
-        passes = {item.key for item in wanted if expiry(item) is not None}
-        others = {item.key for item in wanted} - passes
-        return _closing(current, lambda item: item.key in others or (item.key in passes and expiry(item) is not None))
+        temporary = {item.key for item in wanted if expiry(item) is not None}
+        others = {item.key for item in wanted} - temporary
+        return _closing(
+            current, lambda item: item.key in others or (item.key in temporary and expiry(item) is not None)
+        )
     over = {item.key for item in wanted if has_expired(item, now)}
     closing = _closing(current, lambda item: item.key in over and expiry(item) is not None)
     rest = plan_ranges(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes: opened with an expiry, closed by what opened them, or by a sweep."""
+"""Temporary access: ranges opened with an expiry, closed by what opened them, or by a sweep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.processes import ROOT
 pytestmark = pytest.mark.ansible
 
 RUNNER = "203.0.113.7"
-PASS = {"range": RUNNER, "description": "CI runner", "expires": "2h"}
+TEMPORARY = {"range": RUNNER, "description": "CI runner", "expires": "2h"}
 OVER = {"start": "203.0.113.8", "end": "203.0.113.8", "description": "Dead run (expires 2026-01-01T00:00Z)"}
 STILL_OPEN = {"start": "203.0.113.9", "end": "203.0.113.9", "description": "Other run (expires 2036-01-01T00:00Z)"}
 OFFICE = {"start": "198.51.100.0", "end": "198.51.100.255", "description": "Office"}
@@ -37,14 +37,14 @@ def held(sim: SimulatedOrg) -> dict[str, str | None]:
 def test_an_expiry_is_kept_where_a_person_reads_it_and_the_run_in_the_same_minute_changes_nothing(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
-    far = {**PASS, "expires": "2036-11-24T22:10Z"}
+    far = {**TEMPORARY, "expires": "2036-11-24T22:10Z"}
     first, second = playbook([trusted(far), trusted(far)])
     assert held(sim) == {RUNNER: "CI runner (expires 2036-11-24T22:10Z)"}
     assert first["result"]["changed"] is True and second["result"]["changed"] is False
 
 
 def test_a_duration_counts_from_now_in_utc(sim: SimulatedOrg, playbook: Playbooks) -> None:
-    playbook([trusted(PASS)], env={"TZ": "Asia/Tokyo"})
+    playbook([trusted(TEMPORARY)], env={"TZ": "Asia/Tokyo"})
     told = re.fullmatch(r"CI runner \(expires (.*Z)\)", held(sim)[RUNNER] or "")
     assert told is not None
     left = datetime.datetime.fromisoformat(told[1]) - datetime.datetime.now(datetime.UTC)
@@ -55,7 +55,12 @@ def test_a_later_expiry_extends_a_shorter_duration_does_not_shorten_and_plain_de
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
     extended, kept, permanent = playbook(
-        [trusted(PASS), trusted({**PASS, "expires": "3d"}), trusted({**PASS, "expires": "1h"}), trusted(RUNNER)]
+        [
+            trusted(TEMPORARY),
+            trusted({**TEMPORARY, "expires": "3d"}),
+            trusted({**TEMPORARY, "expires": "1h"}),
+            trusted(RUNNER),
+        ]
     )[1:]
     assert [item["range"] for item in extended["result"]["updated"]] == [RUNNER]
     assert kept["result"]["changed"] is False
@@ -73,7 +78,7 @@ def test_yaml_times_without_quotes_are_understood(sim: SimulatedOrg, playbook: P
 
 
 class TestSweep:
-    """Whoever opened a pass, when its time is over anybody closes it."""
+    """When its time is over anybody closes a range, whoever opened it."""
 
     @pytest.fixture(autouse=True)
     def ranges(self, sim: SimulatedOrg) -> None:
@@ -101,7 +106,7 @@ class TestSweep:
         ]
         assert sim.control.counts()["query"] == 1
 
-    def test_the_playbook_sweeps_the_passes_of_profiles_too(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+    def test_the_playbook_sweeps_the_profiles_too(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1", OVER])
         inventory = playbook.folder / "inventory.yml"
         inventory.write_text(
@@ -115,36 +120,36 @@ class TestSweep:
 
 
 class TestClosing:
-    """Guard stays out of the way of whoever closes their own pass, as long as nobody else is stranded by it."""
+    """Guard does not hinder users who close their own temporary access, unless that strands others."""
 
     @pytest.fixture(autouse=True)
     def opened(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.add_user("eve@simulated.example", "Eve-Password-1")
         sim.control.set_org(trusted_ranges=[OFFICE])
-        playbook([trusted(PASS)])
+        playbook([trusted(TEMPORARY)])
 
     def logged_in(self, sim: SimulatedOrg, username: str, address: str = RUNNER) -> None:
         sim.control.add_logins([{"username": username, "source_ip": address, "login_type": "Other Apex API"}])
 
-    def test_a_pass_that_only_its_owner_used_is_closed(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+    def test_access_that_only_its_owner_used_is_closed(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         self.logged_in(sim, sim.admin.username)
-        closed = playbook([trusted(PASS, state="absent")]).last
+        closed = playbook([trusted(TEMPORARY, state="absent")]).last
         assert [item["range"] for item in closed["removed"]] == [RUNNER]
         assert closed["at_risk"] == [] and "warnings" not in closed
 
     def test_somebody_else_who_came_in_by_it_is_told(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         self.logged_in(sim, sim.admin.username)
         self.logged_in(sim, "eve@simulated.example")
-        refused = playbook([trusted(PASS, state="absent")], ok=False).last
+        refused = playbook([trusted(TEMPORARY, state="absent")], ok=False).last
         assert [item["username"] for item in refused["at_risk"]] == ["eve@simulated.example"]
         assert RUNNER in held(sim)
-        warned = playbook([trusted(PASS, state="absent", guard="warn")]).last
+        warned = playbook([trusted(TEMPORARY, state="absent", guard="warn")]).last
         assert any("eve@simulated.example" in text for text in warned["warnings"])
         assert RUNNER not in held(sim)
 
-    def test_what_goes_beside_the_pass_is_guarded_as_ever(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+    def test_what_is_removed_beside_it_is_guarded_as_ever(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         self.logged_in(sim, sim.admin.username, "198.51.100.7")
-        refused = playbook([trusted(PASS, {"range": "198.51.100.0/24"}, state="absent")], ok=False).last
+        refused = playbook([trusted(TEMPORARY, {"range": "198.51.100.0/24"}, state="absent")], ok=False).last
         assert [item["address"] for item in refused["at_risk"]] == ["198.51.100.7"]
 
     def test_an_entry_that_expires_closes_no_range_that_was_there_for_good(
@@ -155,7 +160,7 @@ class TestClosing:
         assert opened["result"]["changed"] is False and closed["result"]["changed"] is False
         assert held(sim)["198.51.100.0"] == "Office"
 
-    def test_a_profiles_pass_is_closed_by_a_run_that_came_in_through_it(
+    def test_temporary_access_of_a_profile_is_closed_by_a_run_that_came_in_through_it(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
         sim.control.set_profile("Admin", login_ip_ranges=["198.51.100.1"])
@@ -168,7 +173,7 @@ class TestClosing:
         assert [item["range"] for item in closed["removed"]] == ["127.0.0.1"]
 
 
-def test_a_pass_that_is_over_and_was_a_profiles_only_range_strands_nobody(
+def test_an_expired_range_that_was_the_only_one_of_a_profile_strands_nobody(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
     """Without it the profile was closed to all, so whoever came in before it was opened has nothing to lose."""
@@ -181,7 +186,7 @@ def test_a_pass_that_is_over_and_was_a_profiles_only_range_strands_nobody(
 
 
 class TestPlaybook:
-    """pass.yml: open, work, close."""
+    """temporary_access.yml: open, work, close."""
 
     def run(self, playbook: Playbooks, *work: dict[str, Any], ok: bool = True) -> Results:
         inventory = playbook.folder / "inventory.yml"
@@ -189,12 +194,12 @@ class TestPlaybook:
         tasks = playbook.folder / "work.json"
         tasks.write_text(json.dumps(list(work)))
         return playbook.run(
-            ROOT / "playbooks" / "pass.yml",
+            ROOT / "playbooks" / "temporary_access.yml",
             "-i",
             str(inventory),
             ok=ok,
-            pass_address="127.0.0.1",
-            pass_tasks=str(tasks),
+            temporary_access_address="127.0.0.1",
+            temporary_access_tasks=str(tasks),
         )
 
     def test_the_work_needs_no_token_and_afterwards_the_door_is_shut(
@@ -214,12 +219,12 @@ class TestPlaybook:
         results = self.run(playbook, work)
         assert results.of("deploy")["verification"]["result"] == "ok"
         assert held(sim) == {"198.51.100.0": "Office"}
-        assert any("deploy@simulated.example" in text for text in results.of("Close the pass")["warnings"])
+        assert any("deploy@simulated.example" in text for text in results.of("Close temporary access")["warnings"])
 
     def test_work_that_fails_leaves_no_door_open(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         results = self.run(playbook, {"name": "deploy", "ansible.builtin.fail": {"msg": "broken"}}, ok=False)
-        assert [item["task"] for item in results][-1] == "Close the pass"
-        assert results.of("Open the pass")["changed"] is True
+        assert [item["task"] for item in results][-1] == "Close temporary access"
+        assert results.of("Open temporary access")["changed"] is True
         assert held(sim) == {}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passes: how an expiry is declared, kept in a description, and acted on."""
+"""Temporary access: how an expiry is declared, kept in a description, and acted on."""
 
 from __future__ import annotations
 
