@@ -21,14 +21,14 @@ options:
       - A description has at most 255 characters. Where none is given, any description in the org is kept.
       - Salesforce accepts 16,777,216 IPv4 addresses and 2^99 IPv6 addresses in all; those in 10.0.0.0/8 are free. The
         documentation does not make clear whether it counts the list or each entry; this module counts the list.
-      - "An entry that C(expires) is a pass: open until then, and closed by any later run that declares it, or by
-        O(state=swept). The org keeps this in its description, such as C(CI runner (expires 2026-11-24T22:10Z)), which
-        may be declared in this form too."
+      - "An entry that C(expires) is temporary access: open until then, and closed by any later run that declares it, or
+        by O(state=swept). The org keeps this in its description, such as C(CI runner (expires 2026-11-24T22:10Z)),
+        which may be declared in this form too."
       - C(expires) is a time with its zone, such as C(2026-11-24T22:10Z), or a duration from now, such as C(2h), C(90m)
         or C(1d12h). Seconds are rounded up to minutes, by the clock of the controller.
-      - A time is set as it is declared. A duration is the least that is wanted, so it extends a pass that would end
-        earlier, and leaves one that ends later and a range that does not expire as they are.
-      - A range that is declared without C(expires) stays, even if somebody opened it as a pass.
+      - A time is set as it is declared. A duration is the least that is wanted, so it extends temporary
+        access that would end earlier, and leaves what ends later and a range that does not expire as they are.
+      - A range that is declared without C(expires) stays, even if somebody opened it as temporary access.
       - Required, except with O(state=swept), which takes none.
     type: list
     elements: raw
@@ -36,28 +36,18 @@ options:
     description:
       - V(present) adds the ranges that are missing and corrects descriptions.
       - V(absent) removes the ranges that have exactly these addresses; an entry that C(expires) only where the range in
-        the org expires too. So a pass is closed by what opened it, and a range that was there for good stays.
-      - V(exact) also removes every range that is not declared, open passes too; with an empty list, all.
+        the org expires too. So temporary access is closed by what opened it, and a range that does not expire stays.
+      - V(exact) also removes every range that is not declared, temporary access too; with an empty list, all.
       - V(swept) removes the ranges that have expired, whoever opened them, and nothing else.
     type: str
     choices: [present, absent, exact, swept]
     default: present
-  rewrite:
-    description:
-      - V(collapse) makes as few ranges as possible of those that overlap or touch, and joins their descriptions.
-        Passes stay as they are.
-      - V(split) cuts each range that is over Salesforce's limit into pieces that are not, each with the description.
-        10.0.0.0/8, which is not counted, becomes a range of its own. The limit is then applied to each range, no longer
-        to the list; if the org counts the list, it refuses, and nothing is changed.
-    type: str
-    choices: [none, collapse, split]
-    default: none
   lint:
     description:
       - Check the declared O(ranges) for doubtful entries. Nothing is checked without this option, or with
         O(state=absent); C({}) takes the defaults.
       - It finds C(duplicate) entries, those that C(overlap), C(wide) ones, C(private) and C(documentation) addresses
-        and, if you ask for it, those of a C(cloud) and C(unused) ones.
+        and, if you ask for it, C(shared) and C(unused) ones.
     type: dict
     suboptions:
       level:
@@ -69,17 +59,17 @@ options:
         description: What not to look for.
         type: list
         elements: str
-        choices: [duplicate, overlap, wide, private, documentation, cloud, unused]
+        choices: [duplicate, overlap, wide, private, documentation, shared, unused]
         default: []
-      widest_ipv4:
-        description: The prefix length of the widest IPv4 range that is not C(wide).
+      min_prefix_ipv4:
+        description: The shortest prefix length of IPv4 that is not C(wide).
         type: int
         default: 16
-      widest_ipv6:
-        description: The prefix length of the widest IPv6 range that is not C(wide).
+      min_prefix_ipv6:
+        description: The shortest prefix length of IPv6 that is not C(wide).
         type: int
         default: 48
-      clouds:
+      shared_ranges:
         description:
           - Ranges that many share, in the form of O(ranges), such as what the lookup
             P(gatehouse.salesforce.published_ip_ranges#lookup) returns.
@@ -100,8 +90,8 @@ options:
       - It looks only when ranges are removed or a profile becomes restricted, in check mode too. Without the permission
         to see the login history of others, Salesforce shows only that of one's own user.
       - Unless V(off), a profile is never restricted in a way that would deny the address of the current run.
-      - An expired pass is removed without looking. When an open one is closed, the logins of one's own user do not
-        count, as its end was intended.
+      - Temporary access that has expired is removed without looking. When it is closed before, the logins of one's own
+        user do not count, as its end was intended.
     type: str
     choices: [fail, warn, "off"]
     default: fail

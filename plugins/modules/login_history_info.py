@@ -14,11 +14,9 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Reads the successful logins of the last days, summed up by user, application and address.
-  - For IP ranges as one would declare them, it tells which of these logins they would strand, that is deny, or ask for
-    a token that they did not need before. This is what the option O(ignore:guard) of
-    M(gatehouse.salesforce.trusted_ip_ranges) and M(gatehouse.salesforce.login_ip_ranges) looks at. Nothing is changed.
-    Logins through a pass that has expired do not count.
-  - It proposes the smallest set of ranges that lets all these logins in.
+  - Proposes the smallest set of ranges that holds the addresses of all these logins.
+  - To see which of these logins a change of ranges would strand, run M(gatehouse.salesforce.trusted_ip_ranges) or
+    M(gatehouse.salesforce.login_ip_ranges) with C(--check) and their option O(ignore:guard=warn).
   - Without the permission to see the login history of others, Salesforce shows only that of one's own user. A warning
     says so where others logged in.
 extends_documentation_fragment:
@@ -43,50 +41,6 @@ options:
     type: list
     elements: str
     default: []
-  trusted_ip_ranges:
-    description: Trusted IP ranges to try, as one would declare them with M(gatehouse.salesforce.trusted_ip_ranges).
-    type: dict
-    suboptions:
-      ranges:
-        description: As O(gatehouse.salesforce.trusted_ip_ranges#module:ranges).
-        type: list
-        elements: raw
-      state:
-        description: As O(gatehouse.salesforce.trusted_ip_ranges#module:state).
-        type: str
-        choices: [present, absent, exact, swept]
-        default: present
-      rewrite:
-        description: As O(gatehouse.salesforce.trusted_ip_ranges#module:rewrite).
-        type: str
-        choices: [none, collapse, split]
-        default: none
-  login_ip_ranges:
-    description:
-      - Login IP ranges of profiles to try, as one would declare them with M(gatehouse.salesforce.login_ip_ranges),
-        together with the O(trusted_ip_ranges) if there are any.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      profile:
-        description: As O(gatehouse.salesforce.login_ip_ranges#module:profile).
-        type: str
-        required: true
-      ranges:
-        description: As O(gatehouse.salesforce.login_ip_ranges#module:ranges).
-        type: list
-        elements: raw
-      state:
-        description: As O(gatehouse.salesforce.login_ip_ranges#module:state).
-        type: str
-        choices: [present, absent, exact, swept]
-        default: present
-      rewrite:
-        description: As O(gatehouse.salesforce.login_ip_ranges#module:rewrite).
-        type: str
-        choices: [none, collapse, split]
-        default: none
 seealso:
   - module: gatehouse.salesforce.trusted_ip_ranges
   - module: gatehouse.salesforce.login_ip_ranges
@@ -100,22 +54,20 @@ EXAMPLES = r"""
     days: 90
   register: history
 
-- name: Try what would happen
-  gatehouse.salesforce.login_history_info:
+- name: See whom it would strand to trust the office only
+  gatehouse.salesforce.trusted_ip_ranges:
     credential: production-admin
-    trusted_ip_ranges:
-      state: exact
-      ranges:
-        - range: 198.51.100.0/24
-          description: Office
-    login_ip_ranges:
-      - profile: Standard User
-        ranges: [203.0.113.7]
-  register: tried
+    state: exact
+    guard: warn
+    ranges:
+      - range: 198.51.100.0/24
+        description: Office
+  check_mode: true
+  register: checked
 
-- name: Tell whom it would strand
+- name: List these logins
   ansible.builtin.debug:
-    msg: "{{ tried.at_risk }}"
+    msg: "{{ checked.at_risk }}"
 
 - name: Trust the addresses from which applications log in now
   gatehouse.salesforce.trusted_ip_ranges:
@@ -161,24 +113,10 @@ logins:
           addresses. Browsers are not, nor is OAuth without a password.
       type: bool
       sample: true
-at_risk:
-  description: The logins that O(trusted_ip_ranges) and O(login_ip_ranges) would strand.
-  type: list
-  elements: dict
-  returned: when O(trusted_ip_ranges) or O(login_ip_ranges) is given
-  sample:
-    - username: billing@acme.example
-      profile: Standard User
-      application: billing
-      address: 192.0.2.7
-      count: 41
-      last: "2026-11-24T06:00:01.000+0000"
-      result: token_required
-      reason: the profile has no login IP ranges, and no trusted IP range holds the address
 proposal:
   description:
     - The fewest ranges that hold the addresses of these logins and no others, each described by its users and their
-      applications. They are in the form of the options of the same names.
+      applications. They are in the form of the option C(ranges) of the modules that declare them.
   type: dict
   returned: success
   contains:

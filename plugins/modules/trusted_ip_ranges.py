@@ -53,7 +53,7 @@ EXAMPLES = r"""
     state: exact
     ranges: "{{ salesforce_trusted_ip_ranges }}"
     lint:
-      widest_ipv4: 20
+      min_prefix_ipv4: 20
       unused_days: 90
 
 - name: Let a CI runner in for two hours

@@ -27,7 +27,7 @@ def measure() -> dict[str, float]:
         token,
     )
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges import published
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse, split
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.lint import lint
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import IpRange
     from tests.unit.test_feeds import azure
@@ -49,9 +49,8 @@ def measure() -> dict[str, float]:
             restricted.login(address)
 
     def check() -> None:
-        lint(ranges[:10_000], published=ranges[10_000:], logins=logins, now=now)
+        lint(ranges[:10_000], shared=ranges[10_000:], logins=logins, now=now)
         collapse(ranges[:10_000])
-        split(ranges[:10_000])
 
     def read(raw: bytes) -> None:
         sender(raw, VERIFYING)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options lint and rewrite of trusted_ip_ranges and login_ip_ranges."""
+"""The option lint of trusted_ip_ranges and login_ip_ranges."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ class TestLint:
         [
             (["20.0.0.1", "20.0.0.1/32"], {}, ["duplicate"]),
             (["20.0.0.0/15"], {}, ["wide"]),
-            (["20.0.0.0/15"], {"widest_ipv4": 14}, []),
-            (["20.0.0.0/17"], {"widest_ipv4": 18}, ["wide"]),
+            (["20.0.0.0/15"], {"min_prefix_ipv4": 14}, []),
+            (["20.0.0.0/17"], {"min_prefix_ipv4": 18}, ["wide"]),
             (["2a00::/47"], {}, ["wide"]),
-            (["2a00::/47"], {"widest_ipv6": 32}, []),
+            (["2a00::/47"], {"min_prefix_ipv6": 32}, []),
             (["192.168.0.0/24"], {}, ["private"]),
             (["198.51.100.0/24"], {}, ["documentation"]),
             (["198.51.100.0/24", "20.0.0.0/15"], {"skip": ["documentation", "wide"]}, []),
-            (["20.0.0.0/20"], {"clouds": ["20.0.0.0/16"]}, ["cloud"]),
-            (["20.0.0.0/28"], {"clouds": [{"range": "20.0.0.0/16", "description": "aws: EC2"}]}, []),
+            (["20.0.0.0/20"], {"shared_ranges": ["20.0.0.0/16"]}, ["shared"]),
+            (["20.0.0.0/28"], {"shared_ranges": [{"range": "20.0.0.0/16", "description": "aws: EC2"}]}, []),
         ],
     )
     def test_what_is_found(
@@ -79,11 +79,11 @@ class TestLint:
     ) -> None:
         assert [finding["code"] for finding in playbook([trusted(*ranges, lint=settings)]).last["lint"]] == codes
 
-    def test_clouds_are_what_the_lookup_returns(self, playbook: Playbooks) -> None:
+    def test_shared_ranges_are_what_the_lookup_returns(self, playbook: Playbooks) -> None:
         (playbook.folder / "cloudflare.txt").write_text("20.0.0.0/16\n20.1.0.0/16\n")
-        clouds = f"{{{{ query('gatehouse.salesforce.published_ip_ranges', '{playbook.folder}/cloudflare.txt') }}}}"
-        result = playbook([trusted("20.1.0.0/20", lint={"clouds": clouds})]).last
-        assert "20.1.0.0/20 holds 4,096 addresses of the published block 20.0.0.0/15" in result["warnings"][0]
+        shared = f"{{{{ query('gatehouse.salesforce.published_ip_ranges', '{playbook.folder}/cloudflare.txt') }}}}"
+        result = playbook([trusted("20.1.0.0/20", lint={"shared_ranges": shared})]).last
+        assert "20.1.0.0/20 holds 4,096 addresses of the shared block 20.0.0.0/15" in result["warnings"][0]
 
     def test_of_very_many_findings_the_first_are_told_and_the_result_has_all(self, playbook: Playbooks) -> None:
         result = playbook([trusted(*(f"192.168.0.{last}" for last in range(20)), lint={})]).last
@@ -123,7 +123,7 @@ class TestUnused:
     def unused(self, playbook: Playbooks, task: dict[str, Any]) -> list[str]:
         return [finding["entries"][0]["range"] for finding in playbook([task]).last["lint"]]
 
-    def test_trusted_ranges_are_used_by_anybody_and_a_pass_may_wait_for_its_first_login(
+    def test_trusted_ranges_are_used_by_anybody_and_temporary_access_may_wait_for_its_first_login(
         self, playbook: Playbooks
     ) -> None:
         assert self.unused(playbook, trusted(*self.ranges, lint={"unused_days": 90})) == ["20.0.2.0/24"]
@@ -153,86 +153,23 @@ def test_what_is_unused_is_not_told_from_a_history_that_hides_others(sim: Simula
     assert failed["msg"].startswith("lint.unused_days: what is unused cannot be told: the login history shows one user")
 
 
-class TestRewrite:
-    """Fewer entries, or legal ones, on request; descriptions are kept."""
-
-    def test_adjacent_entries_collapse_and_passes_stay_what_they_are(
-        self, sim: SimulatedOrg, playbook: Playbooks
-    ) -> None:
-        ranges = [
-            {"range": "20.0.0.0/25", "description": "Office"},
-            {"range": "20.0.0.128/25", "description": "Guests"},
-            {"range": "20.0.1.0", "description": "CI", "expires": "2036-01-01T00:00Z"},
-        ]
-        first, second = playbook([trusted(*ranges, rewrite="collapse"), trusted(*ranges, rewrite="collapse")])
-        assert held(sim) == [
-            ("20.0.0.0", "20.0.0.255", "Office; Guests"),
-            ("20.0.1.0", "20.0.1.0", "CI (expires 2036-01-01T00:00Z)"),
-        ]
-        assert second["result"]["changed"] is False
-
-    def test_collapsing_joins_two_descriptions_of_the_same_range(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        twice = [{"range": "20.0.0.0/25", "description": text} for text in ("Office", "Guests")]
-        first, second = playbook([trusted(*twice, rewrite="collapse"), trusted(*twice, rewrite="collapse")])
-        assert held(sim) == [("20.0.0.0", "20.0.0.127", "Office; Guests")]
-        assert second["result"]["changed"] is False
-
-    def test_pieces_that_turn_out_the_same_have_one_description(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        ranges = [{"range": "20.0.0.0/7", "description": "a"}, {"range": "21.0.0.0/8", "description": "b"}]
-        failed = playbook([trusted(*ranges, rewrite="split")], ok=False).last
-        assert "21.0.0.0/8 is declared twice with different descriptions" in failed["msg"]
-
-    def test_what_exceeds_the_limit_is_cut_where_the_org_counts_each_entry(
-        self, sim: SimulatedOrg, playbook: Playbooks
-    ) -> None:
-        sim.control.set_switches(range_limits="entry")
-        wide = {"range": "20.0.0.0/7", "description": "Everybody"}
-        first, second = playbook([trusted(wide, rewrite="split"), trusted(wide, rewrite="split")])
-        assert held(sim) == [
-            ("20.0.0.0", "20.255.255.255", "Everybody"),
-            ("21.0.0.0", "21.255.255.255", "Everybody"),
-        ]
-        assert second["result"]["changed"] is False
-        assert playbook([trusted(wide, rewrite="split", state="absent")]).last["ranges"] == []
-
-    def test_where_the_org_counts_the_list_it_refuses_and_nothing_is_changed(
-        self, sim: SimulatedOrg, playbook: Playbooks
-    ) -> None:
-        result = playbook([trusted("20.0.0.0/7", rewrite="split")], ok=False).last
-        assert "the org refused to change SecuritySettings" in result["msg"]
-        assert held(sim) == []
-
-    def test_ten_slash_eight_becomes_an_entry_of_its_own_which_is_not_counted(
-        self, sim: SimulatedOrg, playbook: Playbooks
-    ) -> None:
-        playbook([trusted("9.0.0.0-10.255.255.255", rewrite="split")])
-        assert [start for start, _end, _description in held(sim)] == ["9.0.0.0", "10.0.0.0"]
-
-    def test_login_ranges_collapse_too(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        result = playbook([login("20.0.0.0/25", "20.0.0.128/25", rewrite="collapse")]).last
-        assert [item["range"] for item in result["ranges"]] == ["20.0.0.0/24"]
-
-
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"lint": {"widest_ipv4": 33}}, "lint.widest_ipv4: must be a prefix length from 0 to 32, not 33"),
-        ({"lint": {"widest_ipv6": -1}}, "lint.widest_ipv6: must be a prefix length from 0 to 128, not -1"),
-        ({"lint": {"clouds": ["20.0.0.0/24", "20.0.0.0/99"]}}, "lint.clouds[1]: '20.0.0.0/99'"),
+        ({"lint": {"min_prefix_ipv4": 33}}, "lint.min_prefix_ipv4: must be a prefix length from 0 to 32, not 33"),
+        ({"lint": {"min_prefix_ipv6": -1}}, "lint.min_prefix_ipv6: must be a prefix length from 0 to 128, not -1"),
+        ({"lint": {"shared_ranges": ["20.0.0.0/24", "20.0.0.0/99"]}}, "lint.shared_ranges[1]: '20.0.0.0/99'"),
         ({"lint": {"skip": ["overlaps"]}}, "overlaps"),
         ({"lint": {"level": "info"}}, "level"),
         ({"lint": {"levle": "warn"}}, "levle"),
         ({"lint": "everything"}, "lint"),
-        ({"rewrite": "shrink"}, "rewrite"),
         ({"lint": {"unused_days": 0}}, "lint.unused_days: must be from 1"),
-        ({"rewrite": "split", "ranges": ["4000::/2"]}, "would become"),
     ],
 )
 @pytest.mark.parametrize("task", [trusted, login])
 def test_bad_input_is_named_and_nothing_is_sent(
     sim: SimulatedOrg, playbook: Playbooks, task: Any, options: dict[str, Any], problem: str
 ) -> None:
-    ranges = options.get("ranges", ["20.0.0.1"])
-    result = playbook([task(*ranges, **{key: options[key] for key in options if key != "ranges"})], ok=False).last
+    result = playbook([task("20.0.0.1", **options)], ok=False).last
     assert problem in result["msg"]
     assert sim.control.counts() == {}

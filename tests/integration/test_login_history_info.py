@@ -71,7 +71,6 @@ class TestLogins:
         found = playbook([ask()]).last
         assert found["changed"] is False
         assert brief(found["logins"]) == SUMMED_UP
-        assert "at_risk" not in found
         (ada,) = (item for item in found["logins"] if item["username"] == ADA)
         assert (ada["profile"], ada["needs_token"]) == ("System Administrator", False)
         assert datetime.datetime.fromisoformat(ada["last"]) <= datetime.datetime.now(datetime.UTC)
@@ -113,90 +112,9 @@ class TestLogins:
         assert warning.startswith("the login history shows one user at most, though others logged in")
 
     def test_check_mode_is_the_same_and_nothing_is_ever_written(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        options = {"profiles": ["Standard"], "trusted_ip_ranges": {"ranges": [], "state": "exact"}}
-        asked, checked = playbook([ask(**options)]), playbook([ask(**options)], "--check", "--diff")
+        asked, checked = (playbook([ask(profiles=["Standard"])], *flags) for flags in ((), ("--check", "--diff")))
         assert asked.last == checked.last
         assert set(sim.control.counts()) == {"login", "readMetadata", "query"}
-
-
-class TestAtRisk:
-    """Whom ranges would strand if they were declared."""
-
-    def at_risk(self, playbook: Playbooks, **options: Any) -> list[tuple[str, str, str]]:
-        found = playbook([ask(profiles=["Standard"], **options)]).last["at_risk"]
-        return [(item["username"], item["address"], item["result"]) for item in found]
-
-    @pytest.mark.parametrize("form", [FARM, {"range": f"{FARM}/32"}, {"range": f"{FARM}-{FARM}", "description": "F"}])
-    @pytest.mark.parametrize(
-        ("state", "expected"),
-        [
-            ("present", []),
-            ("absent", [(BILLING, FARM, "token_required")]),
-            ("exact", [(BILLING, "198.51.100.7", "token_required"), (REPORTS, "198.51.100.8", "token_required")]),
-        ],
-    )
-    def test_trusted_ranges_in_every_form_and_state(
-        self, playbook: Playbooks, form: Any, state: str, expected: list[tuple[str, str, str]]
-    ) -> None:
-        assert self.at_risk(playbook, trusted_ip_ranges={"ranges": [form], "state": state}) == expected
-
-    @pytest.mark.parametrize("profile", ["Standard", "Standard User"])
-    def test_login_ranges_of_a_profile_deny_all_other_addresses(self, playbook: Playbooks, profile: str) -> None:
-        proposal = {"profile": profile, "ranges": [OFFICE]}
-        assert self.at_risk(playbook, login_ip_ranges=[proposal]) == [(BILLING, FARM, "denied")]
-
-    def test_a_browser_is_denied_by_login_ranges_and_not_asked_for_a_token(self, playbook: Playbooks) -> None:
-        admins = {"profile": "Admin", "ranges": ["127.0.0.1"]}
-        first, second = playbook(
-            [ask(login_ip_ranges=[admins]), ask(trusted_ip_ranges={"ranges": [], "state": "exact"})]
-        )
-        assert [(item["username"], item["result"]) for item in first["result"]["at_risk"]] == [(ADA, "denied")]
-        assert {item["username"] for item in second["result"]["at_risk"]} == {BILLING, REPORTS}
-
-    def test_both_together_are_one_proposal(self, playbook: Playbooks) -> None:
-        """Who gets in by the profile needs no trusted range."""
-        login_ranges = {"profile": "Standard", "ranges": [OFFICE, FARM]}
-        nothing_trusted = {"ranges": [], "state": "exact"}
-        assert len(self.at_risk(playbook, trusted_ip_ranges=nothing_trusted)) == 3
-        assert self.at_risk(playbook, trusted_ip_ranges=nothing_trusted, login_ip_ranges=[login_ranges]) == []
-
-    def test_a_pass_is_tried_like_any_range_and_one_whose_time_is_over_strands_nobody(
-        self, sim: SimulatedOrg, playbook: Playbooks
-    ) -> None:
-        instead = {"ranges": [OFFICE, {"range": FARM, "expires": "2h"}], "state": "exact"}
-        assert self.at_risk(playbook, trusted_ip_ranges=instead) == []
-        sim.control.set_org(
-            trusted_ranges=[OFFICE_BOUNDS, {"start": FARM, "end": FARM, "description": "(expires 2026-01-01T00:00Z)"}]
-        )
-        assert self.at_risk(playbook, trusted_ip_ranges={"state": "swept"}) == []
-        assert len(self.at_risk(playbook, trusted_ip_ranges={"ranges": [], "state": "exact"})) == 2
-
-    def test_ranges_are_rewritten_before_they_are_tried(self, playbook: Playbooks) -> None:
-        halves = ["198.51.100.0/25", "198.51.100.128/25", FARM]
-        options = {"ranges": halves, "state": "exact", "rewrite": "collapse"}
-        assert self.at_risk(playbook, trusted_ip_ranges=options) == []
-
-    def test_it_is_what_the_guard_of_the_declaring_module_refuses(self, playbook: Playbooks) -> None:
-        options = {"ranges": [OFFICE], "state": "exact"}
-        tried = playbook([ask(trusted_ip_ranges=options)]).last
-        refused = playbook([{"gatehouse.salesforce.trusted_ip_ranges": options}], ok=False).last
-        assert tried["at_risk"] == refused["at_risk"] != []
-
-    def test_a_list_that_could_not_be_declared_could_not_be_tried(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        wrong = {"ranges": [OFFICE, "office"]}
-        failed = playbook([ask(trusted_ip_ranges=wrong)], ok=False).last
-        assert "trusted_ip_ranges.ranges[1]: 'office' is not a usable range" in failed["msg"]
-        assert sim.control.counts() == {}
-        failed = playbook([ask(login_ip_ranges=[{"profile": "Standard", "ranges": ["20.0.0.0/7"]}])], ok=False).last
-        assert failed["msg"].startswith("login_ip_ranges[0].ranges: 20.0.0.0/7 takes the list over")
-
-    def test_the_last_range_of_a_profile_can_no_more_be_removed_in_trying(
-        self, sim: SimulatedOrg, playbook: Playbooks
-    ) -> None:
-        sim.control.set_profile("Standard", login_ip_ranges=[FARM])
-        emptied = {"profile": "Standard", "ranges": [FARM], "state": "absent"}
-        failed = playbook([ask(login_ip_ranges=[emptied])], ok=False).last
-        assert "remove the last login IP range of the profile Standard" in failed["msg"]
 
 
 class TestProposal:
@@ -222,20 +140,13 @@ class TestProposal:
         sim.control.set_profile("Standard", login_ip_ranges=[OFFICE_BOUNDS, FARM])
         assert playbook([ask(profiles=["Standard"])]).last["proposal"]["trusted_ip_ranges"]["ranges"] == []
 
-    def test_what_is_proposed_strands_nobody_when_it_is_tried_and_is_taken_when_it_is_declared(
+    def test_what_is_proposed_is_taken_when_it_is_declared_and_strands_nobody(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
         proposal = "{{ asked.proposal }}"
         found = playbook(
             [
                 {**ask(), "register": "asked"},
-                {
-                    "name": "try",
-                    "gatehouse.salesforce.login_history_info": {
-                        "trusted_ip_ranges": "{{ asked.proposal.trusted_ip_ranges | combine({'state': 'exact'}) }}",
-                        "login_ip_ranges": "{{ asked.proposal.login_ip_ranges }}",
-                    },
-                },
                 {
                     "name": "declare",
                     "gatehouse.salesforce.trusted_ip_ranges": {
@@ -253,7 +164,6 @@ class TestProposal:
                 },
             ]
         )
-        assert found.of("try")["at_risk"] == []
         assert found.of("declare")["at_risk"] == []
         assert len(sim.control.org()["trusted_ranges"]) == 3
         restricted = sim.state.org().profile("Standard")

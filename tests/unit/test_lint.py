@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is doubtful in a list of ranges, and how a list is cut and collapsed."""
+"""What is doubtful in a list of ranges, and how a list is collapsed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse, split
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.collapse import collapse
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.lint import Finding, lint
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
     LIMITS,
     IpRange,
-    check_limits,
     parse_range,
 )
 
@@ -80,7 +79,7 @@ class TestSizeAndKind:
         ]
 
     def test_the_size_is_the_callers_choice(self) -> None:
-        assert [finding.code for finding in lint(parse("20.0.0.0/24"), widest={4: 128, 6: 128})] == ["wide"]
+        assert [finding.code for finding in lint(parse("20.0.0.0/24"), max_size={4: 128, 6: 128})] == ["wide"]
 
     @pytest.mark.parametrize("text", ["10.1.0.0/16", "192.168.0.7", "172.31.255.255", "100.64.1.1", "fd00::1", "::1"])
     def test_private_addresses(self, text: str) -> None:
@@ -98,32 +97,32 @@ class TestSizeAndKind:
         assert lint(parse(text)) == ()
 
     def test_an_entry_that_touches_both_kinds_has_one_finding_of_each(self) -> None:
-        codes = [finding.code for finding in lint(parse("192.0.0.0-192.200.0.0"), widest=LIMITS)]
+        codes = [finding.code for finding in lint(parse("192.0.0.0-192.200.0.0"), max_size=LIMITS)]
         assert codes == ["documentation", "private"]
 
     def test_an_entry_that_holds_a_whole_published_block(self) -> None:
-        published = parse("20.0.0.0/14 AWS EC2", "20.0.1.0/24 AWS S3", "20.9.0.1 GitHub")
-        (finding,) = lint(parse("20.0.0.0/23 Build farm"), published=published)
-        assert finding.code == "cloud"
-        assert finding.text.startswith("20.0.0.0/23 (Build farm) holds the whole published block 20.0.1.0/24 (AWS S3)")
+        blocks = parse("20.0.0.0/14 AWS EC2", "20.0.1.0/24 AWS S3", "20.9.0.1 GitHub")
+        (finding,) = lint(parse("20.0.0.0/23 Build farm"), shared=blocks)
+        assert finding.code == "shared"
+        assert finding.text.startswith("20.0.0.0/23 (Build farm) holds the whole shared block 20.0.1.0/24 (AWS S3)")
         assert [str(item) for item in finding.entries] == ["20.0.0.0/23", "20.0.1.0/24"]
 
     @pytest.mark.parametrize(
         ("entry", "shared"),
         [("20.0.0.0/20", "4,096"), ("19.255.0.0-20.0.3.255", "1,024"), ("20.3.255.0-20.4.255.255", None)],
     )
-    def test_much_of_a_block_is_a_cloud_too_because_a_list_of_them_may_be_collapsed(
+    def test_much_of_a_block_is_shared_too_because_a_list_of_them_may_be_collapsed(
         self, entry: str, shared: str | None
     ) -> None:
-        texts = [text for code, text in told(lint(parse(entry), published=parse("20.0.0.0/14 AWS"))) if code == "cloud"]
+        texts = [text for code, text in told(lint(parse(entry), shared=parse("20.0.0.0/14 AWS"))) if code == "shared"]
         assert texts == (
-            [f"{entry} holds {shared} addresses of the published block 20.0.0.0/14 (AWS), with all who share them"]
+            [f"{entry} holds {shared} addresses of the shared block 20.0.0.0/14 (AWS), with all who share them"]
             if shared
             else []
         )
 
-    def test_a_part_of_a_block_or_a_single_published_address_is_no_cloud(self) -> None:
-        assert lint(parse("20.0.0.0/24", "20.9.0.1"), published=parse("20.0.0.0/14", "20.9.0.1")) == ()
+    def test_a_part_of_a_block_or_a_single_published_address_is_not_shared(self) -> None:
+        assert lint(parse("20.0.0.0/24", "20.9.0.1"), shared=parse("20.0.0.0/14", "20.9.0.1")) == ()
 
 
 class TestUnused:
@@ -150,22 +149,12 @@ class TestUnused:
         assert len(self.lint(("Salesforce.com IP", 1), ("::ffff:20.0.0.7", 1))) == 2
 
 
-class TestRewriting:
-    """Cutting and collapsing."""
-
-    def test_an_entry_over_the_limit_is_cut_at_multiples_of_it_and_keeps_its_description(self) -> None:
-        pieces = split(parse("9.128.0.0-11.127.255.255 Backbone", "20.0.0.0/8 Cloud"))
-        assert [(str(item), item.description) for item in pieces] == [
-            ("9.128.0.0/9", "Backbone"),
-            ("10.0.0.0/8", "Backbone"),
-            ("11.0.0.0/9", "Backbone"),
-            ("20.0.0.0/8", "Cloud"),
-        ]
-        check_limits(pieces[:3])
+class TestCollapsing:
+    """Ranges that overlap or touch become one."""
 
     def test_what_would_become_thousands_of_entries_is_refused(self) -> None:
         with pytest.raises(OptionError, match=r"^ranges: 2000::/3 would become 67,108,864 entries"):
-            split(parse("2000::/3"))
+            collapse(parse("2000::/3"))
 
     def test_neighbours_become_one_entry_with_both_descriptions(self) -> None:
         (item,) = collapse(parse("20.0.0.128/25 Annexe", "20.0.0.0/25 Office", "20.0.0.7 Office", "20.0.0.9"))
@@ -204,18 +193,6 @@ def addresses(ranges: list[IpRange] | tuple[IpRange, ...]) -> set[tuple[int, int
 
 
 @given(few_ranges)
-def test_cutting_keeps_the_addresses_and_the_descriptions_and_is_done_once(ranges: list[IpRange]) -> None:
-    pieces = split(ranges, limits=LIMIT)
-    assert addresses(pieces) == addresses(ranges)
-    assert all(item.size <= LIMIT[item.version] for item in pieces)
-    assert {item.description for item in pieces} == {item.description for item in ranges}
-    again = split(pieces, limits=LIMIT)
-    assert [(item.key, item.description) for item in again] == sorted(
-        [(item.key, item.description) for item in pieces], key=lambda pair: pair[0]
-    )
-
-
-@given(few_ranges)
 def test_collapsing_keeps_the_addresses_each_once_and_is_done_once(ranges: list[IpRange]) -> None:
     result = collapse(ranges, limits=LIMIT)
     assert addresses(result) == addresses(ranges)
@@ -246,7 +223,7 @@ def test_exactly_the_entries_that_share_addresses_are_named(ranges: list[IpRange
         for other, two in enumerate(ranges)
         if place != other and share(one, two)
     }
-    findings = [finding for finding in lint(ranges, widest=LIMITS) if finding.code in ("duplicate", "overlap")]
+    findings = [finding for finding in lint(ranges, max_size=LIMITS) if finding.code in ("duplicate", "overlap")]
     assert {item.key for finding in findings for item in finding.entries} == sharing
     assert all(share(*finding.entries) for finding in findings)
     assert all(
@@ -255,17 +232,17 @@ def test_exactly_the_entries_that_share_addresses_are_named(ranges: list[IpRange
 
 
 @given(few_ranges, few_ranges)
-def test_an_entry_is_a_cloud_exactly_when_it_holds_a_published_block(
-    ranges: list[IpRange], published: list[IpRange]
+def test_an_entry_is_shared_exactly_when_it_holds_a_published_block(
+    ranges: list[IpRange], blocks: list[IpRange]
 ) -> None:
-    def is_cloud(item: IpRange) -> bool:
+    def is_shared(item: IpRange) -> bool:
         return any(
             block.size > 1 and block.version == item.version and item.first <= block.first and block.last <= item.last
-            for block in published
+            for block in blocks
         )
 
-    found = [finding.entries[0].key for finding in lint(ranges, published=published) if finding.code == "cloud"]
-    assert sorted(found) == sorted(item.key for item in ranges if is_cloud(item))
+    found = [finding.entries[0].key for finding in lint(ranges, shared=blocks) if finding.code == "shared"]
+    assert sorted(found) == sorted(item.key for item in ranges if is_shared(item))
 
 
 @given(few_ranges, st.sets(st.integers(0, 20)))

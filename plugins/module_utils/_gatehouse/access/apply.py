@@ -84,14 +84,12 @@ def ensure_ranges(
     check_mode: bool,
     review: Callable[[RangePlan], None] = lambda _change: None,
     make_plan: Planner = plan_ranges,
-    count_all: bool = True,
 ) -> RangesOutcome:
     """Make a list of ranges satisfy what is declared.
 
     Args:
         review: looks at the change before anything is sent, in check mode too, and may raise.
         make_plan: what must change, given what the org holds, what is declared, and the state.
-        count_all: hold Salesforce's limit against the whole list; whether Salesforce does is not documented.
 
     Raises:
         OptionError: the org could not be brought to the result; nothing was sent.
@@ -101,7 +99,7 @@ def ensure_ranges(
     step = make_plan(first.ranges, desired, state)
     if step:
         target.check(step.after)
-    if step.added and count_all:
+    if step.added:
         check_limits(step.after, already=first.ranges)
     if step:
         review(step)

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias, get_args
 
 from ..errors import GatehouseError, OptionError
 from ..org.client import Org
-from ..ranges.collapse import collapse, split
 from ..ranges.lint import Code, Finding, lint
 from ..ranges.model import IpRange, parse_each, unique
 from ..ranges.plan import STATES, RangePlan
@@ -26,19 +25,17 @@ from .login_history import HIDDEN, Stranded, is_partial, logins_soql, observed_l
 from .range_lists import LoginRanges, TrustedRanges
 
 SHOWN = 5
-REWRITES: Mapping[str, Callable[[Iterable[IpRange]], tuple[IpRange, ...]]] = {"collapse": collapse, "split": split}
 RANGES: Spec = {
     "ranges": {"type": "list", "elements": "raw"},
     "state": {"type": "str", "choices": [*STATES, "swept"], "default": "present"},
-    "rewrite": {"type": "str", "choices": ["none", *REWRITES], "default": "none"},
     "lint": {
         "type": "dict",
         "options": {
             "level": {"type": "str", "choices": ["warn", "error"], "default": "warn"},
             "skip": {"type": "list", "elements": "str", "choices": list(get_args(Code)), "default": []},
-            "widest_ipv4": {"type": "int", "default": 16},
-            "widest_ipv6": {"type": "int", "default": 48},
-            "clouds": {"type": "list", "elements": "raw", "default": []},
+            "min_prefix_ipv4": {"type": "int", "default": 16},
+            "min_prefix_ipv6": {"type": "int", "default": 48},
+            "shared_ranges": {"type": "list", "elements": "raw", "default": []},
             "unused_days": {"type": "int"},
         },
     },
@@ -65,7 +62,6 @@ class Declared:
     entries: Sequence[IpRange]
     ranges: tuple[IpRange, ...]
     make_plan: Planner
-    count_all: bool
 
 
 def declare_ranges(options: Mapping[str, Any], run: Task, list_of: Callable[[Org], Target]) -> dict[str, Any]:
@@ -90,7 +86,6 @@ def declare_ranges(options: Mapping[str, Any], run: Task, list_of: Callable[[Org
         check_mode=run.check_mode,
         review=review,
         make_plan=declared.make_plan,
-        count_all=declared.count_all,
     )
     change = outcome.plan
     return {
@@ -114,7 +109,7 @@ def check_declaration(options: Mapping[str, Any]) -> tuple[Declared, list[Findin
     """What is declared, after all checks that need no org, and what lint has to say about it."""
     state, given = options["state"], options.get("ranges")
     if state == "swept" and given:
-        raise OptionError("ranges", "a sweep closes every pass whose time is over, and takes no ranges")
+        raise OptionError("ranges", "swept removes all ranges that have expired, and takes no ranges")
     if state != "swept" and given is None:
         raise OptionError("ranges", f"is required when state is {state}")
     for name, days in (("guard_days", options["guard_days"]), ("lint.unused_days", _unused_days(options))):
@@ -123,28 +118,23 @@ def check_declaration(options: Mapping[str, Any]) -> tuple[Declared, list[Findin
     now = datetime.datetime.now(datetime.UTC)
     entries, at_least = parse_entries(given or (), now)
     findings = _findings(entries, options)
-    # Collapsing joins descriptions, and whatever is rewritten may become the same.
-    ranges = tuple(entries) if options["rewrite"] == "collapse" else unique(entries)
-    if options["rewrite"] != "none":
-        ranges = unique(REWRITES[options["rewrite"]](ranges))
     make_plan = functools.partial(plan_temporary, now=now, at_least=at_least)
-    # Whoever has entries split wants the limit held against each; whether the org agrees, only the org can tell.
-    return Declared(entries, ranges, make_plan, count_all=options["rewrite"] != "split"), findings
+    return Declared(entries, unique(entries), make_plan), findings
 
 
 def _findings(entries: Sequence[IpRange], options: Mapping[str, Any]) -> list[Finding]:
     settings = options.get("lint")
     if not settings or options["state"] == "absent":
         return []
-    widest = {version: 2 ** (bits - _prefix_length(settings, version, bits)) for version, bits in ((4, 32), (6, 128))}
-    clouds = parse_each(settings["clouds"], option="lint.clouds")
-    return _of_interest(lint(entries, widest=widest, published=clouds), settings)
+    max_size = {version: 2 ** (bits - _min_prefix(settings, version, bits)) for version, bits in ((4, 32), (6, 128))}
+    shared = parse_each(settings["shared_ranges"], option="lint.shared_ranges")
+    return _of_interest(lint(entries, max_size=max_size, shared=shared), settings)
 
 
-def _prefix_length(settings: Mapping[str, Any], version: int, bits: int) -> int:
-    length = int(settings[f"widest_ipv{version}"])
+def _min_prefix(settings: Mapping[str, Any], version: int, bits: int) -> int:
+    length = int(settings[f"min_prefix_ipv{version}"])
     if not 0 <= length <= bits:
-        raise OptionError(f"lint.widest_ipv{version}", f"must be a prefix length from 0 to {bits}, not {length}")
+        raise OptionError(f"lint.min_prefix_ipv{version}", f"must be a prefix length from 0 to {bits}, not {length}")
     return length
 
 
@@ -157,7 +147,7 @@ def _of_interest(findings: Iterable[Finding], settings: Mapping[str, Any]) -> li
 
 
 def _unused(org: Org, target: Target, declared: Declared, options: Mapping[str, Any]) -> list[Finding]:
-    """The entries that no login used, where that was asked; a pass may well wait for its first."""
+    """The entries that no login used, where that was asked; temporary access may wait for its first."""
     days = _unused_days(options)
     if days is None or options["state"] == "absent":
         return []
@@ -178,19 +168,19 @@ def _unused_days(options: Mapping[str, Any]) -> int | None:
 
 
 def _stranded(org: Org, target: Target, change: RangePlan, days: int) -> list[Stranded]:
-    """Whom a change would strand. A pass whose time is over strands nobody; an open one, nobody but others.
+    """Return the logins that a change would strand.
 
-    The end of a pass was known when it was opened, and whoever closes their own before that means it.
+    Temporary access that has expired strands nobody. When it is closed before, its own user means it: others count.
     """
-    passes = [item for item in change.removed if expiry(item) is not None]
-    lasting = _without(change, passes)
+    temporary = [item for item in change.removed if expiry(item) is not None]
+    lasting = _without(change, temporary)
     if isinstance(target, LoginRanges) and change.before and not lasting.before:
         refuse_own_denial(org, lasting, target.names)
-        found = []  # who did not come in by a pass was denied before, too
+        found = []  # without temporary access everybody was denied before, too
     else:
         found = _at_risk(org, target, lasting, days)
     now = datetime.datetime.now(datetime.UTC)
-    still_open = tuple(item for item in passes if not has_expired(item, now))
+    still_open = tuple(item for item in temporary if not has_expired(item, now))
     if still_open:
         closing = RangePlan((*change.after, *still_open), change.after, (), still_open, ())
         found += [item for item in _others_at_risk(org, target, closing, days) if item not in found]
@@ -216,9 +206,9 @@ def _others_at_risk(org: Org, target: Target, change: RangePlan, days: int) -> l
     return [item for item in found if item.login.user_id[:15] != own]
 
 
-def _without(change: RangePlan, passes: Collection[IpRange]) -> RangePlan:
-    """The change for those who never had these passes."""
-    keys = {item.key for item in passes}
+def _without(change: RangePlan, temporary: Collection[IpRange]) -> RangePlan:
+    """Return the change for those who never had this temporary access."""
+    keys = {item.key for item in temporary}
     return dataclasses.replace(
         change,
         before=tuple(item for item in change.before if item.key not in keys),

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Join and split ranges. Pure."""
+"""Join ranges. Pure."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import OptionError
@@ -28,22 +27,6 @@ def merge_overlaps(ranges: Iterable[IpRange]) -> Iterator[list[IpRange]]:
         group.append(item)
     if group:
         yield group
-
-
-def split(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -> tuple[IpRange, ...]:
-    """Cut each entry that is larger than a limit at the multiples of that limit; the pieces keep its description.
-
-    With Salesforce's limits 10.0.0.0/8, which is not counted, becomes an entry of its own. Whether Salesforce holds
-    its limit against the entry or against the list is not documented: pieces help only in the first case.
-
-    Raises:
-        OptionError: an entry would become more than 1,024.
-    """
-    return tuple(
-        dataclasses.replace(item, first=first, last=last)
-        for item in sorted(ranges)
-        for first, last in _cuts(item.version, item.first, item.last, limits)
-    )
 
 
 def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -> tuple[IpRange, ...]:

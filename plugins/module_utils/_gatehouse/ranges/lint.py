@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is doubtful in a list of ranges, and two ways to rewrite it. Pure."""
+"""Find doubtful entries in a list of ranges. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from .model import IpRange, parse_address, parse_range
 
-Code = Literal["duplicate", "overlap", "wide", "private", "documentation", "cloud", "unused"]
+Code = Literal["duplicate", "overlap", "wide", "private", "documentation", "shared", "unused"]
 Level = Literal["error", "warning", "info"]
 # A /16 of IPv4, a /48 of IPv6: what one site gets at most.
-WIDEST: Mapping[int, int] = {4: 2**16, 6: 2**80}
+MAX_SIZE: Mapping[int, int] = {4: 2**16, 6: 2**80}
 # As much as one tenant of a cloud has at most, side by side: a /24 of IPv4, a /56 of IPv6.
 TENANT: Mapping[int, int] = {4: 2**8, 6: 2**72}
 # RFC 6890 and its successors (IANA special-purpose address registries).
@@ -31,7 +31,7 @@ _SPECIAL: tuple[tuple[Code, Level, str, tuple[IpRange, ...]], ...] = (
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One doubt: what kind, how grave, in words, and the entries concerned."""
+    """One doubt: its kind, its severity, a sentence, and the entries concerned."""
 
     code: Code
     level: Level
@@ -39,7 +39,7 @@ class Finding:
     entries: tuple[IpRange, ...]
 
     def as_result(self) -> dict[str, Any]:
-        """The form in which modules return it."""
+        """Return the form in which modules show it."""
         return {
             "code": self.code,
             "level": self.level,
@@ -51,18 +51,18 @@ class Finding:
 def lint(
     ranges: Iterable[IpRange],
     *,
-    widest: Mapping[int, int] | None = None,
-    published: Iterable[IpRange] = (),
+    max_size: Mapping[int, int] | None = None,
+    shared: Iterable[IpRange] = (),
     logins: Iterable[tuple[str, datetime.datetime]] = (),
     unused_days: int = 90,
     now: datetime.datetime | None = None,
 ) -> tuple[Finding, ...]:
-    """All findings, by kind and then by address.
+    """Return all findings, by kind and then by address.
 
     Args:
         ranges: the entries, duplicates included.
-        widest: by family, how many addresses an entry may hold without a finding; by default C(WIDEST).
-        published: prefixes as providers publish them, not collapsed; their descriptions name the provider.
+        max_size: by family, how many addresses an entry may hold without a finding; by default C(MAX_SIZE).
+        shared: ranges that many share, such as a provider publishes; their descriptions name the provider.
         logins: observed pairs of address and time (with a time zone). Texts that are no address are skipped.
         unused_days: an entry that no login used for so many days is a finding, given logins that go back so far;
             otherwise none since the oldest login. Without logins nothing is known, and nothing found.
@@ -72,15 +72,15 @@ def lint(
     since, seen = _recent(logins, unused_days, now or datetime.datetime.now(datetime.UTC))
     return (
         *_overlaps(entries),
-        *_wide(entries, widest or WIDEST),
+        *_wide(entries, max_size or MAX_SIZE),
         *_special(entries),
-        *_clouds(entries, sorted(published)),
+        *_shared(entries, sorted(shared)),
         *_unused(entries, since, seen),
     )
 
 
 def _overlaps(entries: Sequence[IpRange]) -> Iterator[Finding]:
-    """Each entry against the earlier one that reaches furthest: linear, and no entry that overlaps is missed."""
+    """Compare each entry with the earlier one that reaches furthest: linear, and no entry that overlaps is missed."""
     reach = before = None
     for item in entries:
         before, earlier = item, before
@@ -100,10 +100,10 @@ def _overlaps(entries: Sequence[IpRange]) -> Iterator[Finding]:
             reach = item
 
 
-def _wide(entries: Sequence[IpRange], widest: Mapping[int, int]) -> Iterator[Finding]:
+def _wide(entries: Sequence[IpRange], max_size: Mapping[int, int]) -> Iterator[Finding]:
     for item in entries:
-        if item.size > widest[item.version]:
-            text = f"{_name(item)} holds {item.size:,} addresses, more than {widest[item.version]:,}"
+        if item.size > max_size[item.version]:
+            text = f"{_name(item)} holds {item.size:,} addresses, more than {max_size[item.version]:,}"
             yield Finding("wide", "warning", text, (item,))
 
 
@@ -116,12 +116,12 @@ def _special(entries: Sequence[IpRange]) -> Iterator[Finding]:
                     break
 
 
-def _clouds(entries: Sequence[IpRange], published: Sequence[IpRange]) -> Iterator[Finding]:
-    """Entries that hold a whole published block, or more of one than a tenant has.
+def _shared(entries: Sequence[IpRange], shared: Sequence[IpRange]) -> Iterator[Finding]:
+    """Find entries that hold a whole shared block, or more of one than a tenant has.
 
-    Blocks may be collapsed, so that none is whole in any entry. Single addresses are published too, and are no cloud.
+    Blocks may be collapsed, so that none is whole in any entry. Single addresses are published too, but not shared.
     """
-    blocks = [block for block in published if block.size > 1]
+    blocks = [block for block in shared if block.size > 1]
     starts = [(block.version, block.first) for block in blocks]
     # For each position, the block from there on that ends first: the one that an entry starting there would hold.
     ends_first = list(accumulate(reversed(blocks), _ending_first))[::-1]
@@ -131,16 +131,16 @@ def _clouds(entries: Sequence[IpRange], published: Sequence[IpRange]) -> Iterato
         position = bisect_left(starts, (item.version, item.first))
         whole = ends_first[position : position + 1]
         if any(block.version == item.version and block.last <= item.last for block in whole):
-            text = f"{_name(item)} holds the whole published block {_name(whole[0])}, with all who share it"
-            yield Finding("cloud", "warning", text, (item, whole[0]))
+            text = f"{_name(item)} holds the whole shared block {_name(whole[0])}, with all who share it"
+            yield Finding("shared", "warning", text, (item, whole[0]))
             continue
         for block in (*ends_last[max(position - 1, 0) : position], *blocks[position : position + 1]):
             if block.version != item.version:
                 continue
-            shared = min(block.last, item.last) - max(block.first, item.first) + 1
-            if shared > TENANT[item.version]:
-                text = f"{_name(item)} holds {shared:,} addresses of the published block {_name(block)}"
-                yield Finding("cloud", "warning", f"{text}, with all who share them", (item, block))
+            common = min(block.last, item.last) - max(block.first, item.first) + 1
+            if common > TENANT[item.version]:
+                text = f"{_name(item)} holds {common:,} addresses of the shared block {_name(block)}"
+                yield Finding("shared", "warning", f"{text}, with all who share them", (item, block))
                 break
 
 
@@ -155,7 +155,7 @@ def _ending_last(one: IpRange, two: IpRange) -> IpRange:
 def _recent(
     logins: Iterable[tuple[str, datetime.datetime]], days: int, now: datetime.datetime
 ) -> tuple[datetime.datetime | None, dict[int, list[int]]]:
-    """Since when it can be told, and the addresses seen since then, sorted, by family."""
+    """Return since when logins are known, and the addresses seen since then, sorted, by family."""
     start = now - datetime.timedelta(days=days)
     oldest: datetime.datetime | None = None
     seen: dict[int, set[int]] = {4: set(), 6: set()}
