@@ -18,14 +18,14 @@ class ActionModule(HostAction):
 
     spec = app_credential.SPEC
 
-    def backend(self, options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         """Deliver one credential to one host."""
         told: dict[str, Any] = {}
 
         def ask(arguments: dict[str, Any]) -> dict[str, Any]:
-            answer = self.on_host(arguments, run, answer="held")
+            answer = self.on_host(arguments, task, answer="held")
             told.update({name: answer[name] for name in ("ansible_facts", "warnings") if name in answer})
             return answer
 
         host = self._task.delegate_to or self._task_vars["inventory_hostname"]
-        return {**app_credential.run(options, run, host=str(host), ask=ask), **told}
+        return {**app_credential.run(options, task, host=str(host), ask=ask), **told}

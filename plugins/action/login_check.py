@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,9 +25,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import LoginError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import signed_assertion
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task, of_this_run
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN, connection_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.attempts import LoginAttempts
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import (
     Explanation,
@@ -47,26 +47,26 @@ class ActionModule(HostAction):
     _supports_diff = False
     spec = SPEC
 
-    def backend(self, options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+    def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         """Check one credential from one host."""
-        if run.check_mode:
+        if task.check_mode:
             return skipped("no login is made in check mode")
-        connection, worked = _connection(options, run)
-        of_controller = {**options, "source_address": None}
+        connection, worked = _connection(options, task)
+        task = dataclasses.replace(task, source_address=None)
         seen: dict[str, Any] = {"address": None, "local_address": None}
-        tries, tried = LoginAttempts(run.folder), False
+        tries, tried = LoginAttempts(task.folder), False
 
         def attempt() -> Verification:
             nonlocal tried
             tried = True
             try:
                 if tries.outcome(connection) is None:  # nobody has been let in yet
-                    require_attempts_left(connection, of_controller, run)
+                    require_attempts_left(connection, lambda: task.administrator(connection))
             except LoginError as exc:
                 return Verification(result="failed", cause=exc.cause, detail=str(exc))
-            found = self._on_host(connection, run)
+            found = self._on_host(connection, task)
             seen.update({name: found[name] for name in (*seen, "ansible_facts") if name in found})
-            return self._explained(Verification(**found["verification"]), connection, of_controller, run, worked, seen)
+            return self._explained(Verification(**found["verification"]), connection, task, worked, seen)
 
         outcome = tries.once(connection, attempt)
         again = "" if tried else "; refused before in this run, so not tried again: wrong tries lock the user out"
@@ -76,38 +76,38 @@ class ActionModule(HostAction):
         self,
         outcome: Verification,
         connection: Connection,
-        options: Mapping[str, Any],
-        run: Task,
+        task: Task,
         worked: str | None,
         seen: dict[str, Any],
     ) -> Verification:
         if outcome.result == "ok":
             return outcome
         refusal = Explanation(str(outcome.cause), outcome.detail, seen["local_address"])
-        cause, detail, seen["address"] = explain(refusal, connection, options, run, worked=worked)
+        cause, detail, seen["address"] = explain(refusal, connection, task.administrator, task.secrets, worked=worked)
         return Verification(result="failed", cause=cause, detail=detail)
 
-    def _on_host(self, connection: Connection, run: Task) -> dict[str, Any]:
+    def _on_host(self, connection: Connection, task: Task) -> dict[str, Any]:
         """What the module found on the host."""
         arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
         arguments["allowed_hosts"] = list(connection.allowed_hosts)
         arguments["ca_path"] = _authorities(connection)
         arguments["private_key"] = _assertion(connection)
-        return self.on_host(arguments, run, answer="verification")
+        return self.on_host(arguments, task, answer="verification")
 
 
-def _connection(options: Mapping[str, Any], run: Task) -> tuple[Connection, str | None]:
+def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str | None]:
     """The connection to check, and when its password last passed a login."""
     worked = None
-    connection = connection_from(options)
-    if options.get("credential"):
-        stored = store_from(options).read(options["credential"])
+    connection = task.connection
+    if task.credential:
+        stored = task.store.read(task.credential)
         # When the user on standby was let in the last time is not known.
         used, worked = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
-        connection = of_this_run(used.connection, options)
+        connection = task.with_limits(used.connection)
+        task.require_same_org(task.credential, connection)
     elif options["standby"]:
         raise OptionError("standby", "is for a stored credential, whose name is missing")
-    run.hide(connection)
+    task.secrets.add(*connection.secret_texts)
     return connection.checked(), worked
 
 

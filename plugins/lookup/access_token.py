@@ -110,18 +110,11 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import (
-    mask,
-    register_connection_secrets,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets, register
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each, store_from
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import (
-    Task,
-    kept_sessions,
-    of_this_run,
-)
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
 
 display = Display()
 
@@ -131,19 +124,24 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """One session for each name that the store knows."""
-        options = LazyOptions(self, variables, kwargs)
-        run = Task(check_mode=False, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
-        found, secrets = [], list[str]()
+        found, secrets = [], Secrets()
         try:
-            store = store_from(options)
-            for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
-                connection = of_this_run(credential.connection, options)
-                secrets += [*connection.secrets.values(), connection.login_password]
-                session = Org(connection, kept_sessions(store, run)).session()
-                secrets.append(session.access_token)
-                register_connection_secrets(connection, session.access_token)
+            option = option_reader(self, variables, kwargs)
+            task = Task(
+                check_mode=False,
+                folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse",
+                store_options=StoreOptions.read(option),
+                timeout=option("timeout"),
+                source_address=option("source_address"),
+                secrets=secrets,
+            )
+            for credential in read_each(task.store, terms, on_missing=option("on_missing"), warn=display.warning):
+                secrets.add(*credential.connection.secret_texts)
+                session = Org(task.with_limits(credential.connection), task.sessions).session()
+                secrets.add(session.access_token)
+                register(*credential.connection.secret_texts, session.access_token)
                 found.append({"access_token": session.access_token, "instance_url": session.instance_url})
         except GatehouseError as exc:
             # Ansible would print what it stems from, too, and an org may have put words into that.
-            raise AnsibleLookupError(mask(str(exc), secrets)) from None
+            raise AnsibleLookupError(secrets.mask(str(exc))) from None
         return found

@@ -203,9 +203,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register_connection_secrets
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each, store_from
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
 
 display = Display()
 
@@ -215,13 +215,13 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """One dictionary for each name that the store knows."""
-        options = LazyOptions(self, variables, kwargs)
         found = []
         try:
-            store = store_from(options)
-            for found_one in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
-                credential = standby_connection(found_one) if options["standby"] else found_one
-                register_connection_secrets(credential.connection)
+            option = option_reader(self, variables, kwargs)
+            store = StoreOptions.read(option).open()
+            for found_one in read_each(store, terms, on_missing=option("on_missing"), warn=display.warning):
+                credential = standby_connection(found_one) if option("standby") else found_one
+                register(*credential.connection.secret_texts)
                 found.append(to_dict(credential))
         except GatehouseError as exc:
             raise AnsibleLookupError(str(exc)) from exc

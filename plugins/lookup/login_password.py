@@ -103,6 +103,7 @@ _raw:
   sample: [exampleexample]
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,15 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.token_need import token_needed
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
     PASSWORD_FLOWS,
     Credential,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register_connection_secrets
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import LazyOptions
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
 
 display = Display()
 
@@ -130,27 +130,28 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """One login password for each name that the store knows."""
-        options = LazyOptions(self, variables, kwargs)
         found = []
         try:
-            store = store_from(options)
-            for credential in read_each(store, terms, on_missing=options["on_missing"], warn=display.warning):
+            option = option_reader(self, variables, kwargs)
+            store = StoreOptions.read(option).open()
+            for credential in read_each(store, terms, on_missing=option("on_missing"), warn=display.warning):
                 connection = _with_password(credential).connection
-                register_connection_secrets(connection)
-                appended = _wants_token(credential, store, options)
+                register(*connection.secret_texts)
+                appended = _wants_token(credential, store, option)
                 found.append(connection.login_password if appended else connection.password or "")
         except GatehouseError as exc:
             raise AnsibleLookupError(str(exc)) from exc
         return found
 
 
-def _wants_token(credential: Credential, store: Store, options: LazyOptions) -> bool:
-    token = options["token"]
+def _wants_token(credential: Credential, store: Store, option: Callable[[str], Any]) -> bool:
+    token = option("token")
     if token != "auto" or not credential.connection.security_token:  # noqa: S105 - a choice
         return bool(token != "omit")  # noqa: S105 - a choice
     # What talks to an org takes long to import; lookups that do not ask one are spared it.
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.token_need import token_needed
 
-    name = options["credential"]
+    name = option("credential")
     folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse"
     answer = token_needed(credential, store.read(name) if name else credential, store, folder)
     if not answer.asked:

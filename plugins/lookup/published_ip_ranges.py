@@ -128,6 +128,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ra
     PUBLISHERS,
     read_published,
 )
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
 
 
 class LookupModule(LookupBase):
@@ -135,8 +136,9 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Read each document, and collapse what they hold; raises AnsibleLookupError."""
-        self.set_options(var_options=variables, direct=kwargs)
         try:
+            require_no_facts(variables or {})
+            self.set_options(var_options=variables, direct=kwargs)
             return [item.as_entry() for item in collapse(self._read(terms, variables or {}))]
         except GatehouseError as exc:
             raise AnsibleLookupError(f"published_ip_ranges: {exc}") from exc

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller-side face of this collection's modules. Private to gatehouse.salesforce.
+"""Run this collection's modules on the controller, in process.
 
 A module costs a Python start and a transfer for each task; an action runs in the worker that Ansible has forked
 already, and the secrets of the store never leave the controller.
@@ -9,7 +9,10 @@ already, and the secrets of the store never leave the controller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,9 +20,19 @@ from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import VARIABLE_PREFIX, Spec
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import (
+    OF_THE_LOGIN,
+    VARIABLE_PREFIX,
+    Spec,
+    require_one_login,
+    require_text,
+    secrets_of,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_backend
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
 
 
 class ControllerAction(ActionBase):
@@ -36,26 +49,93 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Validate the arguments, run the backend, return its result."""
         super().run(tmp, task_vars)
-        arguments = self._arguments(task_vars or {})
+        variables = task_vars or {}
+        try:
+            require_no_facts(variables)
+            arguments = self._arguments(variables)
+            require_text(self.spec, arguments)
+        except GatehouseError as exc:
+            return {"failed": True, "msg": str(exc)}
         # Validation copies all it gets, which for a thousand entries costs more than the task; the backend checks them.
         lists = {name: value for name, value in arguments.items() if _is_raw_list(self.spec.get(name), value)}
-        validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(lists, [])})
-        if validated.error_messages:
-            return {"failed": True, "msg": "; ".join(validated.error_messages)}
-        run = Task(check_mode=self._task.check_mode, folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
-        result = run_backend(self.backend, {**validated.validated_parameters, **lists}, run)
+        with _environment(self._task_environment()):
+            validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(lists, [])})
+            if validated.error_messages:
+                return {"failed": True, "msg": _without_values(validated.error_messages, arguments)}
+            result = self._run_backend({**validated.validated_parameters, **lists}, variables)
         if not self._task.diff:
             result.pop("diff", None)
         return result
 
-    def _arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The task's arguments, and for those not given the variables named after them."""
+    def _run_backend(self, options: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            task = Task.read(
+                options,
+                check_mode=self._task.check_mode,
+                folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse",
+                login_url=self._login_url(variables),
+            )
+        except GatehouseError as exc:
+            return {"failed": True, "msg": mask(str(exc), secrets_of(options))}
+        return run_backend(self.backend, options, task)
+
+    def _arguments(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The task's arguments, and for those not given the variables named after them.
+
+        What the task says about its login beats variables as a whole: never half of the one and half of the other.
+        """
         arguments = dict(self._task.args)
+        require_one_login(self.spec, arguments)
+        skipped: tuple[str, ...] = ()
+        if "credential" in self.spec and "auth" in self.spec:
+            if arguments.get("credential"):
+                skipped = OF_THE_LOGIN
+            elif any(name in arguments for name in OF_THE_LOGIN):
+                skipped = ("credential",)
+            elif self._variable("credential", variables):
+                skipped = OF_THE_LOGIN
         for name in self.spec:
-            variable = f"{VARIABLE_PREFIX}{name}"
-            if name not in arguments and variable in task_vars:
-                arguments[name] = self._templar.template(task_vars[variable])
+            if name not in arguments and name not in skipped and f"{VARIABLE_PREFIX}{name}" in variables:
+                arguments[name] = self._variable(name, variables)
         return arguments
+
+    def _variable(self, name: str, variables: Mapping[str, Any]) -> Any:
+        return self._templar.template(variables.get(f"{VARIABLE_PREFIX}{name}"))
+
+    def _login_url(self, variables: Mapping[str, Any]) -> str | None:
+        """Where the host says that its org is, which a stored credential must not contradict."""
+        url = self._variable("login_url", variables)
+        return url if isinstance(url, str) and url else None
+
+    def _task_environment(self) -> dict[str, str]:
+        """The keyword C(environment) of the task and of what it is in, outer ones first."""
+        found: dict[str, str] = {}
+        for given in self._task.environment or ():
+            templated = self._templar.template(given)
+            if isinstance(templated, Mapping):
+                found.update({str(name): str(value) for name, value in templated.items()})
+        return found
+
+
+@contextlib.contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this worker's environment, such as a proxy, for one task."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
+    """The errors of validation without the values that they quote: one of them may be a secret in the wrong place."""
+    text = "; ".join(re.sub(r", got: .*|(?<=cannot be converted).*", "", error, flags=re.DOTALL) for error in errors)
+    return str(mask(text, secrets_of(arguments)))
 
 
 def _is_raw_list(option: dict[str, Any] | None, value: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
@@ -25,7 +24,7 @@ class HostAction(ControllerAction):
         self._task_vars = task_vars or {}
         return super().run(tmp, task_vars)
 
-    def on_host(self, arguments: dict[str, Any], run: Task, *, answer: str) -> dict[str, Any]:
+    def on_host(self, arguments: dict[str, Any], task: Task, *, answer: str) -> dict[str, Any]:
         """What the module found on the host; raises GatehouseError when it did not tell.
 
         Args:
@@ -39,9 +38,9 @@ class HostAction(ControllerAction):
         # Of a module that broke off Ansible tells the exception only, as an object.
         broken = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
         said = found.get("msg", f"the module broke off: {broken}")
-        problem = GatehouseError(str(mask(said, run.secrets)))
-        problem.result = mask(
-            {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}, run.secrets
+        problem = GatehouseError(str(task.secrets.mask(said)))
+        problem.result = task.secrets.mask(
+            {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}
         )
         raise problem
 

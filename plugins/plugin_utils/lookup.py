@@ -1,45 +1,35 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the lookups into the store share. Private to gatehouse.salesforce."""
+"""Read the options of the lookups into the store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
 
-class LazyOptions(Mapping[str, Any]):
-    """The options of a lookup, each looked for when it is asked for.
+
+def option_reader(
+    lookup: LookupBase, variables: Mapping[str, Any] | None, arguments: Mapping[str, Any]
+) -> Callable[[str], Any]:
+    """Return a function that reads one option of a lookup by name; raises OptionError for variables set by a host.
 
     Ansible looks for an option in arguments, variables, environment and files, which takes longer than to open a
-    credential; most lookups need two of the ten that there are.
+    credential; so only those are read that are needed, which are two of ten for most lookups.
     """
+    given = variables or {}
+    require_no_facts(given)
+    for name, value in arguments.items():
+        lookup.set_option(name, value)
 
-    def __init__(self, lookup: LookupBase, variables: Mapping[str, Any] | None, arguments: Mapping[str, Any]) -> None:
-        self._lookup = lookup
-        self._variables = variables or {}
-        for name, value in arguments.items():
-            lookup.set_option(name, value)
+    def read(name: str) -> Any:
+        # Ansible templates the variables that set a module's options, but not those that set a lookup's.
+        names = [variable["name"] for variable in lookup.option_definitions[name].get("vars", ())]
+        templated = {name: lookup._templar.template(given[name]) for name in names if name in given}
+        return lookup.get_option(name, hostvars=templated)
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._lookup.option_definitions:
-            raise KeyError(name)
-        return self._lookup.get_option(name, hostvars=self._templated(name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lookup.option_definitions)
-
-    def __len__(self) -> int:
-        return len(self._lookup.option_definitions)
-
-    def _templated(self, name: str) -> dict[str, Any]:
-        """Return the variables that can set an option. Ansible templates those of modules, but not those of lookups."""
-        names = [variable["name"] for variable in self._lookup.option_definitions[name].get("vars", ())]
-        return {
-            variable: self._lookup._templar.template(self._variables[variable])
-            for variable in names
-            if variable in self._variables
-        }
+    return read

@@ -49,7 +49,7 @@ def playbook() -> list[dict[str, Any]]:
 
 def measure() -> dict[str, float]:
     """Medians of whole plays, and their ratio."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
+    from tests.support.stores import open_store
 
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, mode=0o700)

@@ -86,7 +86,7 @@ def guard_once(url: str, ca_path: str, folder: str) -> dict[str, float]:
     }
     options = ArgumentSpecValidator(SPEC).validate(options).validated_parameters
     started = time.monotonic()
-    result = run_backend(run, options, Task(check_mode=True, folder=Path(folder)))
+    result = run_backend(run, options, Task.read(options, check_mode=True, folder=Path(folder)))
     seconds = time.monotonic() - started
     assert result["failed"] and len(result["at_risk"]) == ROWS, result["msg"]
     return {

@@ -74,7 +74,7 @@ def key_file(folder: Path) -> str:
 
 def large_folder() -> dict[str, float]:
     """Opening one record of 10,000 beside one of 10."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
+    from tests.support.stores import open_store
 
     stores = {}
     for count in (10, 10_000):
@@ -112,11 +112,11 @@ def hashi_vault() -> Path:
 
 def server_lookup() -> dict[str, float]:
     """A lookup on the server beside one by the collection for such servers: each in a fork that has loaded neither."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
+    from tests.support.stores import open_store
 
     with openbao(FOLDER / "server") as server:
         options = {**server.options, "store_key_file": key_file(FOLDER / "server")}
-        store_from(options).write(credential("one", 1), replaces=None)
+        open_store(**options).write(credential("one", 1), replaces=None)
         ours = ", ".join(f"{name}='{value}'" for name, value in options.items())
         theirs = {
             "url": server.node.url,
@@ -164,7 +164,7 @@ def server_lookup() -> dict[str, float]:
 
 def leader_kill(folder: Path) -> dict[str, float]:
     """What becomes of acknowledged writes and of rotations under a lock when the leader is killed meanwhile."""
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
+    from tests.support.stores import open_store
 
     with openbao(folder, *ADDRESSES, name=CLUSTER) as cluster, resolving(CLUSTER, ADDRESSES):
         url = cluster.url.replace(ADDRESSES[0], CLUSTER)
@@ -174,7 +174,7 @@ def leader_kill(folder: Path) -> dict[str, float]:
         rotations: list[int] = []
 
         def write(number: int) -> None:
-            store, name, left = store_from(options), f"writer{number}", WRITES_AFTERWARDS
+            store, name, left = open_store(**options), f"writer{number}", WRITES_AFTERWARDS
             for version in range(1, 10_000):
                 each = credential(name, version, password=f"Bench-{version}")
                 store.write(each, replaces=version - 1 or None)
@@ -184,7 +184,7 @@ def leader_kill(folder: Path) -> dict[str, float]:
                     return
 
         def rotate() -> None:
-            store, left = store_from(options), WRITES_AFTERWARDS
+            store, left = open_store(**options), WRITES_AFTERWARDS
             while left:
                 with store.lock("shared"):
                     version = store.read("shared").version
@@ -192,7 +192,7 @@ def leader_kill(folder: Path) -> dict[str, float]:
                     rotations.append(version + 1)
                 left -= killed.is_set()
 
-        store_from(options).write(credential("shared", 1), replaces=None)
+        open_store(**options).write(credential("shared", 1), replaces=None)
         threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
         threads += [threading.Thread(target=rotate) for _number in range(2)]
         for thread in threads:
@@ -204,7 +204,7 @@ def leader_kill(folder: Path) -> dict[str, float]:
         for thread in threads:
             thread.join(120)
         took = time.monotonic() - started
-        store = store_from(options)
+        store = open_store(**options)
         finished = not any(thread.is_alive() for thread in threads)
         expected = {**acknowledged, "shared": credential("shared", 1 + len(rotations))}
         lost = sum(max(0, each.version - _read_version(store, each)) for each in expected.values())

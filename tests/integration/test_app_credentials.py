@@ -23,13 +23,13 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import Delivery
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from tests.integration.test_no_secret_leaks import forms
 from tests.simulated_org import SimulatedOrg
 from tests.support.deployments import DELIVER
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import COLLECTIONS, ansible_environment
+from tests.support.stores import open_store
 
 pytestmark = pytest.mark.ansible
 

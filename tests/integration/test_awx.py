@@ -15,11 +15,11 @@ import yaml
 from cryptography.fernet import Fernet
 from jinja2.nativetypes import NativeEnvironment
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from
 from tests.bench.stores import credential
 from tests.integration.test_examples import blocks
 from tests.support.openbao import OpenBao
 from tests.support.processes import ROOT, ansible_environment
+from tests.support.stores import open_store
 
 pytestmark = pytest.mark.ansible(process=True)
 
@@ -74,7 +74,7 @@ def test_a_job_reads_from_the_server(tmp_path: Path, bao: OpenBao) -> None:
     file = tmp_path / "key"
     file.touch(mode=0o600)
     file.write_text(key)
-    store_from({**bao.by_role, "store_key_file": str(file)}).write(credential("billing", 1), replaces=None)
+    open_store(**{**bao.by_role, "store_key_file": str(file)}).write(credential("billing", 1), replaces=None)
     options = bao.by_role
     inputs = {
         "store": options["store"],
@@ -95,7 +95,7 @@ def test_a_job_reads_from_a_folder_that_is_mounted(tmp_path: Path) -> None:
     file.touch(mode=0o600)
     file.write_text(key)
     options = {"store": str(tmp_path / "store"), "store_key_file": str(file)}
-    store_from(options).write(credential("billing", 1), replaces=None)
+    open_store(**options).write(credential("billing", 1), replaces=None)
     assert "found=billing@acme.example" in run_job(tmp_path / "job", {"store": options["store"], "key": key})
 
 

@@ -26,12 +26,12 @@ import pytest
 import yaml
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.formats import FORMATS
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.mail import AUTHSERV_ID
 from tests.support.dovecot import Absent, Dovecot, dovecot
 from tests.support.plays import Playbooks
 from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
+from tests.support.stores import open_store
 from tests.unit.simulator.apps import key_pair
 
 pytestmark = pytest.mark.ansible

@@ -18,13 +18,13 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from tests.demo.__main__ import SECRETS as DEMO_SECRETS
 from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
 from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import Absent, dovecot
 from tests.support.plays import Playbooks
 from tests.support.rotations import USER, mailbox_option
+from tests.support.stores import open_store
 
 pytestmark = pytest.mark.ansible(process=True)
 

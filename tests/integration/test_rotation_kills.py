@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import lease, open_store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import lease
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from tests.support.dovecot import Dovecot
 from tests.support.openbao import OpenBao
 from tests.support.rotations import USER, Scene, kill_at_random, scene
+from tests.support.stores import open_store
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import store_copy
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.bench.stores import credential
@@ -22,6 +21,7 @@ from tests.integration.test_credential import NOBODY, use
 from tests.support.openbao import OpenBao
 from tests.support.plays import Playbooks
 from tests.support.processes import ROOT, ansible_environment
+from tests.support.stores import open_store
 from tests.unit.test_stores import delivery
 
 pytestmark = pytest.mark.ansible
@@ -110,7 +110,8 @@ def test_a_copy_that_breaks_off_tells_that_it_changed_something(
 
     monkeypatch.setattr(FileStore, "write", at_last_no_more)
     with pytest.raises(StoreError) as caught:
-        store_copy.run({**source, "names": None, "target": target}, Task(check_mode=False, folder=playbook.folder))
+        options = {**source, "names": None, "target": target}
+        store_copy.run(options, Task.read(options, check_mode=False, folder=playbook.folder))
     assert caught.value.result == {"copied": [], "changed": True}
 
 

@@ -44,7 +44,6 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ma
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import SPEC
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification import verify
@@ -53,6 +52,7 @@ from tests.simulated_org.mail import AUTHSERV_ID
 from tests.support.dovecot import Dovecot
 from tests.support.plays import Playbooks
 from tests.support.processes import simulated_org
+from tests.support.stores import open_store
 
 GREEN = "billing-green@acme.example"
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
@@ -97,7 +97,8 @@ class Scene:
     def run(self, **options: Any) -> dict[str, Any]:
         """Rotate in this process, as a run of its own: what is known of logins of one run binds no other."""
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.folder) as name:
-            return run({**self.options, **options}, Task(check_mode=False, folder=Path(name)))
+            given = {**self.options, **options}
+            return run(given, Task.read(given, check_mode=False, folder=Path(name)))
 
     def start(self, dies_at: int | None = None, **options: Any) -> int:
         """Rotate in a process of its own, and give its id. It kills itself at the given one of its steps."""

@@ -85,7 +85,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def info(folder: Path | str, names: list[str] | None = None, warn_days: int = 90) -> dict[str, Any]:
-    return run({"store": str(folder), "names": names, "warn_days": warn_days}, Task(False, Path("/nonexistent")))
+    options = {"store": str(folder), "names": names, "warn_days": warn_days}
+    return run(options, Task.read(options, check_mode=False, folder=Path("/nonexistent")))
 
 
 def test_it_tells_all_but_the_secrets_and_needs_no_key(folder: Path) -> None:

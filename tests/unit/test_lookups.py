@@ -26,8 +26,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse im
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import open_store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.keys import generate_key
+from tests.support.stores import open_store
 
 pytestmark = pytest.mark.ansible
 
@@ -145,7 +145,7 @@ def test_ansible_masks_the_secrets_of_a_lookup_unless_they_are_too_short(options
     assert secrets.mask_secrets("it is CANARY{{ 1 }}, TOKEN1 or CANARY{{ 1 }}TOKEN1.") == (
         "it is $REDACTED$, $REDACTED$ or $REDACTED$."
     )
-    masking.register_connection_secrets(Connection(username="u@example.com", password="short"))
+    masking.register(*Connection(username="u@example.com", password="short").secret_texts)
     assert secrets.mask_secrets("short") == "short"
 
 
@@ -157,6 +157,7 @@ def test_ansible_masks_the_options_of_a_lookup_that_open_a_store_on_a_server(
     lookup = lookup_loader.get("gatehouse.salesforce.credential")
     assert lookup.get_option("store_token") == "Canary-Of-The-Server"
     assert secrets.mask_secrets("a Canary-Of-The-Server") == "a $REDACTED$"
+
 
 
 def test_the_filter_renders_what_the_lookup_gives(options: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     VersionConflictError,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from tests.support.stores import open_store, store_options
 from tests.unit.test_stores import delivery
 
 NOW = "2026-01-05T08:00:00Z"
@@ -497,12 +498,12 @@ def test_names_are_those_of_records_only(store: FileStore) -> None:
 def test_a_store_is_opened_by_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(OptionError, match=r"^store_key_file: .*/\.config/gatehouse/salesforce\.key does not exist"):
-        stores.open_store("~/store")
+        open_store("~/store")
     key = stores.generate_key("~/.config/gatehouse/salesforce.key")
     for opened in (
-        stores.open_store("~/store"),
-        stores.open_store("~/store", str(key)),
-        stores.open_store("~/store", ""),
+        open_store("~/store"),
+        open_store("~/store", str(key)),
+        open_store("~/store", ""),
     ):
         assert opened.folder == tmp_path / "store"
 
@@ -681,4 +682,4 @@ def test_a_new_credential_has_no_history_of_another_that_had_its_name(store: Fil
 
 def test_a_home_that_is_not_known_is_told() -> None:
     with pytest.raises(OptionError, match="^store: ~nobody-of-that-name/store"):
-        stores.build_store({"store": "~nobody-of-that-name/store"}, None)
+        store_options("~nobody-of-that-name/store").open_without_keys()

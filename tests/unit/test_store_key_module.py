@@ -38,7 +38,8 @@ def filled(kind: Kind, store: Store) -> Store:
 
 def run(kind: Kind, state: str, *, check_mode: bool = False) -> dict[str, Any]:
     """What the module does."""
-    return store_key.run({"state": state, **kind.options}, Task(check_mode=check_mode, folder=Path("/nonexistent")))
+    options = {"state": state, **kind.options}
+    return store_key.run(options, Task.read(options, check_mode=check_mode, folder=Path("/nonexistent")))
 
 
 def keys_of(kind: Kind) -> list[bytes]:

@@ -25,11 +25,12 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     StoreError,
     VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import kv, lease, server, store_from
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import kv, lease, server
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.server import KvAddress
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.processes import free_port
+from tests.support.stores import open_store, store_options
 from tests.unit.test_stores import credential
 
 URL = "https://vault.example:8200/v1/secret/salesforce"
@@ -53,11 +54,13 @@ def key_file(tmp_path: Path) -> str:
 
 def opened(options: dict[str, Any], key_file: str) -> Store:
     """The store of these options."""
-    return store_from({**options, "store_key_file": key_file})
+    return open_store(**{**options, "store_key_file": key_file})
 
 
 def test_the_address_names_the_engine_and_the_path_below() -> None:
-    found = KvAddress.of({"store": "https://vault.example/v1/secret/teams/salesforce/", "store_token": "t"})
+    found = KvAddress.of(
+        store_options(**{"store": "https://vault.example/v1/secret/teams/salesforce/", "store_token": "t"})
+    )
     assert (found.address, found.mount, found.path) == ("https://vault.example:443", "secret", "teams/salesforce")
 
 
@@ -85,22 +88,22 @@ def test_the_address_names_the_engine_and_the_path_below() -> None:
 )
 def test_options_that_cannot_work_are_told_before_anything_is_sent(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(OptionError) as caught:
-        KvAddress.of({"store": URL, "store_token": "CANARY", **changes})
+        KvAddress.of(store_options(**{"store": URL, "store_token": "CANARY", **changes}))
     assert str(caught.value).startswith(problem)
     assert "CANARY" not in str(caught.value)
 
 
 def test_secrets_do_not_show_in_a_repr() -> None:
     options = {"store": URL, "store_token": "CANARY", "store_role_id": "r", "store_secret_id": "CANARY"}
-    assert "CANARY" not in repr(KvAddress.of(options))
+    assert "CANARY" not in repr(KvAddress.of(store_options(**options)))
 
 
 @pytest.mark.parametrize("variable", ["VAULT_TOKEN", "BAO_TOKEN"])
 def test_the_token_of_the_environment_comes_last(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "around")
-    assert KvAddress.of({"store": URL}).token == "around"
-    assert KvAddress.of({"store": URL, "store_token": "given"}).token == "given"
-    assert KvAddress.of({"store": URL, "store_role_id": "r", "store_secret_id": "s"}).token is None
+    assert KvAddress.of(store_options(**{"store": URL})).token == "around"
+    assert KvAddress.of(store_options(**{"store": URL, "store_token": "given"})).token == "given"
+    assert KvAddress.of(store_options(**{"store": URL, "store_role_id": "r", "store_secret_id": "s"})).token is None
 
 
 def test_an_approle_logs_in_once_for_many_requests(
@@ -312,7 +315,7 @@ def test_where_locks_fail_the_server_still_lets_one_writer_win(
 def test_a_token_of_the_environment_that_cannot_be_sent_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "s.CANARY\n")
     with pytest.raises(OptionError, match="^store_token: holds a blank") as caught:
-        KvAddress.of({"store": URL})
+        KvAddress.of(store_options(**{"store": URL}))
     assert "CANARY" not in str(caught.value)
 
 

@@ -36,14 +36,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     StoreError,
     VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import (
-    lease,
-    open_without_keys,
-    store_from,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import lease
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.processes import COLLECTIONS
+from tests.support.stores import open_store, store_options
 
 NOW = "2026-01-05T08:00:00Z"
 
@@ -64,7 +61,7 @@ class Kind:
 
     def open(self) -> Store:
         """The store as another process opens it."""
-        return store_from(self.options)
+        return open_store(**self.options)
 
     def keys(self, *keys: bytes) -> None:
         """Have these keys from now on."""
@@ -230,7 +227,9 @@ def test_what_is_no_record_is_told_without_its_content(kind: Kind, store: Store,
 def test_the_clear_part_is_listed_without_any_key(kind: Kind, store: Store) -> None:
     store.write(credential("a"), replaces=None)
     store.write(credential("b"), replaces=None)
-    closed = open_without_keys({name: value for name, value in kind.options.items() if name != "store_key_file"})
+    closed = store_options(
+        **{name: value for name, value in kind.options.items() if name != "store_key_file"}
+    ).open_without_keys()
     found: list[PublicFields] = [closed.clear(name) for name in closed.names()]
     assert [each["name"] for each in found] == ["a", "b"]
     with pytest.raises(StoreError, match="without its keys"):
@@ -311,9 +310,9 @@ def test_a_holder_keeps_others_waiting_and_may_lock_and_write_again(kind: Kind, 
 
 HOLDER = """
 import json, sys, time
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import store_from, lease
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, lease
 lease.LEASE_SECONDS = 1.5
-with store_from(json.loads(sys.argv[1])).lock("prod"):
+with StoreOptions.read(json.loads(sys.argv[1]).get).open().lock("prod"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -394,7 +393,9 @@ class TestDeliveries:
 
     def test_without_the_keys_all_can_be_read_but_the_fingerprint(self, kind: Kind, store: Store) -> None:
         store.record_deliveries("prod", {"web1:/a": delivery()})
-        closed = open_without_keys({name: value for name, value in kind.options.items() if name != "store_key_file"})
+        closed = store_options(
+            **{name: value for name, value in kind.options.items() if name != "store_key_file"}
+        ).open_without_keys()
         assert closed.delivered() == ["prod"]
         assert closed.clear_deliveries("prod") == {"web1:/a": dataclasses.replace(delivery(), fingerprint=None)}
         assert closed.clear_deliveries("other") == {}

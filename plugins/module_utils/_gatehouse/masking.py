@@ -14,12 +14,16 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape, quoteattr
 
-from .auth.connection import Connection
+try:
+    from ansible.module_utils.secrets import register_secrets
+except ImportError:  # before ansible-core 2.22, where no_log is all there is
+    register_secrets = None
 
 MASK = "********"
 _CONTROLS = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f"}
 _URL_SAFE = str.maketrans("+/", "-_")
 SHORTEST = 4  # a shorter value would mask half of any text, and guards nothing
+SHORTEST_REGISTERED = 6  # a shorter one would mask half of what Ansible prints
 
 
 def mask(value: Any, secrets: Iterable[str]) -> Any:
@@ -83,15 +87,22 @@ def _encoded(data: bytes) -> Iterable[str]:
         yield from (inner, inner.translate(_URL_SAFE))
 
 
-try:
-    from ansible.module_utils.secrets import register_secrets
-except ImportError:  # before ansible-core 2.22, where no_log is all there is
-    register_secrets = None
-SHORTEST_REGISTERED = 6  # a shorter one would mask half of what Ansible prints
+class Secrets:
+    """The texts that a task knows and must not print."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._texts = list(texts)
+
+    def add(self, *texts: str) -> None:
+        """Mask these texts, too, from now on."""
+        self._texts.extend(texts)
+
+    def mask(self, value: Any) -> Any:
+        """Return a text, list or dictionary with all of them replaced by asterisks."""
+        return mask(value, self._texts)
 
 
-def register_connection_secrets(connection: Connection, *others: str) -> None:
-    """Have Ansible mask the connection's secrets, and others, in whatever it prints from now on."""
+def register(*secrets: str) -> None:
+    """Have Ansible mask these texts in whatever it prints from now on, where its version can."""
     if register_secrets is not None:
-        secrets = {*connection.secrets.values(), connection.login_password, *others}
-        register_secrets(sorted(secret for secret in secrets if len(secret) >= SHORTEST_REGISTERED))
+        register_secrets(sorted({secret for secret in secrets if len(secret) >= SHORTEST_REGISTERED}))

@@ -17,7 +17,7 @@ from ..ranges.lint import Code, Finding, lint
 from ..ranges.model import IpRange, parse_each, unique
 from ..ranges.plan import STATES, RangePlan
 from ..ranges.temporary_access import expiry, has_expired, parse_entries, plan_temporary
-from ..task.context import Task, open_org
+from ..task.context import Task
 from ..task.options import Spec
 from .apply import Planner, ensure_ranges
 from .guard import MODES, describe, login_at_risk, refuse, refuse_own_denial, stranded_by, trusted_at_risk, unchanged
@@ -64,9 +64,9 @@ class Declared:
     make_plan: Planner
 
 
-def declare_ranges(options: Mapping[str, Any], run: Task, list_of: Callable[[Org], Target]) -> dict[str, Any]:
+def declare_ranges(options: Mapping[str, Any], task: Task, list_of: Callable[[Org], Target]) -> dict[str, Any]:
     declared, findings = check_declaration(options)
-    org = open_org(options, run)
+    org = task.org()
     target = list_of(org)
     findings += _unused(org, target, declared, options)
     at_risk: list[Stranded] = []
@@ -83,7 +83,7 @@ def declare_ranges(options: Mapping[str, Any], run: Task, list_of: Callable[[Org
         target,
         declared.ranges,
         options["state"],
-        check_mode=run.check_mode,
+        check_mode=task.check_mode,
         review=review,
         make_plan=declared.make_plan,
     )

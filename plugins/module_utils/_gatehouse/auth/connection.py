@@ -66,6 +66,11 @@ class Connection:
         return (self.password or "") + (self.security_token or "")
 
     @property
+    def secret_texts(self) -> list[str]:
+        """What must not be printed: each secret, and what password and token are composed to."""
+        return [*self.secrets.values(), self.login_password]
+
+    @property
     def secrets(self) -> dict[str, str]:
         """The secret fields that are set."""
         return {name: value for name in SECRET_FIELDS if (value := getattr(self, name))}

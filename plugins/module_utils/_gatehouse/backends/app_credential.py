@@ -12,7 +12,6 @@ from ..credentials.deliveries import consumer_of
 from ..delivery.consumer import Consumer, Host
 from ..delivery.deliver import _forget, _require_usable, ensure_absent, ensure_present, record_restart
 from ..host.app_file import FILE
-from ..store import store_from
 from ..task.context import Task
 from ..task.options import STORE, Spec
 
@@ -20,7 +19,7 @@ from ..task.options import STORE, Spec
 SPEC: Spec = {**FILE, "dest": {"type": "str", "required": True}, **STORE}
 
 
-def run(options: Mapping[str, Any], run: Task, *, host: str, ask: Host) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task, *, host: str, ask: Host) -> dict[str, Any]:
     """Bring the file of one application on one host into the state that the options name.
 
     Args:
@@ -28,7 +27,7 @@ def run(options: Mapping[str, Any], run: Task, *, host: str, ask: Host) -> dict[
         ask: has the host do its part.
     """
     _require_usable(options)
-    store, name = store_from(options), consumer_of(host, options["dest"])
+    store, name = task.store, consumer_of(host, options["dest"])
     before = store.deliveries(options["credential"]).get(name)
     consumer = Consumer(name=name, options=options, store=store, before=before, ask=ask)
     ensure = {
@@ -37,4 +36,4 @@ def run(options: Mapping[str, Any], run: Task, *, host: str, ask: Host) -> dict[
         "present": ensure_present,
         "restarted": record_restart,
     }
-    return ensure[options["state"]](consumer, run)
+    return ensure[options["state"]](consumer, task)

@@ -18,11 +18,11 @@ from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential, Verifi
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
 from ..errors import LoginError, OptionError, OrgError
-from ..store import read_or_none, store_from
+from ..store import read_or_none
 from ..store.base import Store
-from ..task.context import Task, kept_sessions, of_this_run
-from ..task.options import LOGIN, STORE, Spec, connection_from
-from ..verification.verify import verified_login
+from ..task.context import Task
+from ..task.options import LOGIN, STORE, Spec
+from ..verification.verify import Verifier, when_it_worked
 
 VERIFY = ("require", "warn", "skip")
 SPEC: Spec = {
@@ -43,22 +43,22 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
-    store = store_from(options)
+    store = task.store
     if options["state"] == "absent":
-        if not run.check_mode:
-            _forget_sessions(store, options, run)  # first, as the credential tells whose they are
-        outcome = ensure_absent(store, options["name"], check_mode=run.check_mode)
+        if not task.check_mode:
+            _forget_sessions(options["name"], task)  # first, as the credential tells whose they are
+        outcome = ensure_absent(store, options["name"], check_mode=task.check_mode)
     else:
         try:
             outcome = ensure_present(
                 store,
                 options["name"],
-                connection_from(options),
+                task.connection,
                 verify=options["verify"],
-                check_mode=run.check_mode,
-                login=verified_login(store, options["name"], options, run),
+                check_mode=task.check_mode,
+                login=_login(options["name"], task),
                 standby=_standby(options),
             )
         except OrgError as exc:
@@ -67,10 +67,15 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
     return dataclasses.asdict(outcome)
 
 
-def _forget_sessions(store: Store, options: Mapping[str, Any], run: Task) -> None:
-    credential = read_or_none(store, options["name"])
+def _forget_sessions(name: str, task: Task) -> None:
+    credential = read_or_none(task.store, name)
     for user in credential.users if credential else []:
-        kept_sessions(store, run).forget(of_this_run(user, options))
+        task.sessions.forget(task.with_limits(user))
+
+
+def _login(name: str, task: Task) -> Callable[[Connection], object]:
+    verifier = Verifier(task.sessions, task.administrator, task.secrets)
+    return lambda connection: verifier.login(connection, last_success=when_it_worked(task.store, name, connection))
 
 
 def _standby(options: Mapping[str, Any]) -> Connection | None:

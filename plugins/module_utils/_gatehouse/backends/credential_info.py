@@ -14,7 +14,6 @@ from ..auth.retirement import retirements
 from ..credentials.deliveries import Delivery, parts_of
 from ..credentials.serialization import PublicFields
 from ..errors import CredentialNotFoundError, OptionError, StoreError
-from ..store import open_without_keys
 from ..store.base import PublicStore, all_names
 from ..task.context import Task
 from ..task.options import STORE, Spec
@@ -28,9 +27,9 @@ SHOWN = 5  # names in a warning
 DATES = ("created", "updated", "verified")
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
-    store = open_without_keys(options)
+    store = task.store_options.open_without_keys()
     now = datetime.datetime.now(datetime.UTC)
     names = list(dict.fromkeys(options["names"])) if options["names"] is not None else all_names(store)
     found: list[dict[str, Any]] = []

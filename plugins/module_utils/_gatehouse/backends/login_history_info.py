@@ -12,7 +12,7 @@ from ..access.login_history import HIDDEN, Login, cover, is_partial, observed_lo
 from ..access.range_lists import LoginRanges, login_ranges_of
 from ..org.client import Org
 from ..ranges.model import IpRange
-from ..task.context import Task, open_org
+from ..task.context import Task
 from ..task.options import CONNECTION, Spec
 
 SPEC: Spec = {
@@ -22,9 +22,9 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """List who logged in from where, and propose ranges for these logins."""
-    org = open_org(options, run)
+    org = task.org()
     every = observed_logins(org, options["days"])
     labels = _names(org, options["profiles"])
     logins = [login for login in every if login.profile in labels] if labels else every

@@ -16,6 +16,6 @@ from ..task.options import CONNECTION, Spec
 SPEC: Spec = {"profile": {"type": "str", "required": True}, **RANGES, **CONNECTION}
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make a profile's login ranges satisfy the options."""
-    return declare_ranges(options, run, lambda org: LoginRanges(org, options["profile"]))
+    return declare_ranges(options, task, lambda org: LoginRanges(org, options["profile"]))

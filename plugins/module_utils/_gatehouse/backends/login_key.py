@@ -38,7 +38,7 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the private key and its certificate where they do not exist; neither is ever overwritten.
 
     Raises:
@@ -55,7 +55,7 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
     if missing == [key_file]:
         raise OptionError("path", f"{key_file} does not exist, but its certificate {certificate_file} does")
     name, until = _subject(options["common_name"]), _until(options["valid_days"])
-    if run.check_mode and missing:
+    if task.check_mode and missing:
         return {**files, "certificate_text": None, "fingerprint": None, "expires": None}
     made = []  # a task for another host may be faster, and what it has made serves as well
     if key_file in missing:

@@ -13,7 +13,7 @@ from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_de
 from ..access.rules import Access
 from ..errors import OptionError
 from ..ranges.model import IpRange, parse_address
-from ..task.context import Task, open_org
+from ..task.context import Task
 from ..task.options import CONNECTION, Spec
 
 SPEC: Spec = {
@@ -26,10 +26,10 @@ SESSION_SETTINGS = ("enforceIpRangesEveryRequest", "lockSessionsToDomain", "lock
 _BOOLEANS = {"true": True, "false": False}
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Tell what an org's network access is, and what it means for some addresses."""
     addresses = [_checked(text, f"addresses[{number}]") for number, text in enumerate(options["addresses"])]
-    org = open_org(options, run)
+    org = task.org()
     trusted = TrustedRanges(org).read().ranges
     login_ranges = {name: LoginRanges(org, name).read().ranges for name in dict.fromkeys(options["profiles"])}
     session = org.metadata(lambda api: api.read_session_settings())

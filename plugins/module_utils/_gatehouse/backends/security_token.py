@@ -15,7 +15,6 @@ from ..mailbox.settings import mail_settings
 from ..rotation.adapters import Gateway
 from ..rotation.model import RotationOptions
 from ..rotation.run import METHODS, ensure_token_age
-from ..store import store_from
 from ..task.context import Task
 from ..task.options import LOGIN, STORE, Spec
 from ..text import parse_duration
@@ -37,17 +36,16 @@ SPEC: Spec = {
 LONGEST_WAIT = 86400.0
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the token of a stored credential young enough."""
     given = (options.get("new_token") or "").strip()
-    run.secrets.append(given)
-    store, mailbox = store_from(options), options.get("mailbox")
+    task.secrets.add(given)
+    store, mailbox = task.store, options.get("mailbox")
     if not 0 <= options["wait"] <= LONGEST_WAIT:
         raise OptionError("wait", f"must be from 0 to {LONGEST_WAIT:.0f} seconds")
     if given and not (given.isascii() and given.isalnum()):
         raise OptionError("new_token", "is no security token, which has letters and digits only; nothing was tried")
-    if mailbox is not None:
-        mail_settings(mailbox)
+    settings = None if mailbox is None else mail_settings(mailbox)
     wanted = RotationOptions(
         method=options["method"],
         max_age=parse_duration(options["max_age"], "max_age") if options.get("max_age") else None,
@@ -58,6 +56,14 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
         keeps_mail=mailbox is None or mailbox["afterwards"] == "keep",
         wait=options["wait"],
     )
-    way = Gateway(store, options, run)
-    outcome = ensure_token_age(store, options["name"], wanted, way, check_mode=run.check_mode)
+    way = Gateway(
+        options["name"],
+        store,
+        task.sessions,
+        settings,
+        administrator=task.administrator,
+        with_limits=task.with_limits,
+        secrets=task.secrets,
+    )
+    outcome = ensure_token_age(store, options["name"], wanted, way, check_mode=task.check_mode)
     return dataclasses.asdict(outcome)

@@ -11,8 +11,7 @@ from typing import Any
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries
 from ..errors import OptionError, StoreError
-from ..store import read_or_none, store_from
-from ..store.base import Store
+from ..store import Store, StoreOptions, read_or_none
 from ..task.context import Task
 from ..task.options import STORE, Spec
 
@@ -25,9 +24,9 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Copy each credential with its versions, or those that are missing, and read both again."""
-    source, target = store_from(options), _target(options["target"])
+    source, target = task.store, _target(options["target"])
     names = source.names() if options.get("names") is None else list(options["names"])
     copied: list[str] = []
     written: list[Credential] = []
@@ -36,10 +35,10 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
             here = read_or_none(target, name)
             missing = _missing(source.history(name), here, name)
             news = _news(source, target, name)
-            if missing and not run.check_mode:
+            if missing and not task.check_mode:
                 _write(target, missing, here, written)
                 _require_equal(source, target, name)
-            if news and not run.check_mode:
+            if news and not task.check_mode:
                 target.record_deliveries(name, news)
             if missing or news:
                 copied.append(name)
@@ -49,13 +48,13 @@ def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
     return {
         "changed": bool(copied),
         "copied": copied,
-        "equal": [name for name in names if name not in copied or not run.check_mode],
+        "equal": [name for name in names if name not in copied or not task.check_mode],
     }
 
 
 def _target(options: Mapping[str, Any]) -> Store:
     try:
-        return store_from(options)
+        return StoreOptions.read(options.get).open()
     except OptionError as exc:
         raise exc.within("target") from None
 

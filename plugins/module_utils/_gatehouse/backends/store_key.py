@@ -18,8 +18,8 @@ from typing import Any
 
 from ..errors import CredentialNotFoundError, OptionError, StoreError
 from ..files import file_lock
-from ..store import build_store, store_from
-from ..store.base import Store, all_names
+from ..store import Store
+from ..store.base import all_names
 from ..store.keys import (
     OPTION,
     fernet_of,
@@ -38,13 +38,13 @@ STATES = ("present", "added", "retired", "rotated")
 SPEC: Spec = {"state": {"type": "str", "choices": list(STATES), "default": "present"}, **STORE}
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Bring the keys into the state that the options name."""
-    file = Path(os.path.realpath(key_path(options.get("store_key_file"))))  # a link to it stays a link
+    file = Path(os.path.realpath(key_path(task.store_options.key_file)))  # a link to it stays a link
     if options["state"] == "retired" and not file.exists():
         raise OptionError(OPTION, f"{file} does not exist")
-    with contextlib.nullcontext() if run.check_mode else _alone(file):
-        return _run(options, file, run)
+    with contextlib.nullcontext() if task.check_mode else _alone(file):
+        return _run(options, file, task)
 
 
 @contextlib.contextmanager
@@ -57,39 +57,39 @@ def _alone(file: Path) -> Iterator[None]:
         yield
 
 
-def _run(options: Mapping[str, Any], file: Path, run: Task) -> dict[str, Any]:
+def _run(options: Mapping[str, Any], file: Path, task: Task) -> dict[str, Any]:
     state, made = options["state"], not file.exists()
-    if made and run.check_mode:
+    if made and task.check_mode:
         return _result(file, [], changed=True)
     if made:
         generate_key(file)
-    added = not made and state in ("added", "rotated") and _add(file, run)
+    added = not made and state in ("added", "rotated") and _add(file, task)
     resealed: list[str] = []
     retired = False
     if state in ("retired", "rotated") and not made:
         # In check mode no key was added, but each credential would have to be sealed again for it.
-        outdated = _outdated(options, file) if not (added and run.check_mode) else all_names(store_from(options))
-        resealed = outdated if run.check_mode else _reseal(store_from(options), outdated)
-        retired = _retire(file, run) or (added and run.check_mode)
+        outdated = _outdated(task, file) if not (added and task.check_mode) else all_names(task.store)
+        resealed = outdated if task.check_mode else _reseal(task.store, outdated)
+        retired = _retire(file, task) or (added and task.check_mode)
     return _result(file, key_texts(file), changed=made or added or bool(resealed) or retired, resealed=resealed)
 
 
-def _add(file: Path, run: Task) -> bool:
+def _add(file: Path, task: Task) -> bool:
     """Put a new key before the others, unless an earlier one has not been retired yet: then that is to be finished."""
     if len(key_texts(file)) > 1:
         return False
     text = plain_text(file)
     if text is None:
         raise OptionError(OPTION, f"{file} cannot be rewritten: it is a program or encrypted by Ansible Vault")
-    if not run.check_mode:
+    if not task.check_mode:
         rewrite_keys(file, new_key() + b"\n" + text)
     return True
 
 
-def _outdated(options: Mapping[str, Any], file: Path) -> list[str]:
+def _outdated(task: Task, file: Path) -> list[str]:
     """The credentials of which something was sealed with another key than the newest."""
     newest, *older = key_texts(file)
-    store = build_store(options, fernet_of([newest]))
+    store = task.store_options.open_with(fernet_of([newest]))
     return [name for name in all_names(store) if not _opens(store, name)] if older else []
 
 
@@ -117,13 +117,13 @@ def _reseal(store: Store, names: list[str]) -> list[str]:
     return done
 
 
-def _retire(file: Path, run: Task) -> bool:
+def _retire(file: Path, task: Task) -> bool:
     """Move all keys but the newest out of the file, to one beside it: a task that runs just now may have used them."""
     newest, *older = key_texts(file)
     text = plain_text(file)
     if not older or text is None:
         return False
-    if not run.check_mode:
+    if not task.check_mode:
         aside = retired_file(file)
         before = aside.read_bytes() if aside.exists() else b""
         rewrite_keys(aside, b"\n".join(older) + b"\n" + before)

@@ -16,6 +16,6 @@ from ..task.options import CONNECTION, Spec
 SPEC: Spec = {**RANGES, **CONNECTION}
 
 
-def run(options: Mapping[str, Any], run: Task) -> dict[str, Any]:
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the org's trusted ranges satisfy the options."""
-    return declare_ranges(options, run, TrustedRanges)
+    return declare_ranges(options, task, TrustedRanges)

@@ -18,20 +18,20 @@ from ..credentials.credential import Credential
 from ..credentials.deliveries import Delivery, fingerprint
 from ..errors import GatehouseError, OptionError
 from ..formats import SECRET_OPTIONS, render
-from ..masking import register_connection_secrets
+from ..masking import register
 from ..task.context import Task
 from .consumer import Consumer
 
 MODE = re.compile(r"0?[0-7]{3}")
 
 
-def ensure_present(consumer: Consumer, run: Task) -> dict[str, Any]:
+def ensure_present(consumer: Consumer, task: Task) -> dict[str, Any]:
     options, before = consumer.options, consumer.before
     credential = consumer.store.read(options["credential"])
     fallback = credential.standby is not None and not options["standby"]
     if options["standby"]:
         credential = standby_connection(credential)
-    content = _content(credential, options, run)
+    content = _content(credential, options, task)
     wanted = fingerprint(content.encode())
     answer = consumer.asked(wanted)
     held = answer["held"]
@@ -63,17 +63,17 @@ def ensure_present(consumer: Consumer, run: Task) -> dict[str, Any]:
         result["diff"] = _headed(consumer, **answer["diff"])
     if held != "wanted":
         result["diff"] = _diff(consumer, held, delivery)
-        if not run.check_mode:
+        if not task.check_mode:
             again = consumer.asked(wanted, content=content)
             result |= {key: again[key] for key in ("changed", "backup_file") if key in again}
-    if not run.check_mode:
+    if not task.check_mode:
         if held != "nothing" and not known:
             consumer.take_from_others(result)
         consumer.note(delivery, result)
     return result
 
 
-def ensure_absent(consumer: Consumer, run: Task) -> dict[str, Any]:
+def ensure_absent(consumer: Consumer, task: Task) -> dict[str, Any]:
     before, restart = consumer.before, consumer.options["restart"]
     encrypted = before.encrypted if before else None
     answer = consumer.asked(None, encrypt=encrypted is not None, encrypt_name=encrypted)
@@ -89,43 +89,43 @@ def ensure_absent(consumer: Consumer, run: Task) -> dict[str, Any]:
     if before and result["changed"]:
         diff = _overdue(consumer, before, "removed") if overdue else _diff(consumer, answer["held"], None)
         result |= {"version_before": before.version, "diff": diff}
-    if not run.check_mode:
+    if not task.check_mode:
         consumer.note(dataclasses.replace(before, settled=False) if restart and before else None, result)
     return result
 
 
-def _forget(consumer: Consumer, run: Task) -> dict[str, Any]:
+def _forget(consumer: Consumer, task: Task) -> dict[str, Any]:
     """Have the store forget a consumer, whose host is not asked."""
     before = consumer.before
     result = {**consumer.result, "changed": before is not None, "version_before": before.version if before else None}
     if before:
         result["diff"] = _diff(consumer, "recorded", None)
-        if not run.check_mode:
+        if not task.check_mode:
             consumer.note(None, result)
     return result
 
 
-def record_restart(consumer: Consumer, run: Task) -> dict[str, Any]:
+def record_restart(consumer: Consumer, task: Task) -> dict[str, Any]:
     """Have it known that the application was restarted since its file was written. The host has no part in it."""
     before, options = consumer.before, consumer.options
     result = {**consumer.result, "changed": False}
     if before:
         result |= {"version_before": before.version, "version": before.version}
         is_of = options["version"] in (None, before.version)
-        if is_of and not before.settled and not run.check_mode:
+        if is_of and not before.settled and not task.check_mode:
             consumer.note(dataclasses.replace(before, settled=True, delivered=_now()), result)
     return result
 
 
-def _content(credential: Credential, options: Mapping[str, Any], run: Task) -> str:
+def _content(credential: Credential, options: Mapping[str, Any], task: Task) -> str:
     """What the file is to hold, which is kept out of whatever the task tells."""
     connection = credential.connection
     given = options["format_options"]
-    run.hide(connection)
-    run.secrets.extend(str(given[name]) for name in SECRET_OPTIONS if given.get(name))
-    register_connection_secrets(connection)
+    task.secrets.add(*connection.secret_texts)
+    task.secrets.add(*(str(given[name]) for name in SECRET_OPTIONS if given.get(name)))
+    register(*connection.secret_texts)
     content = render(connection, options["format"], given)
-    run.secrets.append(content)
+    task.secrets.add(content)
     return content
 
 

@@ -6,37 +6,58 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ..access.token_need import needs_token
 from ..auth.connection import Connection
-from ..errors import GatehouseError
+from ..errors import GatehouseError, OptionError
 from ..mailbox.mailbox import Mailbox, open_mailbox
-from ..mailbox.settings import mail_settings
+from ..mailbox.settings import MailSettings
+from ..masking import Secrets
 from ..org.client import Org
 from ..org.password import OldPasswordRefused, generate_password
+from ..org.sessions import SessionCache
 from ..store.base import Store
-from ..task.context import Task, kept_sessions, of_this_run, open_asker
-from ..verification.verify import verified_login
+from ..verification.verify import Verifier, when_it_worked
 from .obstacles import rotation_obstacles
 
 
 class Gateway:
-    """The way to the org and to the mailbox that a task's options say."""
+    """Reaches the org and the mailbox for a rotation."""
 
-    def __init__(self, store: Store, options: Mapping[str, Any], run: Task) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        sessions: SessionCache,
+        mail: MailSettings | None,
+        *,
+        administrator: Callable[[Connection], Org | None],
+        with_limits: Callable[[Connection], Connection],
+        secrets: Secrets,
+    ) -> None:
+        """Reach them for the credential of that name.
+
+        Args:
+            mail: where the mails arrive; None where there is no mailbox.
+            administrator: returns the org as somebody sees it who may read another user's data.
+            with_limits: adds the task's timeout and source address to a stored connection.
+            secrets: learn what must not be printed.
+        """
+        self._name = name
         self._store = store
-        self._options = options
-        self._run = run
-        self._sessions = kept_sessions(store, run)
+        self._sessions = sessions
+        self._mail = mail
+        self._administrator = administrator
+        self._with_limits = with_limits
+        self._secrets = secrets
 
     def enter(self, connection: Connection) -> OrgUser:
         """The org over a session that is kept, or a new one by one login; raises LoginError."""
         if self._over_kept_session(connection) is None:
             self.log_in(connection)
-        return self._entered(Org(of_this_run(connection, self._options), self._sessions), connection)
+        return self._entered(Org(self._with_limits(connection), self._sessions), connection)
 
     def enter_again(self, connection: Connection) -> OrgUser | None:
         """The org over a session that is kept and still holds; None where there is none. No login is made."""
@@ -44,35 +65,36 @@ class Gateway:
         return self._entered(org, connection) if org else None
 
     def _entered(self, org: Org, connection: Connection) -> OrgUser:
-        return OrgUser(org, connection, open_asker(self._options, self._run, connection) or org, self._run)
+        return OrgUser(org, connection, self._administrator(connection) or org, self._secrets)
 
     def log_in(self, connection: Connection) -> object:
         """One login; raises LoginError, or OrgError when it could not be tried."""
-        self._run.hide(connection)
-        name = self._options["name"]
         before = self._connection_before(connection)
-        log_in = verified_login(
-            self._store, name, self._options, self._run, own=lambda: self._over_kept_session(before)
+        verifier = Verifier(
+            self._sessions, lambda user: self._administrator(user) or self._over_kept_session(before), self._secrets
         )
-        return log_in(of_this_run(connection, self._options))
+        last_success = when_it_worked(self._store, self._name, connection)
+        return verifier.login(self._with_limits(connection), last_success=last_success)
 
     @contextmanager
     def open_mailbox(self) -> Iterator[Mailbox]:
         """The mailbox; raises MailError."""
-        with open_mailbox(mail_settings(self._options["mailbox"])) as mailbox:
+        if self._mail is None:
+            raise OptionError("mailbox", "is needed to read the mail with the new token")
+        with open_mailbox(self._mail) as mailbox:
             yield mailbox
 
     def _connection_before(self, connection: Connection) -> Connection:
         """What is stored for the user of a connection, whose session may be open still."""
-        stored = self._store.read(self._options["name"])
+        stored = self._store.read(self._name)
         return next((user for user in stored.users if user.username == connection.username), stored.connection)
 
     def _over_kept_session(self, connection: Connection) -> Org | None:
-        session = self._sessions.kept(of_this_run(connection, self._options))
+        session = self._sessions.kept(self._with_limits(connection))
         if session is None:
             return None
         by_session = dataclasses.replace(
-            of_this_run(connection, self._options),
+            self._with_limits(connection),
             auth="session",
             access_token=session.access_token,
             instance_url=session.instance_url,
@@ -88,16 +110,16 @@ class Gateway:
 class OrgUser:
     """An org, entered as the user whose token is to be renewed."""
 
-    def __init__(self, org: Org, connection: Connection, asker: Org, run: Task) -> None:
+    def __init__(self, org: Org, connection: Connection, asker: Org, secrets: Secrets) -> None:
         """Enter it over a session.
 
         Args:
             asker: the same org, as somebody who may see what is in the way of this user.
-            run: learns what must not be told.
+            secrets: learn what must not be printed.
         """
         self._org = org
         self._asker = asker
-        self._run = run
+        self._secrets = secrets
         self._username = connection.username or ""
 
     def obstacles(self, method: str) -> list[str]:
@@ -118,7 +140,7 @@ class OrgUser:
 
     def change_password(self, old: str, new: str, *, again: bool) -> None:
         """Change the password; raises as reset_security_token() does. With again, it may have been changed before."""
-        self._run.secrets.extend([old, new])
+        self._secrets.add(old, new)
         try:
             self._org.change_own_password(old, new)
         except OldPasswordRefused:

@@ -16,11 +16,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from ..errors import GatehouseError, OptionError, StoreError
 from ..text import HEADER_VALUE
+
+if TYPE_CHECKING:
+    from .options import StoreOptions
 
 TOKEN_VARIABLES = ("VAULT_TOKEN", "BAO_TOKEN")
 RETRY_SECONDS = 30.0  # more than a cluster takes to elect a leader
@@ -45,13 +48,10 @@ class KvAddress:
     ca_path: str | None = None
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> KvAddress:
+    def of(cls, options: StoreOptions) -> KvAddress:
         """The server that the options of a store name; raises OptionError when they cannot be used."""
-        address, mount, path = _parts(options["store"])
-        given = {
-            name: options.get(f"store_{name}") or None
-            for name in ("token", "role_id", "secret_id", "namespace", "ca_path")
-        }
+        address, mount, path = _parts(options.location)
+        given = {name: getattr(options, name) for name in ("token", "role_id", "secret_id", "namespace", "ca_path")}
         if bool(given["role_id"]) != bool(given["secret_id"]):
             missing = "store_secret_id" if given["role_id"] else "store_role_id"
             raise OptionError(missing, "must be given too: an AppRole login takes both")

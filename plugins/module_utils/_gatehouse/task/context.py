@@ -1,79 +1,119 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands behind modules and action plugins alike: options in, result out."""
+"""What one task has: its options, parsed once, and what they open."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..auth.connection import Connection
-from ..errors import GatehouseError
+from ..errors import GatehouseError, OptionError
+from ..masking import Secrets
 from ..org.client import Org
 from ..org.sessions import Cipher, SessionCache, new_run_cipher
-from ..store import store_from
-from ..store.base import Store
-from .options import connection_from
+from ..store import Store, StoreOptions
+from .options import connection_from, secrets_of
 
 try:
     # Made when the first plugin is imported, so that the forks of a run share it and nothing of it outlives the run.
     RUN_CIPHER: Cipher | None = new_run_cipher()
-except NameError:  # cryptography is missing, which is told when a task needs it
+except NameError:  # cryptography is missing, which is reported when a task needs it
     RUN_CIPHER = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a task knows of the run that it is in.
+    """One task of a run.
 
     Attributes:
         check_mode: nothing may be changed.
-        folder: where sessions of inline credentials are kept; removed with the run.
-        secrets: what the task has learned and must not tell.
+        folder: what the run keeps for its tasks, such as sessions of inline credentials; removed with the run.
+        secrets: what the task knows and must not print.
+        credential: the stored credential that the task logs in with, by name.
+        connection: the login that the options describe inline; not checked, as a stored one may supply the rest.
+        login_url: where the host or task says that the org is; None when they do not say.
+        diagnose_with: an administrator's stored credential, by name.
+        timeout: seconds without a response before a request is given up.
+        source_address: the local address to connect from.
     """
 
     check_mode: bool
     folder: Path
-    secrets: list[str] = dataclasses.field(default_factory=list, repr=False)
+    store_options: StoreOptions = dataclasses.field(default_factory=StoreOptions)
+    secrets: Secrets = dataclasses.field(default_factory=Secrets, repr=False)
+    credential: str | None = None
+    connection: Connection = dataclasses.field(default_factory=Connection)
+    login_url: str | None = None
+    diagnose_with: str | None = None
+    timeout: float = 30.0
+    source_address: str | None = None
 
-    def hide(self, connection: Connection) -> None:
-        """Have nothing told of what a connection keeps secret."""
-        self.secrets.extend([*connection.secrets.values(), connection.login_password])
+    @classmethod
+    def read(cls, options: Mapping[str, Any], *, check_mode: bool, folder: Path, login_url: str | None = None) -> Task:
+        """Read a task's validated options, which may lack what its module does not have; raises OptionError."""
+        return cls(
+            check_mode=check_mode,
+            folder=folder,
+            store_options=StoreOptions.read(options.get) if "store" in options else StoreOptions(),
+            secrets=Secrets(secrets_of(options)),
+            credential=options.get("credential"),
+            connection=connection_from(options) if "auth" in options else Connection(),
+            login_url=login_url,
+            diagnose_with=options.get("diagnose_with"),
+            timeout=options.get("timeout") or 30.0,
+            source_address=options.get("source_address"),
+        )
 
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened; raises OptionError when it or its keys cannot be used."""
+        return self.store_options.open()
 
-def open_org(options: Mapping[str, Any], run: Task) -> Org:
-    """The org that the options name, by a stored credential or inline."""
-    if not options.get("credential"):
+    @cached_property
+    def sessions(self) -> SessionCache:
+        """The sessions of stored credentials, which outlast the run."""
+        return SessionCache(self.store.folder / ".sessions", self.store.fernet, self.folder)
+
+    def org(self) -> Org:
+        """Return the task's org, by the stored credential or the inline login; raises OptionError."""
+        if self.credential:
+            return self.org_of(self.credential)
         if RUN_CIPHER is None:
             raise GatehouseError(
                 "the Python package cryptography is needed on the controller: pip install cryptography"
             )
-        return Org(connection_from(options), SessionCache(run.folder / "sessions", RUN_CIPHER, run.folder))
-    store = store_from(options)
-    connection = store.read(options["credential"]).connection
-    run.hide(connection)
-    return Org(of_this_run(connection, options), kept_sessions(store, run))
+        return Org(self.connection, SessionCache(self.folder / "sessions", RUN_CIPHER, self.folder))
 
+    def org_of(self, credential: str) -> Org:
+        """Return the org of a stored credential; raises OptionError or StoreError."""
+        connection = self.store.read(credential).connection
+        self.secrets.add(*connection.secret_texts)
+        self.require_same_org(credential, connection)
+        return Org(self.with_limits(connection), self.sessions)
 
-def open_asker(options: Mapping[str, Any], run: Task, connection: Connection) -> Org | None:
-    """The org as the user of O(diagnose_with) sees it, to look into a login of a connection; None without one.
+    def require_same_org(self, credential: str, connection: Connection) -> None:
+        """Raise OptionError when a stored credential is for another org than the host or task says."""
+        if self.login_url and self.login_url.rstrip("/").lower() != connection.login_url.rstrip("/").lower():
+            raise OptionError(
+                "login_url",
+                f"is {self.login_url}, but credential {credential!r} logs in at {connection.login_url}; "
+                "name the credential of this org, or correct one of the two",
+            )
 
-    The very user whose login it is would need another login, as wrong as the first, or wait for itself.
-    """
-    name = options.get("diagnose_with")
-    if not name or store_from(options).read(name).connection.username == connection.username:
-        return None
-    return open_org({**options, "credential": name}, run)
+    def administrator(self, of: Connection) -> Org | None:
+        """Return the org as O(diagnose_with) sees it, to investigate a login of another user; None without one.
 
+        The user whose login it is would need another login, as wrong as the first, or wait for itself.
+        """
+        if not self.diagnose_with or self.store.read(self.diagnose_with).connection.username == of.username:
+            return None
+        return self.org_of(self.diagnose_with)
 
-def kept_sessions(store: Store, run: Task) -> SessionCache:
-    """The sessions of stored credentials, which outlast the run."""
-    return SessionCache(store.folder / ".sessions", store.fernet, run.folder)
-
-
-def of_this_run(connection: Connection, options: Mapping[str, Any]) -> Connection:
-    """A stored connection with what belongs to the run, not to the credential."""
-    return dataclasses.replace(connection, timeout=options["timeout"], source_address=options.get("source_address"))
+    def with_limits(self, connection: Connection) -> Connection:
+        """Return a stored connection with what belongs to the task, not to the credential."""
+        return dataclasses.replace(connection, timeout=self.timeout, source_address=self.source_address)

@@ -5,22 +5,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
 from ..auth.connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
 from ..auth.private_key import key_text
+from ..errors import OptionError
 
 Spec = dict[str, dict[str, Any]]
 VARIABLE_PREFIX = "gatehouse_salesforce_"
 DEFAULT_STORE = "~/.local/share/gatehouse/salesforce"
 
 
+def from_environment(variable: str) -> str:
+    """Return an environment variable as an option's fallback; an empty one, as AWX sets them, counts as unset."""
+    value = os.environ.get(variable)
+    if not value:
+        raise AnsibleFallbackNotFound
+    return value
+
+
 def _option(variable: str, **rest: Any) -> dict[str, Any]:
     """An option that the environment may give."""
-    return {"type": "str", "fallback": (env_fallback, [variable]), **rest}
+    return {"type": "str", "fallback": (from_environment, [variable]), **rest}
 
 
 def _login_options() -> Spec:
@@ -54,6 +64,8 @@ STORE: Spec = {
 }
 STORE_SECRETS = tuple(name for name, option in STORE.items() if option.get("no_log"))
 LOGIN: Spec = _login_options()
+# What makes up one login: a stored credential has all of it.
+OF_THE_LOGIN = tuple(name for name in LOGIN if name not in ("timeout", "source_address"))
 CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}
 
 
@@ -78,3 +90,32 @@ def secrets_of(options: Mapping[str, Any]) -> list[str]:
 def _secrets_in(options: Mapping[str, Any]) -> list[str]:
     values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
     return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]
+
+
+def require_one_login(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Raise OptionError when a task names a stored credential and describes a login, too."""
+    if "credential" in spec and arguments.get("credential"):
+        for name in OF_THE_LOGIN:
+            if name in spec and arguments.get(name) is not None:
+                raise OptionError(name, "cannot be given together with credential, which is stored with its own")
+
+
+def require_text(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Raise OptionError for what YAML made a number, a date or a truth value where text is meant."""
+    for name, value in arguments.items():
+        option = spec.get(name, {})
+        if option.get("type") == "str":
+            _require_text(name, value)
+        elif option.get("elements") == "str" and isinstance(value, list):
+            for number, item in enumerate(value):
+                _require_text(f"{name}[{number}]", item)
+        elif option.get("options") and isinstance(value, Mapping):
+            try:
+                require_text(option["options"], value)
+            except OptionError as exc:
+                raise exc.within(name) from None
+
+
+def _require_text(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise OptionError(name, f"must be text, but YAML made it a {type(value).__name__}; quote it")

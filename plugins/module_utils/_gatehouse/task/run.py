@@ -12,29 +12,31 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..errors import GatehouseError
-from ..masking import mask
 from .context import Task
-from .options import Spec, secrets_of
+from .options import Spec
 
-# What an org, or whoever answers in its place, can put words into.
-TEXTS = ("msg", "warnings", "verification")
+# Result keys that may quote the org's response.
+MASKED_KEYS = ("msg", "warnings", "verification")
 Backend = Callable[[Mapping[str, Any], Task], dict[str, Any]]
 
 
-def run_backend(backend: Backend, options: Mapping[str, Any], run: Task) -> dict[str, Any]:
-    """The result of a task, whether it went well or not. Texts in which an org had a say are masked."""
+def run_backend(backend: Backend, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Run a backend and return the task's result, failed or not, with secrets masked in texts of the org's."""
     try:
-        result = backend(options, run)
+        result = backend(options, task)
     except GatehouseError as exc:
         result = {"failed": True, "msg": str(exc), **exc.result}
-    secrets = [*secrets_of(options), *run.secrets]
-    return {**result, **{name: mask(result[name], secrets) for name in TEXTS if name in result}}
+    return {**result, **{name: task.secrets.mask(result[name]) for name in MASKED_KEYS if name in result}}
 
 
 def run_module(spec: Spec, backend: Backend) -> None:
     """Run a backend as an Ansible module and exit."""
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    result = run_backend(backend, module.params, Task(check_mode=module.check_mode, folder=Path(module.tmpdir)))
+    try:
+        task = Task.read(module.params, check_mode=module.check_mode, folder=Path(module.tmpdir))
+    except GatehouseError as exc:
+        module.fail_json(msg=str(exc))
+    result = run_backend(backend, module.params, task)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if result.pop("failed", False):

@@ -19,10 +19,9 @@ from ..access.rules import Access, Decision
 from ..auth.causes import BY_ADDRESS, UNSPECIFIC, Cause, own_row
 from ..auth.connection import Connection
 from ..errors import GatehouseError, LoginError
-from ..masking import mask
+from ..masking import Secrets
 from ..org.client import Org
 from ..ranges.model import parse_address
-from ..task.context import Task, open_asker
 from .evidence import Evidence, diagnose
 
 T = TypeVar("T")
@@ -40,45 +39,49 @@ class Explanation(NamedTuple):
 
 def diagnosed_login(
     log_in: Callable[[Connection], T],
-    options: Mapping[str, Any],
-    run: Task,
+    administrator: Callable[[Connection], Org | None],
+    secrets: Secrets,
     *,
-    worked: Callable[[Connection], str | None],
+    last_success: str | None,
 ) -> Callable[[Connection], T]:
-    """The login, whose refusal is explained by the credential that O(diagnose_with) names, where it names one."""
+    """Wrap a login so that a refusal is diagnosed with the administrator's credential, if one is given."""
 
     def attempt(connection: Connection) -> T:
         try:
             return log_in(connection)
         except LoginError as exc:
-            refusal = explain(Explanation(exc.cause, str(exc)), connection, options, run, worked=worked(connection))
+            refusal = explain(Explanation(exc.cause, str(exc)), connection, administrator, secrets, worked=last_success)
             raise LoginError(refusal.detail, cause=refusal.cause) from exc
 
     return attempt
 
 
 def explain(
-    refusal: Explanation, connection: Connection, options: Mapping[str, Any], run: Task, *, worked: str | None
+    refusal: Explanation,
+    connection: Connection,
+    administrator: Callable[[Connection], Org | None],
+    secrets: Secrets,
+    *,
+    worked: str | None,
 ) -> Explanation:
     """A refusal with what the org tells about it; the refusal itself where it cannot be asked.
 
     Args:
         refusal: its address is that from which it was sent, where that is known.
         connection: with which the login was tried.
+        administrator: returns the org as an administrator sees it.
         worked: when its password last passed a login, where that is known.
     """
-    asker = options.get("diagnose_with")
     if refusal.cause not in (*UNSPECIFIC, *BY_ADDRESS):
         return Explanation(refusal.cause, refusal.detail)
     try:
-        org = open_asker(options, run, connection)
+        org = administrator(connection)
         if org is None:
             hint = "; with an administrator's credential, diagnose_with may tell which"
             return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
         found, address = investigate(org, refusal, connection, worked=worked)
     except GatehouseError as exc:
-        problem = mask(str(exc), run.secrets)
-        return Explanation(refusal.cause, f"{refusal.detail}; {asker} could not learn more: {problem}")
+        return Explanation(refusal.cause, f"{refusal.detail}; diagnose_with learned no more: {secrets.mask(str(exc))}")
     detail = refusal.detail if found.advice == refusal.detail else _sentence(connection, found)
     return Explanation(found.cause, detail, address)
 

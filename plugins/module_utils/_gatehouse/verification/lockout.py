@@ -17,7 +17,6 @@ from ..auth.connection import Connection
 from ..credentials.credential import PASSWORD_FLOWS
 from ..errors import GatehouseError, LoginError
 from ..org.client import Org
-from ..task.context import Task, open_asker
 
 LOGINS_AN_HOUR = 3600
 MAX_ATTEMPTS = {"ThreeAttempts": 3, "FiveAttempts": 5, "TenAttempts": 10}
@@ -31,21 +30,18 @@ COUNTED_STATUSES = ("invalid password", "failed: api security token required")
 HISTORY_WINDOW = datetime.timedelta(days=1)
 
 
-def require_attempts_left(
-    connection: Connection, options: Mapping[str, Any], run: Task, *, own: Callable[[], Org | None] | None = None
-) -> None:
-    """Raise LoginError, without a login, where one more wrong try would lock the user out, or the rate is used up.
+def require_attempts_left(connection: Connection, administrator: Callable[[], Org | None]) -> None:
+    """Raise LoginError before a login that could lock the user out or exceed the hourly limit.
 
-    It is asked with the credential that O(diagnose_with) names, or over a session that the user has already; where
-    there is neither, or what is asked may not be known, nothing is raised.
+    Nothing is raised where nobody can be asked, or what is asked may not be known.
 
     Args:
-        own: gives the org over such a session.
+        administrator: returns the org as somebody sees it who may read the user's login history.
     """
     if not connection.username:
         return
     try:
-        org = open_asker(options, run, connection) or (own() if own else None)
+        org = administrator()
         problem = _why_not(org, connection) if org else None
     except GatehouseError:
         return

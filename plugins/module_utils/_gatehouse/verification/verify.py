@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..auth.connection import Connection
+from ..masking import Secrets
 from ..org.client import Org
 from ..org.login import Session, login
-from ..store import read_or_none
-from ..store.base import Store
-from ..task.context import Task, kept_sessions
+from ..org.sessions import SessionCache
+from ..store import Store, read_or_none
 from .diagnosis import diagnosed_login
 from .lockout import require_attempts_left
 
@@ -26,31 +25,43 @@ def when_it_worked(store: Store, name: str, connection: Connection) -> str | Non
     return stored.verified
 
 
-def verified_login(
-    store: Store, name: str, options: Mapping[str, Any], run: Task, *, own: Callable[[], Org | None] | None = None
-) -> Callable[[Connection], object]:
-    """Logs in once with a connection that is to be stored under that name, unless that could lock its user out.
+class Verifier:
+    """Logs in once to verify what is to be stored, unless that could lock the user out, and diagnoses a refusal."""
 
-    The session is kept, so that the tasks that follow need no login of their own. A refusal is explained as
-    O(diagnose_with) says.
+    def __init__(
+        self,
+        sessions: SessionCache,
+        administrator: Callable[[Connection], Org | None],
+        secrets: Secrets,
+    ) -> None:
+        """Verify logins.
 
-    Args:
-        own: as for require_headroom().
-    """
+        Args:
+            sessions: keep the session, so that the tasks that follow need no login of their own.
+            administrator: returns the org as somebody sees it who may read another user's login history.
+            secrets: learn what the connections keep secret.
+        """
+        self._sessions = sessions
+        self._administrator = administrator
+        self._secrets = secrets
 
-    def log_in(connection: Connection) -> object:
-        run.hide(connection)  # of which some are stored only
-        require_attempts_left(connection, options, run, own=own)
-        return diagnosed_login(renewed, options, run, worked=worked)(connection)
+    def login(self, connection: Connection, *, last_success: str | None = None, own: Org | None = None) -> Session:
+        """Log in once.
 
-    def renewed(connection: Connection) -> Session:
-        sessions = kept_sessions(store, run)
+        Args:
+            last_success: when the connection's password last passed a login, UTC, where that is known.
+            own: the org over a session that the user has already, to ask what is left of its attempts.
+
+        Raises:
+            LoginError: the login was refused, or not made because it could lock the user out.
+            OrgError: it could not be tried.
+        """
+        self._secrets.add(*connection.secret_texts)  # of which some are stored only
+        require_attempts_left(connection, lambda: self._administrator(connection) or own)
+        return diagnosed_login(self._open, self._administrator, self._secrets, last_success=last_success)(connection)
+
+    def _open(self, connection: Connection) -> Session:
         if connection.auth == "session":  # somebody else has logged in; whether the org takes it is to be asked
-            return Org(connection, sessions).session()
+            return Org(connection, self._sessions).session()
         # Nobody else is asked meanwhile: two runs that ask with each other's user would wait for each other.
-        return sessions.renew(connection, login)
-
-    def worked(connection: Connection) -> str | None:
-        return when_it_worked(store, name, connection)
-
-    return log_in
+        return self._sessions.renew(connection, login)
