@@ -159,7 +159,6 @@ def test_ansible_masks_the_options_of_a_lookup_that_open_a_store_on_a_server(
     assert secrets.mask_secrets("a Canary-Of-The-Server") == "a $REDACTED$"
 
 
-
 def test_the_filter_renders_what_the_lookup_gives(options: dict[str, Any]) -> None:
     app_config = filter_loader.get("gatehouse.salesforce.app_config").j2_function
     (found,) = run_lookup("credential", "sandbox-integration", **options)
