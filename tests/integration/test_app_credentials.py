@@ -283,7 +283,7 @@ class TestWriting:
             ({"dest": "/tmp/a\0b"}, "embedded null"),
             ({"validate": "/bin/true"}, "validate: must contain %s"),
             ({"validate": "sh -c 'true %s"}, 'validate: "sh -c \'true %s" cannot be split into words: No closing'),
-            ({"owner": "nobody-of-this-name"}, "app.env: chown failed: failed to look up user nobody-of-this-name"),
+            ({"owner": "nobody-of-this-name"}, "app.env: owner: the host has no user 'nobody-of-this-name'"),
             ({"credential": "nobody"}, "no credential 'nobody'"),
             ({"format": "json", "format_options": {"name": "x"}}, "name: format json has no use for it"),
             ({"format": "mapping"}, "fields: must name what to write, such as"),

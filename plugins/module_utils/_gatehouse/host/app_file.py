@@ -3,23 +3,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write, compare and remove the file of an application on its host.
 
-It runs there with whatever Python Ansible supports on hosts, so that it imports nothing else of this collection.
+It runs there with any Python that Ansible supports on hosts, so it imports nothing else of this collection.
+
+The folder may belong to the application's user, who can then replace anything in it at any time, while the task runs as
+root. So the folder is opened once, attributes are read and set by descriptor, and the new file is made in a folder that
+only the task's user can change, from which it is renamed into its place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import hashlib
 import os
+import pwd
+import secrets
 import shlex
 import stat
-import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible.module_utils.basic import AnsibleModule
 FILE: dict[str, dict[str, Any]] = {
     "credential": {"type": "str", "required": True},
@@ -42,21 +50,15 @@ FILE: dict[str, dict[str, Any]] = {
     "restart": {"type": "bool", "default": False},
     "version": {"type": "int"},
 }
+CONTEXT = ("seuser", "serole", "setype", "selevel")
 # Of what the user gave, the host gets these as they are. In place of format_options it gets what the file is to hold.
-PASSED_THROUGH = (
-    "dest",
-    "state",
-    "owner",
-    "group",
-    "mode",
-    "seuser",
-    "serole",
-    "setype",
-    "selevel",
-    "validate",
-    "backup",
-)
-ACL = "system.posix_acl_access"
+PASSED_THROUGH = ("dest", "state", "owner", "group", "mode", *CONTEXT, "validate", "backup")
+MAX_CONTENT = 2**20  # bytes, as systemd limits a credential
+MAX_READ = 2 * MAX_CONTENT  # bytes; encryption makes a content longer by less than that
+MAX_LINKS = 40  # in a path, as the kernel has it
+ACL, SELINUX = "system.posix_acl_access", "security.selinux"
+DIFF = ("before", "after")
+OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 HINTS = {
     errno.ENOENT: "its folder must be made before, as with ansible.builtin.file",
     errno.EACCES: "the task may need become",
@@ -65,13 +67,27 @@ HINTS = {
 }
 
 
+class Folder(NamedTuple):
+    """An open folder.
+
+    Attributes:
+        descriptor: of the folder, to be closed.
+        way_is_safe: whether nobody but root and the task's user can change what its path leads to.
+        foreign: the users, other than those two, whose links its path contains.
+    """
+
+    descriptor: int
+    way_is_safe: bool
+    foreign: set[int]
+
+
 class AppFile:
     """The file, and what the controller says of it.
 
     Attributes:
         wanted: the fingerprint of what it is to hold.
         recorded: the fingerprint of what was delivered before; None when nothing was.
-        content: what it is to hold, as long as the controller knows of no need for it None.
+        content: what it is to hold; None until the controller knows that the file differs.
     """
 
     def __init__(self, module: AnsibleModule) -> None:
@@ -84,107 +100,243 @@ class AppFile:
         self.name: str | None = None
         if module.params["encrypt"]:
             self.name = module.params["encrypt_name"] or self.dest.name
+        self.folder = self.current = -1
 
-    def fail(self, problem: str) -> None:
+    def fail(self, problem: str) -> NoReturn:
         """End the module."""
         self.module.fail_json(msg=f"{self.dest}: {problem}")
+        raise AssertionError("fail_json does not return")
 
     def ensure(self) -> dict[str, Any]:
         """Bring the file into its state, as far as that can be done without its content."""
+        try:
+            folder = open_folder(self.dest.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            if self._is_to_be_written():
+                raise
+            return {"held": "nothing", "changed": self.module.params["state"] != "absent"}
+        self.folder = folder.descriptor
+        try:
+            self._require_no_foreign_way(folder)
+            return self._ensure(folder.way_is_safe)
+        finally:
+            for descriptor in {self.folder, self.current} - {-1}:
+                os.close(descriptor)
+
+    def _ensure(self, way_is_safe: bool) -> dict[str, Any]:
         held = self._held()
         if self.module.params["state"] == "absent":
-            return {"held": held, "changed": self._ensure_absent(held)}
+            if held == "recorded" and not self.module.check_mode:
+                self._remove()
+            return {"held": held, "changed": held == "recorded"}
         if held == "wanted":
-            arguments = self.module.load_file_common_arguments(self.module.params, path=str(self.dest))
-            diff: dict[str, Any] = {}
-            changed = self.module.set_fs_attributes_if_different(arguments, False, diff)
-            return {"held": held, "changed": changed, **({"diff": diff} if diff else {})}
-        if self.content is None or self.module.check_mode:
+            diff = self._change_attributes()
+            return {"held": held, "changed": bool(diff), **({"diff": diff} if diff else {})}
+        if not self._is_to_be_written():
             return {"held": held, "changed": True}
-        return {"held": held, "changed": True, **self._write(self.content.encode())}
+        return {"held": held, "changed": True, **self._write(self.content.encode(), way_is_safe)}
+
+    def _is_to_be_written(self) -> bool:
+        return self.content is not None and not self.module.check_mode
+
+    def _require_no_foreign_way(self, folder: Folder) -> None:
+        """Refuse links by which a user leads the file into a folder of somebody else."""
+        foreign = folder.foreign - {os.fstat(folder.descriptor).st_uid}
+        if foreign:
+            self.fail(
+                f"its path contains a link of user {min(foreign)}, who could lead it into any folder: give the path "
+                "without links"
+            )
 
     def _held(self) -> str:
         """What is there: C(nothing), what is C(wanted), what was C(recorded) before, or something C(other)."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            descriptor = os.open(self.dest, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            self.current = os.open(self.dest.name, flags, dir_fd=self.folder)
         except OSError as exc:
-            if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+            if exc.errno == errno.ENOENT:
                 return "nothing"
-            if self.dest.is_symlink():
+            if exc.errno == errno.ELOOP:  # a link
                 return "other"
             raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if not stat.S_ISREG(os.fstat(self.current).st_mode):
             self.fail("is not a file")
-        with os.fdopen(descriptor, "rb") as opened:
-            content = opened.read()
+        with os.fdopen(self.current, "rb", closefd=False) as opened:
+            content = opened.read(MAX_READ + 1)
+        if len(content) > MAX_READ:
+            return "other"
         if self.name:
             decrypt = [*self._systemd_creds("decrypt"), "-", "-"]
             status, content, _errors = self.module.run_command(decrypt, data=content, binary_data=True, encoding=None)
             if status != 0:
                 return "other"
         found = hashlib.sha256(content).hexdigest()
-        return {self.recorded: "recorded", self.wanted: "wanted"}.get(found, "other")
+        if found == self.wanted:
+            return "wanted"
+        return "recorded" if found == self.recorded else "other"
 
-    def _ensure_absent(self, held: str) -> bool:
-        if held == "recorded" and not self.module.check_mode:
-            self.dest.unlink()
-            _sync(self.dest.parent)
-        return held == "recorded"
+    def _remove(self) -> None:
+        self._require_same(self.current, self.dest.name, self.folder)
+        os.unlink(self.dest.name, dir_fd=self.folder)
+        _sync(self.folder)
 
-    def _write(self, content: bytes) -> dict[str, Any]:
+    def _write(self, content: bytes, way_is_safe: bool) -> dict[str, Any]:
         """Put the content in place of the file: whoever reads it finds the old one or the new one, whole."""
         if self.name:
             content = self._encrypted(content)
-        # Made for its owner only, and with the same ending, which programs that check it may look at.
-        descriptor, path = tempfile.mkstemp(prefix=".", suffix=self.dest.suffix, dir=self.dest.parent)
-        new, backup = Path(path), {}
+        name, backup = self.dest.name, ""
+        private_name = f".gatehouse-{secrets.token_hex(8)}"
+        private = self._make_private(private_name, 0o711 if way_is_safe else 0o700)
         try:
-            with os.fdopen(descriptor, "wb") as opened:
+            new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=private)
+            with os.fdopen(new, "wb") as opened:
                 self._set_attributes(new)  # before there is anything to read
                 opened.write(content)
                 opened.flush()
-                os.fsync(opened.fileno())
-            self._validate(new)
-            if self.module.params["backup"]:
+                os.fsync(new)
+                # Users other than the task's, as whom a command may look at it, cannot use the second path.
+                by_name = self.dest.parent / private_name / name
+                self._validate(by_name if way_is_safe else _own_path(private, by_name))
+                self._require_same(new, name, private)
+            if self.module.params["backup"] and self.current != -1:
                 backup = self._keep()
-            new.replace(self.dest)
-            _sync(self.dest.parent)
+            os.rename(name, name, src_dir_fd=private, dst_dir_fd=self.folder)
+            _sync(self.folder)
+        except BaseException:
+            for left, folder in ((name, private), (backup, self.folder)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(left, dir_fd=folder)
+            raise
         finally:
-            if new.exists():
-                for each in (new, *map(Path, backup.values())):
-                    each.unlink()
-        return backup
+            os.close(private)
+            with contextlib.suppress(OSError):  # the owner of the folder may have moved it, and it is empty
+                os.rmdir(private_name, dir_fd=self.folder)
+        return {"backup_file": str(self.dest.parent / backup)} if backup else {}
 
-    def _set_attributes(self, new: Path) -> None:
-        """Give the new file what is asked for, and else what the old one has."""
-        module = self.module
-        there = self._is_there()
-        if there:
-            self._keep_access(new)
-        if module.selinux_enabled():
-            context = (module.selinux_context if there else module.selinux_default_context)(str(self.dest))
-            module.set_context_if_different(str(new), context, False)
-        arguments = module.load_file_common_arguments(module.params, path=str(self.dest))
-        module.set_fs_attributes_if_different({**arguments, "path": str(new)}, False)
+    def _make_private(self, name: str, mode: int) -> int:
+        """Make a folder that only the task's user can change, whoever owns the one it is in; return its descriptor."""
+        os.mkdir(name, mode, dir_fd=self.folder)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=self.folder)
+        made = os.fstat(descriptor)
+        if made.st_uid != os.geteuid() or made.st_mode & OTHERS_MAY_WRITE:
+            os.close(descriptor)
+            self.fail(f"user {made.st_uid} has changed its folder while it was written; nothing was written")
+        # Whatever the umask of the host is. What is made here gets the group that it would get in the outer folder.
+        os.fchmod(descriptor, mode | made.st_mode & stat.S_ISGID)
+        return descriptor
 
-    def _keep_access(self, new: Path) -> None:
-        """Let those read the new file who could read the old one. Its mode is set afterwards, and limits them."""
-        before, mine = self.dest.lstat(), new.stat()
-        user = -1 if self.module.params["owner"] or before.st_uid == mine.st_uid else before.st_uid
-        group = -1 if self.module.params["group"] or before.st_gid == mine.st_gid else before.st_gid
-        anybody = self.dest.parent.stat().st_mode & stat.S_IWOTH
-        if user not in (-1, 0) and anybody:
-            self.fail(f"belongs to user {user}, who may have put it there as everybody may: give owner, or remove it")
+    def _require_same(self, descriptor: int, name: str, folder: int) -> None:
+        """Refuse when the name is no longer that of the descriptor's file."""
+        opened = os.fstat(descriptor)
         try:
-            os.chown(new, user, group)
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            found = None
+        if found is None or not os.path.samestat(opened, found):
+            self.fail("somebody has replaced the file meanwhile; it was left as it is")
+
+    def _change_attributes(self) -> dict[str, Any]:
+        """Give the file that is there what is asked for. Return the diff, which is empty when it has it."""
+        found = os.fstat(self.current)
+        user, group, mode = self._asked_user(), self._asked_group(), int(self.module.params["mode"], 8)
+        changes: dict[str, tuple[Any, Any]] = {
+            "owner": (found.st_uid, found.st_uid if user is None else user),
+            "group": (found.st_gid, found.st_gid if group is None else group),
+            "mode": (f"0{stat.S_IMODE(found.st_mode):03o}", f"0{mode:03o}"),
+        }
+        if self.module.selinux_enabled():
+            context = _context(self.current)
+            changes["secontext"] = (context, self._asked_context(context))
+        changes = {name: change for name, change in changes.items() if change[0] != change[1]}
+        if not self.module.check_mode:
+            if "owner" in changes or "group" in changes:
+                os.fchown(self.current, -1 if user is None else user, -1 if group is None else group)
+            if "mode" in changes:
+                os.fchmod(self.current, mode)
+            if "secontext" in changes:
+                _set_context(self.current, changes["secontext"][1])
+        if not changes:
+            return {}
+        return {when: {name: change[at] for name, change in changes.items()} for at, when in enumerate(DIFF)}
+
+    def _set_attributes(self, new: int) -> None:
+        """Give the new file what is asked for, and else what the old one has, where nobody can have planted that."""
+        old = None if self.current == -1 else os.fstat(self.current)
+        folder, made, own = os.fstat(self.folder), os.fstat(new), (0, os.geteuid())
+        asked_user, asked_group = self._asked_user(), self._asked_group()
+        user, group = asked_user, asked_group
+        if user is None:
+            user = old.st_uid if old else made.st_uid
+        if old is None:
+            # The group and the access list that a folder hands on are chosen by its owner.
+            is_kept = folder.st_uid in (*own, user)
+        else:
+            # The group and the access list of a file are chosen by its owner.
+            no_stranger_may = folder.st_uid in own and not folder.st_mode & OTHERS_MAY_WRITE
+            is_kept = no_stranger_may or (user == old.st_uid and user != 0)
+            if not no_stranger_may and asked_user is None and user not in (*own, folder.st_uid):
+                self.fail(
+                    f"belongs to user {user}, who may have put it there, as its folder can be written by others: give "
+                    "owner, or remove it"
+                )
+            if not is_kept and asked_group is None and old.st_gid != os.getegid():
+                self.fail(
+                    f"belongs to group {old.st_gid}, which somebody may have planted, as its folder can be written by "
+                    "others: give group, or remove it"
+                )
+        if group is None:
+            inherited = old.st_gid if old else made.st_gid
+            group = inherited if is_kept else os.getegid()
+        self._chown(new, made, user, group)
+        self._set_access_list(new, is_kept)
+        os.fchmod(new, int(self.module.params["mode"], 8))  # it limits the access list
+        if self.module.selinux_enabled():
+            base = self.module.selinux_default_context(str(self.dest))
+            if old and is_kept:
+                base = _context(self.current)
+            _set_context(new, self._asked_context(base))
+
+    def _chown(self, new: int, made: os.stat_result, user: int, group: int) -> None:
+        if (user, group) == (made.st_uid, made.st_gid):
+            return
+        try:
+            os.fchown(new, user, group)
         except PermissionError:
             self.fail(
-                f"belongs to user {before.st_uid} and group {before.st_gid}, which cannot be kept: the task needs "
-                "become, or owner and group; the file is as it was"
+                f"cannot belong to user {user} and group {group}: the task needs become, or other values of owner and "
+                "group; the file is as it was"
             )
-        if not anybody:
-            with contextlib.suppress(OSError, AttributeError):  # there is none, or nothing of that kind here
-                os.setxattr(new, ACL, os.getxattr(self.dest, ACL))
+
+    def _set_access_list(self, new: int, is_kept: bool) -> None:
+        """Let those read the new file whom the access list of the old one, or of the folder, allows it."""
+        with contextlib.suppress(OSError, AttributeError):  # there is none, or nothing of that kind here
+            if not is_kept:
+                os.removexattr(new, ACL)
+            elif self.current != -1:
+                os.setxattr(new, ACL, os.getxattr(self.current, ACL))
+
+    def _asked_user(self) -> int | None:
+        return self._asked_id("owner", "user", lambda name: pwd.getpwnam(name).pw_uid)
+
+    def _asked_group(self) -> int | None:
+        return self._asked_id("group", "group", lambda name: grp.getgrnam(name).gr_gid)
+
+    def _asked_id(self, option: str, kind: str, find: Callable[[str], int]) -> int | None:
+        given = self.module.params[option]
+        if given is None or given.isdecimal():
+            return None if given is None else int(given)
+        try:
+            return find(given)
+        except KeyError:
+            self.fail(f"{option}: the host has no {kind} {given!r}")
+
+    def _asked_context(self, base: list[str]) -> list[str]:
+        """The SELinux context that is asked for, and the base for those parts that are not."""
+        policy = self.module.selinux_default_context(str(self.dest))
+        asked = [self.module.params[name] for name in CONTEXT]
+        asked = [policy[at] if asked[at] == "_default" else asked[at] for at in range(len(policy))]
+        return [asked[at] or part for at, part in enumerate(base)]
 
     def _validate(self, new: Path) -> None:
         command = self.module.params["validate"]
@@ -205,16 +357,16 @@ class AppFile:
         if problem:
             self.fail(f"validate: {problem}; the file is as it was")
 
-    def _keep(self) -> dict[str, str]:
-        """Keep the old file beside, as what it is: owner and mode of it are never those of another."""
-        if not self._is_there():
-            return {}
-        backup = f"{self.dest}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S~')}"
-        os.link(self.dest, backup)
-        return {"backup_file": backup}
-
-    def _is_there(self) -> bool:
-        return self.dest.is_file() and not self.dest.is_symlink()
+    def _keep(self) -> str:
+        """Keep the old file beside, as what it is; return its name there. Its owner and mode are never another's."""
+        backup = f"{self.dest.name}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S~')}"
+        os.link(self.dest.name, backup, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=False)
+        try:
+            self._require_same(self.current, backup, self.folder)
+        except BaseException:
+            os.unlink(backup, dir_fd=self.folder)
+            raise
+        return backup
 
     def _encrypted(self, content: bytes) -> bytes:
         encrypt = [*self._systemd_creds("encrypt"), "-", "-"]
@@ -233,14 +385,87 @@ class AppFile:
         return [program, command, f"--name={self.name}"]
 
 
-def refusal(exc: OSError) -> str:
-    """What the system refuses, and what to do about it."""
-    return "; ".join(filter(None, (exc.strerror, HINTS.get(exc.errno or 0))))
+def open_folder(path: Path) -> Folder:
+    """Open a folder step by step, so that what was seen of each step holds for the whole way; raises OSError."""
+    if not hasattr(os, "O_PATH"):  # not Linux
+        return Folder(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), False, set())
+    flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+    foreign: set[int] = set()
+    links, is_safe, parts = 0, True, list(reversed(path.parts))
+    folder = os.open("/", flags | os.O_DIRECTORY)
+    try:
+        while parts:
+            is_safe = is_safe and _is_safe_step(os.fstat(folder))
+            name = parts.pop()
+            try:
+                step = os.open(name, flags | os.O_DIRECTORY, dir_fd=folder)
+            except NotADirectoryError:
+                owner, target = _read_link(name, folder, flags)
+                foreign |= {owner} - {0, os.geteuid()}
+                links += 1
+                if links > MAX_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+                parts.extend(reversed(Path(target).parts))
+            else:
+                os.close(folder)
+                folder = step
+    except BaseException:
+        os.close(folder)
+        raise
+    return Folder(folder, is_safe and _is_safe_step(os.fstat(folder)) and not foreign, foreign)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _is_safe_step(folder: os.stat_result) -> bool:
+    """Whether nobody else can replace what root or the task's user has in a folder."""
+    return folder.st_uid in (0, os.geteuid()) and (
+        not folder.st_mode & OTHERS_MAY_WRITE or bool(folder.st_mode & stat.S_ISVTX)
+    )
+
+
+def _read_link(name: str, folder: int, flags: int) -> tuple[int, str]:
+    """The owner and the target of one and the same link, whatever takes its place meanwhile."""
+    link = os.open(name, flags, dir_fd=folder)
+    try:
+        found = os.fstat(link)
+        if not stat.S_ISLNK(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return found.st_uid, os.readlink("", dir_fd=link)
+    finally:
+        os.close(link)
+
+
+def _own_path(descriptor: int, by_name: Path) -> Path:
+    """The path of a file in an open folder that leads there whatever becomes of the folder's name; by_name without."""
+    folder = Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+    return folder / by_name.name if folder.exists() else by_name
+
+
+def _context(descriptor: int) -> list[str]:
+    """The SELinux context of a file: user, role, type, level. Empty where its file system has none."""
+    try:
+        return os.getxattr(descriptor, SELINUX).rstrip(b"\0").decode().split(":", 3)
+    except OSError:
+        return []
+
+
+def _set_context(descriptor: int, context: list[str]) -> None:
+    if not context or None in context:  # the policy says nothing of this path
+        return
+    try:
+        os.setxattr(descriptor, SELINUX, ":".join(context).encode())
+    except OSError as exc:
+        if exc.errno != errno.ENOTSUP:  # of a file system that has one context for all its files
+            raise
+
+
+def _sync(folder: int) -> None:
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def refusal(exc: OSError) -> str:
+    """What the system refuses, and what to do about it."""
+    return "; ".join(filter(None, (exc.strerror, HINTS.get(exc.errno or 0))))
