@@ -25,7 +25,10 @@ notes:
     file differs, through the standard input of Python, so that nothing but the file itself is ever written. For this
     the task turns on pipelining, so it does not work over a connection without it, nor with
     E(ANSIBLE_KEEP_REMOTE_FILES).
-  - A link in place of the file is replaced by a file, never followed.
+  - A link in place of the file is replaced by a file, never followed. A link in the path of its folder is followed if
+    it belongs to root, to the user of the task, or to the owner of the folder that it leads to.
+  - The folder may belong to the user of the application. Owner, group, mode, access control list and SELinux context
+    are read and set by descriptor, so that nobody can exchange the file while it is written.
 extends_documentation_fragment:
   - gatehouse.salesforce.store
   - gatehouse.salesforce.attributes
@@ -66,9 +69,12 @@ options:
     description:
       - Who owns the file. By default it stays as it is, and a new one belongs to who runs the task. Where it cannot
         stay, the task fails, as the application could not read the new file.
+      - In a folder that others may write, only its owner, root and the user of the task stay owners by default.
     type: str
   group:
-    description: The group of the file. By default it stays as it is, as for O(owner).
+    description:
+      - The group of the file. By default it stays as it is, as for O(owner).
+      - Where somebody else may have put the file into its folder, the task fails instead.
     type: str
   mode:
     description:
@@ -92,6 +98,8 @@ options:
     description:
       - A command that checks the new file, in place of C(%s), before it replaces the old one. If it fails, so does the
         task, and the old file stays. It is not run by a shell.
+      - It must not replace the file. If the folder or one above it can be changed by others, it is given a path below
+        C(/proc), which users other than that of the task cannot use.
     type: str
   backup:
     description: Whether to keep the old file beside the new one. It holds a secret that may still work.

@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
-
-from tests.support.processes import COLLECTIONS
 
 RACES = 400  # with an owner given, and as many without
 AIMS = {"host_file_races_lost": "0"}
@@ -20,7 +17,6 @@ def measure() -> dict[str, float]:
     """All figures of this page; none where root is needed and missing."""
     if os.geteuid() != 0:
         return {}
-    sys.path.insert(0, str(COLLECTIONS))
     from tests.support.file_races import races_lost
 
     with tempfile.TemporaryDirectory(prefix="races-", dir="/tmp") as folder:
