@@ -78,11 +78,12 @@ def large_folder() -> dict[str, float]:
 
     stores = {}
     for count in (10, 10_000):
-        store = open_store(str(FOLDER / f"store{count}"), key_file(FOLDER / f"keys{count}"))
+        folder = FOLDER / f"store{count}"
+        store = open_store(str(folder), key_file(FOLDER / f"keys{count}"))
         store.write(credential("one", 1), replaces=None)
-        content = (store.folder / "one.json").read_bytes()
+        content = (folder / "one.json").read_bytes()
         for number in range(count - 1):
-            file = store.folder / f"other{number}.json"
+            file = folder / f"other{number}.json"
             file.touch(mode=0o600)
             file.write_bytes(content)
         stores[count] = store

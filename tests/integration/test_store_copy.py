@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import store_copy
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.bench.stores import credential
 from tests.integration.test_credential import NOBODY, use
@@ -101,14 +101,14 @@ def test_a_copy_that_breaks_off_tells_that_it_changed_something(
     playbook: Playbooks, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = {"store": str(playbook.folder / "other"), "store_key_file": str(playbook.key_file)}
-    write = FileStore.write
+    write = Store.write
 
-    def at_last_no_more(store: FileStore, credential: Credential, *, replaces: int | None) -> None:
+    def at_last_no_more(store: Store, credential: Credential, *, replaces: int | None) -> None:
         if credential.version == 3:
             raise StoreError("no space left")
         write(store, credential, replaces=replaces)
 
-    monkeypatch.setattr(FileStore, "write", at_last_no_more)
+    monkeypatch.setattr(Store, "write", at_last_no_more)
     with pytest.raises(StoreError) as caught:
         options = {**source, "names": None, "target": target}
         store_copy.run(options, Task.read(options, check_mode=False, folder=playbook.folder))

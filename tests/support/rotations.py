@@ -44,7 +44,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ma
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import SPEC
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification import verify
 from tests.simulated_org import Control, SimulatedOrg
@@ -58,7 +58,7 @@ GREEN = "billing-green@acme.example"
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Password-1", "OldToken00000000000000001"
 # What a rotation does that others see or that lasts; it may die before each and after each.
 STEPS: tuple[tuple[type | ModuleType, str], ...] = (
-    (FileStore, "write"),
+    (Store, "write"),
     (Mailbox, "position"),
     (Org, "reset_security_token"),
     (Org, "change_own_password"),
@@ -77,12 +77,9 @@ class Scene:
     control: Control
 
     @property
-    def store(self) -> FileStore:
+    def store(self) -> Store:
         """The store that holds the credential."""
-        found = open_store(self.options["store"], self.options["store_key_file"])
-        if not isinstance(found, FileStore):
-            raise TypeError("a folder is expected")
-        return found
+        return open_store(self.options["store"], self.options["store_key_file"])
 
     def stored(self) -> Credential:
         """The credential as it is stored."""

@@ -32,8 +32,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
     parts_of,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from tests.support.folder_store import FolderStore
 
 NOVEMBER = datetime.date(2026, 11, 24)
 
@@ -74,7 +74,7 @@ class TestRetirement:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A store of three credentials."""
-    store = FileStore(tmp_path / "store", MultiFernet([Fernet(Fernet.generate_key())]))
+    store = FolderStore(tmp_path / "store", MultiFernet([Fernet(Fernet.generate_key())]))
     for name, auth in (("app", "jwt_bearer"), ("billing", "security_token"), ("old", "username_password")):
         secrets: dict[str, Any] = {"password": "CANARY-1", "security_token": "CANARY-t", "consumer_secret": "CANARY-s"}
         connection = Connection(
@@ -158,7 +158,7 @@ def test_a_store_that_anybody_may_change_is_refused(folder: Path) -> None:
         info(folder)
 
 
-def hold(store: FileStore, name: str, version: int, *consumers: str, updated: str = "2026-11-01T00:00:00Z") -> None:
+def hold(store: FolderStore, name: str, version: int, *consumers: str, updated: str = "2026-11-01T00:00:00Z") -> None:
     given = {"format": "env", "encrypted": None, "delivered": "2026-11-02T00:00:00Z", "fingerprint": "CANARY"}
     store.record_deliveries(
         name, {each: Delivery(version=version, updated=updated, **given) for each in consumers}  # type: ignore[arg-type]
@@ -166,16 +166,16 @@ def hold(store: FileStore, name: str, version: int, *consumers: str, updated: st
 
 
 @pytest.fixture
-def store(folder: Path) -> FileStore:
+def store(folder: Path) -> FolderStore:
     """The store in that folder, opened with another key than its credentials, which are not opened here."""
-    return FileStore(folder, MultiFernet([Fernet(Fernet.generate_key())]))
+    return FolderStore(folder, MultiFernet([Fernet(Fernet.generate_key())]))
 
 
 class TestConsumers:
     """Who holds a credential, and who is behind."""
 
     def test_those_that_hold_the_current_version_are_listed_without_a_warning(
-        self, folder: Path, store: FileStore
+        self, folder: Path, store: FolderStore
     ) -> None:
         hold(store, "billing", 1, "web2:/etc/b.env", "web1:/etc/b.env")
         found = info(folder, warn_days=-100_000)
@@ -197,7 +197,7 @@ class TestConsumers:
         assert (found["behind"], found["gone"], found["warnings"]) == ([], [], [])
         assert "CANARY" not in json.dumps(found)
 
-    def test_those_behind_are_named_in_a_warning(self, folder: Path, store: FileStore) -> None:
+    def test_those_behind_are_named_in_a_warning(self, folder: Path, store: FolderStore) -> None:
         hold(store, "billing", 1, "web1:/etc/b.env")
         hold(store, "billing", 0, *(f"old{number}:/etc/b.env" for number in range(7)))
         found = info(folder, warn_days=-100_000)
@@ -206,13 +206,13 @@ class TestConsumers:
         assert warning.startswith("billing: not on version 1 yet: old0:/etc/b.env (version 0), old1")
         assert "and 2 more" in warning and "web1" not in warning
 
-    def test_a_file_of_an_earlier_credential_of_that_name_is_behind(self, folder: Path, store: FileStore) -> None:
+    def test_a_file_of_an_earlier_credential_of_that_name_is_behind(self, folder: Path, store: FolderStore) -> None:
         hold(store, "billing", 1, "web1:/etc/b.env", updated="2025-01-01T00:00:00Z")
         assert info(folder)["behind"] == ["web1:/etc/b.env"]
 
     @pytest.mark.parametrize(("names", "missing"), [(None, []), (["gone"], ["gone"])])
     def test_who_holds_a_credential_that_is_gone_is_told(
-        self, folder: Path, store: FileStore, names: list[str] | None, missing: list[str]
+        self, folder: Path, store: FolderStore, names: list[str] | None, missing: list[str]
     ) -> None:
         hold(store, "gone", 4, "web1:/etc/b.env")
         found = info(folder, names, warn_days=-100_000)
@@ -221,7 +221,7 @@ class TestConsumers:
         assert any("gone is no longer stored, and still held by web1:/etc/b.env" in text for text in found["warnings"])
 
     def test_a_list_that_is_damaged_is_told_and_the_other_credentials_all_the_same(
-        self, folder: Path, store: FileStore
+        self, folder: Path, store: FolderStore
     ) -> None:
         hold(store, "billing", 1, "web1:/etc/b.env")
         (folder / ".deliveries" / "billing.json").write_text("{}")

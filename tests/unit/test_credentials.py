@@ -28,7 +28,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     OrgError,
     StoreError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from tests.support.folder_store import FolderStore
 
 WANTED = Connection(
     username="user@example.com", password="CANARY-1", security_token="CANARY-t", timeout=7, source_address="192.0.2.9"
@@ -68,15 +68,15 @@ def org() -> Org:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileStore:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderStore:
     """A store that does not exist yet, in a world where time passes."""
     ticks = iter(range(1000))
     monkeypatch.setattr(subject, "_now", lambda: f"2026-01-01T00:00:{next(ticks):02}Z")
-    return FileStore(tmp_path / "store", MultiFernet([Fernet(Fernet.generate_key())]))
+    return FolderStore(tmp_path / "store", MultiFernet([Fernet(Fernet.generate_key())]))
 
 
 @pytest.fixture
-def declare(store: FileStore, org: Org) -> Callable[..., Outcome]:
+def declare(store: FolderStore, org: Org) -> Callable[..., Outcome]:
     """Declare the credential C(prod)."""
 
     def run(wanted: Connection = WANTED, verify: str = "require", check_mode: bool = False) -> Outcome:
@@ -93,7 +93,7 @@ def refused(cause: str = "bad_password") -> LoginError:
 Declare = Callable[..., Outcome]
 
 
-def test_a_new_credential_is_tried_once_and_stored_verified(declare: Declare, store: FileStore, org: Org) -> None:
+def test_a_new_credential_is_tried_once_and_stored_verified(declare: Declare, store: FolderStore, org: Org) -> None:
     outcome = declare()
     assert outcome.changed
     assert outcome.verification == {"result": "ok", "cause": "ok", "detail": "logged in"}
@@ -103,7 +103,7 @@ def test_a_new_credential_is_tried_once_and_stored_verified(declare: Declare, st
     assert org.logins == [WANTED], "with the time limit and source address of the run"
 
 
-def test_again_it_makes_no_login_and_no_write(declare: Declare, store: FileStore, org: Org) -> None:
+def test_again_it_makes_no_login_and_no_write(declare: Declare, store: FolderStore, org: Org) -> None:
     declare()
     before = (store.folder / "prod.json").read_bytes()
     outcome = declare()
@@ -114,7 +114,7 @@ def test_again_it_makes_no_login_and_no_write(declare: Declare, store: FileStore
     assert outcome.diff["before"] == outcome.diff["after"]
 
 
-def test_a_changed_one_is_tried_once_with_what_is_kept(declare: Declare, store: FileStore, org: Org) -> None:
+def test_a_changed_one_is_tried_once_with_what_is_kept(declare: Declare, store: FolderStore, org: Org) -> None:
     declare()
     outcome = declare(Connection(username="user@example.com", password="CANARY-2"))
     assert outcome.changed
@@ -128,7 +128,7 @@ def test_a_changed_one_is_tried_once_with_what_is_kept(declare: Declare, store: 
 @pytest.mark.parametrize("verify", ["require", "warn", "skip"])
 @pytest.mark.parametrize("state", ["absent", "same", "unverified", "other"])
 def test_check_mode_foretells_the_change_and_touches_nothing(
-    declare: Declare, store: FileStore, org: Org, state: str, verify: str, check_mode: bool
+    declare: Declare, store: FolderStore, org: Org, state: str, verify: str, check_mode: bool
 ) -> None:
     if state != "absent":
         declare(CHANGED if state == "other" else WANTED, verify="skip" if state == "unverified" else "require")
@@ -150,7 +150,7 @@ def test_check_mode_foretells_the_change_and_touches_nothing(
 
 @pytest.mark.parametrize("cause", ["bad_password", "token_required_here", "user_locked", "ip_denied"])
 def test_a_required_login_that_is_refused_fails_and_leaves_the_store_as_it_was(
-    declare: Declare, store: FileStore, org: Org, cause: str
+    declare: Declare, store: FolderStore, org: Org, cause: str
 ) -> None:
     declare()
     before = store.read("prod")
@@ -163,14 +163,14 @@ def test_a_required_login_that_is_refused_fails_and_leaves_the_store_as_it_was(
     assert "CANARY" not in str(caught.value)
 
 
-def test_a_new_one_that_is_refused_is_not_there(declare: Declare, store: FileStore, org: Org) -> None:
+def test_a_new_one_that_is_refused_is_not_there(declare: Declare, store: FolderStore, org: Org) -> None:
     org.refuse(refused())
     with pytest.raises(LoginError):
         declare()
     assert store.names() == []
 
 
-def test_an_org_that_cannot_be_reached_is_told_as_that(declare: Declare, store: FileStore, org: Org) -> None:
+def test_an_org_that_cannot_be_reached_is_told_as_that(declare: Declare, store: FolderStore, org: Org) -> None:
     org.refuse(OrgError("no route", cause="unreachable"))
     with pytest.raises(OrgError, match="'prod' was not stored: no route") as caught:
         declare()
@@ -179,7 +179,7 @@ def test_an_org_that_cannot_be_reached_is_told_as_that(declare: Declare, store: 
     assert store.names() == []
 
 
-def test_warn_stores_what_failed_and_keeps_what_worked(declare: Declare, store: FileStore, org: Org) -> None:
+def test_warn_stores_what_failed_and_keeps_what_worked(declare: Declare, store: FolderStore, org: Org) -> None:
     declare()
     org.refuse(refused("token_required_here"))
     outcome = declare(CHANGED, verify="warn")
@@ -208,7 +208,9 @@ def test_wrong_secrets_are_not_tried_again_in_every_run(declare: Declare, org: O
     assert declare(verify="require").verification["result"] == "ok", "one may ask for it"
 
 
-def test_skip_stores_what_was_not_tried_and_a_later_run_tries_it(declare: Declare, store: FileStore, org: Org) -> None:
+def test_skip_stores_what_was_not_tried_and_a_later_run_tries_it(
+    declare: Declare, store: FolderStore, org: Org
+) -> None:
     assert declare(verify="skip").changed
     assert org.logins == []
     outcome = declare()
@@ -218,7 +220,7 @@ def test_skip_stores_what_was_not_tried_and_a_later_run_tries_it(declare: Declar
     assert len(org.logins) == 1
 
 
-def test_nothing_is_sent_for_what_cannot_be_used_or_stored(declare: Declare, store: FileStore, org: Org) -> None:
+def test_nothing_is_sent_for_what_cannot_be_used_or_stored(declare: Declare, store: FolderStore, org: Org) -> None:
     with pytest.raises(OptionError, match="^username: "):
         declare(dataclasses.replace(WANTED, username=None))
     with pytest.raises(OptionError, match="^verify: 'maybe' is not one of require, warn, skip"):
@@ -229,7 +231,7 @@ def test_nothing_is_sent_for_what_cannot_be_used_or_stored(declare: Declare, sto
     assert org.logins == []
 
 
-def test_a_tampered_record_is_not_replaced(declare: Declare, store: FileStore, org: Org) -> None:
+def test_a_tampered_record_is_not_replaced(declare: Declare, store: FolderStore, org: Org) -> None:
     declare()
     file = store.folder / "prod.json"
     file.write_text(file.read_text().replace("login.salesforce.com", "evil.salesforce.com"))
@@ -240,11 +242,11 @@ def test_a_tampered_record_is_not_replaced(declare: Declare, store: FileStore, o
     assert len(org.logins) == 1
 
 
-def test_the_record_is_held_from_reading_to_writing(store: FileStore) -> None:
+def test_the_record_is_held_from_reading_to_writing(store: FolderStore) -> None:
     def login(_connection: Connection) -> None:
         with (
             pytest.raises(StoreError, match="being changed by another process"),
-            FileStore(store.folder, store.fernet).lock("prod", seconds=0),
+            FolderStore(store.folder, store.fernet).lock("prod", seconds=0),
         ):
             raise AssertionError("the lock was given twice")
 
@@ -252,7 +254,7 @@ def test_the_record_is_held_from_reading_to_writing(store: FileStore) -> None:
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_absent_removes_it_once(declare: Declare, store: FileStore, check_mode: bool) -> None:
+def test_absent_removes_it_once(declare: Declare, store: FolderStore, check_mode: bool) -> None:
     declare()
     outcome = ensure_absent(store, "prod", check_mode=check_mode)
     assert (outcome.changed, outcome.credential, outcome.diff["after"]) == (True, None, {})
@@ -261,12 +263,12 @@ def test_absent_removes_it_once(declare: Declare, store: FileStore, check_mode: 
     assert not ensure_absent(store, "prod", check_mode=False).changed
 
 
-def test_absent_from_a_store_that_does_not_exist_makes_none(store: FileStore) -> None:
+def test_absent_from_a_store_that_does_not_exist_makes_none(store: FolderStore) -> None:
     assert not ensure_absent(store, "prod", check_mode=False).changed
     assert not store.folder.exists()
 
 
-def test_what_is_under_way_for_a_user_outlives_a_login_of_the_other(store: FileStore, org: Org) -> None:
+def test_what_is_under_way_for_a_user_outlives_a_login_of_the_other(store: FolderStore, org: Org) -> None:
     """Otherwise the password that a rotation has set would be forgotten with its journal."""
 
     def declare(wanted: Connection, standby: Connection | None = None) -> None:
@@ -282,7 +284,7 @@ def test_what_is_under_way_for_a_user_outlives_a_login_of_the_other(store: FileS
     assert store.read("prod").rotation is None
 
 
-def test_no_outcome_holds_a_secret(declare: Declare, store: FileStore, org: Org) -> None:
+def test_no_outcome_holds_a_secret(declare: Declare, store: FolderStore, org: Org) -> None:
     outcomes: list[Any] = [declare(), declare(CHANGED)]
     org.refuse(refused())
     outcomes += [declare(WANTED, verify="warn"), declare(WANTED, verify="warn")]

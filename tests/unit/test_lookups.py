@@ -49,7 +49,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     store = open_store(str(folder / "records"), key)
     for name, connection in STORED.items():
         store.write(Credential(name=name, connection=connection, version=1, created=NOW, updated=NOW), replaces=None)
-    return {"store": str(store.folder), "store_key_file": key}
+    return {"store": str(folder / "records"), "store_key_file": key}
 
 
 def run_lookup(plugin: str, *terms: Any, variables: dict[str, Any] | None = None, **options: Any) -> list[Any]:

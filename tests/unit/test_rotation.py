@@ -43,7 +43,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ro
     RotationOptions,
     RotationResult,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from tests.support.folder_store import FolderStore
 
 BLUE, GREEN = "blue@example.com", "green@example.com"
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -71,7 +71,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.users = {BLUE: User(), GREEN: User()}
-        self.store = FileStore(folder / "store", MultiFernet([Fernet(Fernet.generate_key())]))
+        self.store = FolderStore(folder / "store", MultiFernet([Fernet(Fernet.generate_key())]))
         self.mails: list[tuple[str, TokenMail]] = []
         self.on_the_way: list[tuple[str, TokenMail]] = []
         self.disposed: list[int] = []

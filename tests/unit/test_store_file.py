@@ -36,7 +36,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     StoreError,
     VersionConflictError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.file import FileStore
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.folder import FolderBlobs
+from tests.support.folder_store import FolderStore
 from tests.support.stores import open_store, store_options
 from tests.unit.test_stores import delivery
 
@@ -53,9 +54,9 @@ def credential(name: str = "prod", version: int = 1, **fields: Any) -> Credentia
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FileStore:
+def store(tmp_path: Path) -> FolderStore:
     """A store that does not exist yet."""
-    return FileStore(tmp_path / "some" / "store", MultiFernet([KEY]))
+    return FolderStore(tmp_path / "some" / "store", MultiFernet([KEY]))
 
 
 def mode(path: Path) -> int:
@@ -63,14 +64,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def test_what_is_written_is_read(store: FileStore) -> None:
+def test_what_is_written_is_read(store: FolderStore) -> None:
     written = dataclasses.replace(credential(), previous=Connection(username="u", password="CANARY-before"))
     store.write(written, replaces=None)
     assert store.read("prod") == written
     assert store.names() == ["prod"]
 
 
-def test_a_record_shows_its_clear_part_and_no_secret(store: FileStore) -> None:
+def test_a_record_shows_its_clear_part_and_no_secret(store: FolderStore) -> None:
     written = dataclasses.replace(credential(), previous=Connection(username="u", password="CANARY-before"))
     store.write(written, replaces=None)
     text = (store.folder / "prod.json").read_text()
@@ -80,7 +81,7 @@ def test_a_record_shows_its_clear_part_and_no_secret(store: FileStore) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o277])
-def test_folder_and_records_are_the_owners_alone_whatever_the_umask(store: FileStore, umask: int) -> None:
+def test_folder_and_records_are_the_owners_alone_whatever_the_umask(store: FolderStore, umask: int) -> None:
     before = os.umask(umask)
     try:
         store.folder.parent.mkdir(mode=0o755, exist_ok=True)
@@ -93,20 +94,20 @@ def test_folder_and_records_are_the_owners_alone_whatever_the_umask(store: FileS
         os.umask(before)
 
 
-def test_the_folder_is_made_for_its_owner(store: FileStore) -> None:
+def test_the_folder_is_made_for_its_owner(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     assert mode(store.folder) == 0o700
     assert mode(store.folder / "prod.json") == 0o600
 
 
-def test_reading_creates_nothing(store: FileStore) -> None:
+def test_reading_creates_nothing(store: FolderStore) -> None:
     with pytest.raises(CredentialNotFoundError, match="store .* does not exist yet"):
         store.read("prod")
     assert store.names() == []
     assert not store.folder.exists()
 
 
-def test_an_unknown_name_is_told_with_the_store(store: FileStore) -> None:
+def test_an_unknown_name_is_told_with_the_store(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     with pytest.raises(CredentialNotFoundError, match="no credential 'other' in the store .*/some/store"):
         store.read("other")
@@ -114,7 +115,7 @@ def test_an_unknown_name_is_told_with_the_store(store: FileStore) -> None:
         store.read("../prod")
 
 
-def test_a_write_names_the_version_that_it_replaces(store: FileStore) -> None:
+def test_a_write_names_the_version_that_it_replaces(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     store.write(credential(version=2), replaces=1)
     with pytest.raises(VersionConflictError, match="the store has version 2, not version 1; nothing was written"):
@@ -126,7 +127,7 @@ def test_a_write_names_the_version_that_it_replaces(store: FileStore) -> None:
     assert store.read("prod") == credential(version=2)
 
 
-def test_a_removal_names_the_version_that_it_removes(store: FileStore) -> None:
+def test_a_removal_names_the_version_that_it_removes(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     with pytest.raises(VersionConflictError):
         store.delete("prod", replaces=2)
@@ -154,7 +155,7 @@ def _turn_back_the_version(record: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("edit", [_edit_the_address, _edit_the_allowed_hosts, _add_a_field, _turn_back_the_version])
-def test_a_clear_part_changed_by_hand_is_detected(store: FileStore, edit: Callable[[dict[str, Any]], None]) -> None:
+def test_a_clear_part_changed_by_hand_is_detected(store: FolderStore, edit: Callable[[dict[str, Any]], None]) -> None:
     store.write(credential(), replaces=None)
     file = store.folder / "prod.json"
     record = json.loads(file.read_text())
@@ -167,7 +168,7 @@ def test_a_clear_part_changed_by_hand_is_detected(store: FileStore, edit: Callab
         store.write(credential(version=2), replaces=1)
 
 
-def test_records_cannot_be_swapped(store: FileStore) -> None:
+def test_records_cannot_be_swapped(store: FolderStore) -> None:
     store.write(credential("test"), replaces=None)
     store.write(credential("prod"), replaces=None)
     (store.folder / "test.json").replace(store.folder / "prod.json")
@@ -175,7 +176,7 @@ def test_records_cannot_be_swapped(store: FileStore) -> None:
         store.read("prod")
 
 
-def test_sealed_parts_cannot_be_swapped(store: FileStore) -> None:
+def test_sealed_parts_cannot_be_swapped(store: FolderStore) -> None:
     store.write(credential("test"), replaces=None)
     store.write(credential("prod"), replaces=None)
     test, prod = (json.loads((store.folder / f"{name}.json").read_text()) for name in ("test", "prod"))
@@ -184,20 +185,20 @@ def test_sealed_parts_cannot_be_swapped(store: FileStore) -> None:
         store.read("prod")
 
 
-def test_another_key_does_not_open_it(store: FileStore) -> None:
+def test_another_key_does_not_open_it(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
-    stranger = FileStore(store.folder, MultiFernet([Fernet(Fernet.generate_key())]))
+    stranger = FolderStore(store.folder, MultiFernet([Fernet(Fernet.generate_key())]))
     with pytest.raises(StoreError, match=r"prod\.json: none of the keys opens it"):
         stranger.read("prod")
 
 
-def test_a_store_is_read_with_the_old_key_and_written_with_the_new(store: FileStore) -> None:
+def test_a_store_is_read_with_the_old_key_and_written_with_the_new(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     new = Fernet(Fernet.generate_key())
-    rotated = FileStore(store.folder, MultiFernet([new, KEY]))
+    rotated = FolderStore(store.folder, MultiFernet([new, KEY]))
     assert rotated.read("prod") == credential()
     rotated.write(credential(version=2), replaces=1)
-    assert FileStore(store.folder, MultiFernet([new])).read("prod").version == 2
+    assert FolderStore(store.folder, MultiFernet([new])).read("prod").version == 2
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_a_store_is_read_with_the_old_key_and_written_with_the_new(store: FileSt
         b"\xff\xfe",
     ],
 )
-def test_a_damaged_file_is_told_without_its_content(store: FileStore, content: bytes) -> None:
+def test_a_damaged_file_is_told_without_its_content(store: FolderStore, content: bytes) -> None:
     store.write(credential(), replaces=None)
     (store.folder / "prod.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"prod\.json: ") as caught:
@@ -224,7 +225,7 @@ def test_a_damaged_file_is_told_without_its_content(store: FileStore, content: b
     assert caught.value.__suppress_context__
 
 
-def test_each_byte_counts(store: FileStore) -> None:
+def test_each_byte_counts(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     file = store.folder / "prod.json"
     whole = file.read_bytes()
@@ -240,7 +241,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])
 def test_a_write_that_is_killed_leaves_the_old_record_and_the_next_write_goes_on(
-    store: FileStore, monkeypatch: pytest.MonkeyPatch, step: str
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     store.write(credential(), replaces=None)
 
@@ -263,7 +264,7 @@ def test_a_write_that_is_killed_leaves_the_old_record_and_the_next_write_goes_on
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
-def test_who_holds_a_credential_is_for_the_owner_to_know(store: FileStore, umask: int) -> None:
+def test_who_holds_a_credential_is_for_the_owner_to_know(store: FolderStore, umask: int) -> None:
     before = os.umask(umask)
     try:
         store.record_deliveries("prod", {"web1:/a": delivery()})
@@ -275,7 +276,9 @@ def test_who_holds_a_credential_is_for_the_owner_to_know(store: FileStore, umask
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync"])
-def test_a_note_that_is_killed_leaves_the_old_one(store: FileStore, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_a_note_that_is_killed_leaves_the_old_one(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     store.record_deliveries("prod", {"web1:/a": delivery()})
 
     def kill(*_args: object) -> None:
@@ -285,13 +288,13 @@ def test_a_note_that_is_killed_leaves_the_old_one(store: FileStore, monkeypatch:
         patched.setattr(os, step, kill)
         store.record_deliveries("prod", {"web1:/a": delivery(2)})
     assert store.deliveries("prod") == {"web1:/a": delivery()}
-    assert store.delivered() == ["prod"]
+    assert store.delivered_names() == ["prod"]
     store.record_deliveries("prod", {"web1:/a": delivery(2)})
     assert store.deliveries("prod") == {"web1:/a": delivery(2)}
 
 
 def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
-    store: FileStore, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     fsync, replace = os.fsync, os.replace
@@ -310,7 +313,7 @@ def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     assert done == ["file", "replace", "folder"]
 
 
-def test_a_full_disk_is_told_and_loses_nothing(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_and_loses_nothing(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(credential(), replaces=None)
 
     def full(_descriptor: int) -> None:
@@ -322,7 +325,7 @@ def test_a_full_disk_is_told_and_loses_nothing(store: FileStore, monkeypatch: py
     assert store.read("prod") == credential()
 
 
-def test_a_link_in_place_of_a_record_is_not_followed(store: FileStore, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_record_is_not_followed(store: FolderStore, tmp_path: Path) -> None:
     store.write(credential(), replaces=None)
     elsewhere = tmp_path / "elsewhere.json"
     (store.folder / "prod.json").rename(elsewhere)
@@ -334,7 +337,7 @@ def test_a_link_in_place_of_a_record_is_not_followed(store: FileStore, tmp_path:
 
 
 @pytest.mark.parametrize("planted", [".prod.json.new", ".locks/prod"])
-def test_a_link_in_place_of_a_file_at_work_harms_nothing(store: FileStore, tmp_path: Path, planted: str) -> None:
+def test_a_link_in_place_of_a_file_at_work_harms_nothing(store: FolderStore, tmp_path: Path, planted: str) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (store.folder / ".locks").mkdir(mode=0o700, parents=True)
@@ -349,7 +352,7 @@ def test_a_link_in_place_of_a_file_at_work_harms_nothing(store: FileStore, tmp_p
     assert victim.read_text() == "precious"
 
 
-def test_what_is_no_file_is_refused_and_does_not_hang(store: FileStore) -> None:
+def test_what_is_no_file_is_refused_and_does_not_hang(store: FolderStore) -> None:
     store.write(credential("other"), replaces=None)
     os.mkfifo(store.folder / "pipe.json", 0o600)
     (store.folder / "folder.json").mkdir(mode=0o700)
@@ -359,7 +362,7 @@ def test_what_is_no_file_is_refused_and_does_not_hang(store: FileStore) -> None:
 
 
 @pytest.mark.parametrize("too_open", [0o640, 0o604, 0o620, 0o666])
-def test_a_record_open_to_others_is_refused(store: FileStore, too_open: int) -> None:
+def test_a_record_open_to_others_is_refused(store: FolderStore, too_open: int) -> None:
     store.write(credential(), replaces=None)
     (store.folder / "prod.json").chmod(too_open)
     with pytest.raises(StoreError, match=f"open to others .mode {too_open:04o}.; chmod 600"):
@@ -367,7 +370,7 @@ def test_a_record_open_to_others_is_refused(store: FileStore, too_open: int) -> 
 
 
 @pytest.mark.parametrize("too_open", [0o770, 0o777, 0o1777, 0o702])
-def test_a_folder_that_others_can_change_is_refused(store: FileStore, too_open: int) -> None:
+def test_a_folder_that_others_can_change_is_refused(store: FolderStore, too_open: int) -> None:
     store.write(credential(), replaces=None)
     store.folder.chmod(too_open)
     for use in (lambda: store.read("prod"), store.names, lambda: store.write(credential(version=2), replaces=1)):
@@ -376,7 +379,9 @@ def test_a_folder_that_others_can_change_is_refused(store: FileStore, too_open: 
 
 
 @pytest.mark.parametrize("whose", ["record", "folder"])
-def test_what_belongs_to_another_user_is_refused(store: FileStore, monkeypatch: pytest.MonkeyPatch, whose: str) -> None:
+def test_what_belongs_to_another_user_is_refused(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
     store.write(credential(), replaces=None)
     path = store.folder if whose == "folder" else store.folder / "prod.json"
     if os.geteuid() == 0:
@@ -392,13 +397,13 @@ def test_what_belongs_to_another_user_is_refused(store: FileStore, monkeypatch: 
 def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OptionError, match="is not a folder"):
-        FileStore(tmp_path / "file", MultiFernet([KEY])).read("prod")
+        FolderStore(tmp_path / "file", MultiFernet([KEY])).read("prod")
     with pytest.raises(OptionError, match="cannot be used: Not a directory"):
-        FileStore(tmp_path / "file" / "below", MultiFernet([KEY])).read("prod")
+        FolderStore(tmp_path / "file" / "below", MultiFernet([KEY])).read("prod")
 
 
 def _change_ten_times(folder: Path, key: bytes) -> None:
-    mine = FileStore(folder, MultiFernet([Fernet(key)]))
+    mine = FolderStore(folder, MultiFernet([Fernet(key)]))
     for _number in range(10):
         with mine.lock("prod"):
             current = mine.read("prod")
@@ -406,7 +411,7 @@ def _change_ten_times(folder: Path, key: bytes) -> None:
             mine.write(dataclasses.replace(current, version=current.version + 1), replaces=current.version)
 
 
-def test_processes_wait_for_each_other_and_lose_no_change(store: FileStore) -> None:
+def test_processes_wait_for_each_other_and_lose_no_change(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_change_ten_times, args=(store.folder, RAW_KEY)) for _number in range(3)]
@@ -418,7 +423,7 @@ def test_processes_wait_for_each_other_and_lose_no_change(store: FileStore) -> N
     assert store.read("prod").version == 31
 
 
-def test_threads_that_share_a_store_wait_for_each_other_too(store: FileStore) -> None:
+def test_threads_that_share_a_store_wait_for_each_other_too(store: FolderStore) -> None:
     entered = threading.Event()
 
     def enter() -> None:
@@ -433,9 +438,9 @@ def test_threads_that_share_a_store_wait_for_each_other_too(store: FileStore) ->
     assert entered.is_set()
 
 
-def test_a_lock_held_for_too_long_is_told(store: FileStore) -> None:
+def test_a_lock_held_for_too_long_is_told(store: FolderStore) -> None:
     told = "'prod' is being changed by another process; gave up after 0.05 seconds"
-    other = FileStore(store.folder, store.fernet)
+    other = FolderStore(store.folder, store.fernet)
     with (
         store.lock("prod"),
         other.lock("other"),
@@ -445,21 +450,23 @@ def test_a_lock_held_for_too_long_is_told(store: FileStore) -> None:
         raise AssertionError("the lock was given twice")
 
 
-def test_a_holder_may_lock_again_and_write(store: FileStore) -> None:
+def test_a_holder_may_lock_again_and_write(store: FolderStore) -> None:
     with store.lock("prod"), store.lock("prod"):
         store.write(credential(), replaces=None)
-    with FileStore(store.folder, store.fernet).lock("prod", seconds=0):
+    with FolderStore(store.folder, store.fernet).lock("prod", seconds=0):
         pass
 
 
-def test_a_lock_is_let_go_after_an_error(store: FileStore) -> None:
+def test_a_lock_is_let_go_after_an_error(store: FolderStore) -> None:
     with pytest.raises(Killed), store.lock("prod"):
         raise Killed
-    with FileStore(store.folder, store.fernet).lock("prod", seconds=0):
+    with FolderStore(store.folder, store.fernet).lock("prod", seconds=0):
         pass
 
 
-def test_among_ten_thousand_records_one_is_opened_by_itself(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_among_ten_thousand_records_one_is_opened_by_itself(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.write(credential(), replaces=None)
     content = (store.folder / "prod.json").read_bytes()
     for number in range(10_000):
@@ -487,7 +494,7 @@ def test_among_ten_thousand_records_one_is_opened_by_itself(store: FileStore, mo
     assert len(store.names()) == 10_001
 
 
-def test_names_are_those_of_records_only(store: FileStore) -> None:
+def test_names_are_those_of_records_only(store: FolderStore) -> None:
     store.write(credential("b"), replaces=None)
     store.write(credential("a"), replaces=None)
     (store.folder / "README").write_text("")
@@ -505,10 +512,10 @@ def test_a_store_is_opened_by_its_options(tmp_path: Path, monkeypatch: pytest.Mo
         open_store("~/store", str(key)),
         open_store("~/store", ""),
     ):
-        assert opened.folder == tmp_path / "store"
+        assert opened.local_folder == tmp_path / "store"
 
 
-def test_unknown_names_are_an_error_a_warning_or_nothing(store: FileStore) -> None:
+def test_unknown_names_are_an_error_a_warning_or_nothing(store: FolderStore) -> None:
     store.write(credential("a"), replaces=None)
     warnings: list[str] = []
 
@@ -543,7 +550,7 @@ def in_a_child(act: Callable[[], object]) -> str:
     return text
 
 
-def test_no_kill_during_writes_leaves_an_unreadable_record(store: FileStore, seed: int) -> None:
+def test_no_kill_during_writes_leaves_an_unreadable_record(store: FolderStore, seed: int) -> None:
     chance = random.Random(seed)
     store.write(credential(), replaces=None)
     version, kills = 1, 0
@@ -571,7 +578,7 @@ def test_no_kill_during_writes_leaves_an_unreadable_record(store: FileStore, see
     assert kills > 3
 
 
-def test_a_disk_that_takes_no_more_is_told_and_loses_nothing(store: FileStore) -> None:
+def test_a_disk_that_takes_no_more_is_told_and_loses_nothing(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
 
     def write_beyond_the_limit() -> None:
@@ -587,7 +594,7 @@ def test_a_disk_that_takes_no_more_is_told_and_loses_nothing(store: FileStore) -
 def test_a_folder_that_cannot_be_written_is_told_and_still_read(request: pytest.FixtureRequest) -> None:
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-"))  # pytest's own folder is closed to other users
     request.addfinalizer(lambda: shutil.rmtree(folder))
-    store = FileStore(folder, MultiFernet([KEY]))
+    store = FolderStore(folder, MultiFernet([KEY]))
 
     def write_as_its_owner() -> None:
         if os.geteuid() == 0:  # for whom there is no such thing as a folder that cannot be written
@@ -602,16 +609,16 @@ def test_a_folder_that_cannot_be_written_is_told_and_still_read(request: pytest.
     assert "prod.json: cannot be written: Permission denied" in in_a_child(write_as_its_owner)
 
 
-def test_a_folder_without_locks_is_told(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_locks_is_told(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_args: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with pytest.raises(StoreError, match="'prod' cannot be locked: No locks available; use a folder that can"):
+    with pytest.raises(StoreError, match="cannot be locked: No locks available; use a folder on a file"):
         store.write(credential(), replaces=None)
 
 
-def test_an_earlier_record_changed_by_hand_is_detected_too(store: FileStore) -> None:
+def test_an_earlier_record_changed_by_hand_is_detected_too(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
     store.write(credential(version=2), replaces=1)
     (earlier,) = (store.folder / ".history" / "prod").iterdir()
@@ -623,26 +630,26 @@ def test_an_earlier_record_changed_by_hand_is_detected_too(store: FileStore) -> 
     assert store.read("prod") == credential(version=2)
 
 
-def test_a_history_that_is_written_meanwhile_is_read_again(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_that_is_written_meanwhile_is_read_again(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a rotation of keys would take the credential for one that is gone, and retire its key."""
     store.write(credential(), replaces=None)
     for version in range(1, 12):
         store.write(credential(version=version + 1), replaces=version)
-    listed = store._earlier
+    listed = FolderBlobs._earlier
 
-    def then_written(name: str) -> list[Path]:
-        found = listed(name)
+    def then_written(blobs: FolderBlobs, name: str) -> list[Path]:
+        found = listed(blobs, name)
         monkeypatch.undo()
         store.write(credential(version=13), replaces=12)
         return found
 
-    monkeypatch.setattr(store, "_earlier", then_written)
+    monkeypatch.setattr(FolderBlobs, "_earlier", then_written)
     assert [each.version for each in store.history("prod")] == list(range(4, 14))
 
 
 @pytest.mark.parametrize("at", range(4))
 def test_a_removal_that_is_killed_is_finished_by_the_next(
-    store: FileStore, monkeypatch: pytest.MonkeyPatch, at: int
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     for version in (1, 2, 3):
         store.write(credential(version=version), replaces=version - 1 or None)
@@ -663,7 +670,7 @@ def test_a_removal_that_is_killed_is_finished_by_the_next(
     assert [path for path in store.folder.rglob("*") if path.is_file() and path.parent.name != ".locks"] == []
 
 
-def test_what_a_killed_write_left_is_removed_with_the_credential(store: FileStore) -> None:
+def test_what_a_killed_write_left_is_removed_with_the_credential(store: FolderStore) -> None:
     for version in (1, 2):
         store.write(credential(version=version), replaces=version - 1 or None)
     for left in (store.folder / ".prod.json.new", store.folder / ".history" / "prod" / ".0000000001.json.new"):
@@ -672,7 +679,7 @@ def test_what_a_killed_write_left_is_removed_with_the_credential(store: FileStor
     assert [path for path in store.folder.rglob("*") if path.is_file() and path.parent.name != ".locks"] == []
 
 
-def test_a_new_credential_has_no_history_of_another_that_had_its_name(store: FileStore) -> None:
+def test_a_new_credential_has_no_history_of_another_that_had_its_name(store: FolderStore) -> None:
     for version in (1, 2):
         store.write(credential(version=version), replaces=version - 1 or None)
     (store.folder / "prod.json").unlink()  # by hand

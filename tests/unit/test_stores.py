@@ -146,7 +146,7 @@ def test_a_name_that_leads_elsewhere_is_refused(store: Store, name: str) -> None
 
 def test_an_unknown_name_is_told_with_the_store(kind: Kind, store: Store) -> None:
     assert store.names() == []
-    for use in (store.read, store.history, store.clear, store.reseal):
+    for use in (store.read, store.history, store.read_public, store.reseal):
         with pytest.raises(CredentialNotFoundError, match="'other'"):
             use("other")
 
@@ -210,14 +210,14 @@ def test_records_cannot_be_swapped(kind: Kind, store: Store) -> None:
     with pytest.raises(StoreError, match=r"it is the credential 'test' under another name"):
         store.read("prod")
     with pytest.raises(StoreError, match=r"is the credential 'test' under another name"):
-        store.clear("prod")
+        store.read_public("prod")
 
 
 @pytest.mark.parametrize("content", [{}, {"credential": {}, "sealed": 3}, {"sealed": "CANARY"}, {"credential": []}])
 def test_what_is_no_record_is_told_without_its_content(kind: Kind, store: Store, content: dict[str, Any]) -> None:
     store.write(credential(), replaces=None)
     kind.overwrite("prod", content)
-    for use in (store.read, store.clear):
+    for use in (store.read, store.read_public):
         with pytest.raises(StoreError, match="is damaged, or no credential") as caught:
             use("prod")
         assert "CANARY" not in str(caught.value)
@@ -230,10 +230,9 @@ def test_the_clear_part_is_listed_without_any_key(kind: Kind, store: Store) -> N
     closed = store_options(
         **{name: value for name, value in kind.options.items() if name != "store_key_file"}
     ).open_without_keys()
-    found: list[PublicFields] = [closed.clear(name) for name in closed.names()]
+    found: list[PublicFields] = [closed.read_public(name) for name in closed.names()]
     assert [each["name"] for each in found] == ["a", "b"]
-    with pytest.raises(StoreError, match="without its keys"):
-        closed.read("a")  # type: ignore[attr-defined]
+    assert not hasattr(closed, "read") and not hasattr(closed, "fernet")
 
 
 def test_resealing_makes_the_old_key_useless_and_changes_nothing_else(kind: Kind, store: Store) -> None:
@@ -359,11 +358,11 @@ class TestDeliveries:
     """Who holds which version of a credential."""
 
     def test_what_is_recorded_is_known_to_others(self, kind: Kind, store: Store) -> None:
-        assert store.deliveries("prod") == {} and store.delivered() == []
+        assert store.deliveries("prod") == {} and store.delivered_names() == []
         assert store.record_deliveries("prod", {"web1:/etc/app.env": delivery()})
         assert kind.open().record_deliveries("prod", {"web2:/etc/app.env": delivery(2)})
         assert store.deliveries("prod") == {"web1:/etc/app.env": delivery(), "web2:/etc/app.env": delivery(2)}
-        assert store.delivered() == ["prod"]
+        assert store.delivered_names() == ["prod"]
         assert store.names() == []
 
     def test_a_consumer_that_holds_it_no_more_is_forgotten(self, store: Store) -> None:
@@ -396,9 +395,9 @@ class TestDeliveries:
         closed = store_options(
             **{name: value for name, value in kind.options.items() if name != "store_key_file"}
         ).open_without_keys()
-        assert closed.delivered() == ["prod"]
-        assert closed.clear_deliveries("prod") == {"web1:/a": dataclasses.replace(delivery(), fingerprint=None)}
-        assert closed.clear_deliveries("other") == {}
+        assert closed.delivered_names() == ["prod"]
+        assert closed.read_public_deliveries("prod") == {"web1:/a": dataclasses.replace(delivery(), fingerprint=None)}
+        assert closed.read_public_deliveries("other") == {}
         assert fingerprint(b"CANARY-content") not in json.dumps(kind.raw(".deliveries/prod"))
 
     @pytest.mark.parametrize("field", ["version", "format"])
@@ -415,7 +414,7 @@ class TestDeliveries:
     def test_what_is_no_such_list_is_told(self, kind: Kind, store: Store, content: dict[str, Any]) -> None:
         store.record_deliveries("prod", {"web1:/a": delivery()})
         kind.overwrite(".deliveries/prod", content)
-        for use in (store.deliveries, store.clear_deliveries):
+        for use in (store.deliveries, store.read_public_deliveries):
             with pytest.raises(StoreError, match=r"\.deliveries/prod"):
                 use("prod")
 
@@ -423,7 +422,7 @@ class TestDeliveries:
         store.record_deliveries("test", {"web1:/a": delivery()})
         store.record_deliveries("prod", {"web1:/a": delivery(2)})
         kind.overwrite(".deliveries/prod", kind.raw(".deliveries/test"))
-        for use in (store.deliveries, store.clear_deliveries):
+        for use in (store.deliveries, store.read_public_deliveries):
             with pytest.raises(StoreError, match=r"\.deliveries/prod"):
                 use("prod")
 
@@ -444,7 +443,7 @@ class TestDeliveries:
         store.write(credential(), replaces=None)
         store.record_deliveries("prod", {"web1:/a": delivery()})
         store.delete("prod", replaces=1)
-        assert store.names() == [] and store.delivered() == ["prod"]
+        assert store.names() == [] and store.delivered_names() == ["prod"]
         assert store.deliveries("prod") == {"web1:/a": delivery()}
 
     def test_many_hosts_at_once_lose_nothing(self, kind: Kind, store: Store) -> None:
@@ -470,6 +469,6 @@ class TestDeliveries:
 
     @pytest.mark.parametrize("name", ["../prod", ".locks", "a/b", ""])
     def test_a_name_that_leads_elsewhere_is_refused(self, store: Store, name: str) -> None:
-        for use in (store.deliveries, store.clear_deliveries, lambda it: store.record_deliveries(it, {})):
+        for use in (store.deliveries, store.read_public_deliveries, lambda it: store.record_deliveries(it, {})):
             with pytest.raises(OptionError, match="^name: "):
                 use(name)

@@ -46,12 +46,14 @@ def token_needed(credential: Credential, asker: Credential, store: Store, folder
 
     def ask() -> TokenNeed:
         try:
-            org = Org(asker.connection, SessionCache(store.folder / ".sessions", store.fernet, folder))
+            org = Org(
+                asker.connection, SessionCache((store.local_folder or folder) / ".sessions", store.fernet, folder)
+            )
             return _ask(org, credential.connection.username or "")
         except GatehouseError as exc:
             return TokenNeed(True, str(mask(str(exc), asker.connection.secrets.values())), asked=False)
 
-    parts = [str(store.folder), credential.name, credential.version, asker.name, asker.version]
+    parts = [store.place, credential.name, credential.version, asker.name, asker.version]
     return _remembered(folder / "token" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], ask)
 
 

@@ -14,7 +14,7 @@ from ..auth.retirement import retirements
 from ..credentials.deliveries import Delivery, parts_of
 from ..credentials.serialization import PublicFields
 from ..errors import CredentialNotFoundError, OptionError, StoreError
-from ..store.base import PublicStore, all_names
+from ..store.base import PublicStore
 from ..task.context import Task
 from ..task.options import STORE, Spec
 
@@ -31,7 +31,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
     store = task.store_options.open_without_keys()
     now = datetime.datetime.now(datetime.UTC)
-    names = list(dict.fromkeys(options["names"])) if options["names"] is not None else all_names(store)
+    names = list(dict.fromkeys(options["names"])) if options["names"] is not None else store.all_names()
     found: list[dict[str, Any]] = []
     missing: list[str] = []
     gone: list[dict[str, Any]] = []
@@ -39,7 +39,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     for name in names:
         try:
             try:
-                credential = described(store.clear(name), now)
+                credential = described(store.read_public(name), now)
             except CredentialNotFoundError:
                 credential = None
             consumers = _consumers(store, name, credential)
@@ -74,7 +74,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 def _consumers(store: PublicStore, name: str, credential: PublicFields | None) -> list[dict[str, Any]]:
     """Who holds a credential, sorted."""
-    return [_consumer(each, it, credential) for each, it in sorted(store.clear_deliveries(name).items())]
+    return [_consumer(each, it, credential) for each, it in sorted(store.read_public_deliveries(name).items())]
 
 
 def _consumer(consumer: str, delivery: Delivery, credential: PublicFields | None) -> dict[str, Any]:

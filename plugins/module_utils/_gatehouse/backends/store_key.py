@@ -19,7 +19,6 @@ from typing import Any
 from ..errors import CredentialNotFoundError, OptionError, StoreError
 from ..files import file_lock
 from ..store import Store
-from ..store.base import all_names
 from ..store.keys import (
     OPTION,
     fernet_of,
@@ -68,7 +67,7 @@ def _run(options: Mapping[str, Any], file: Path, task: Task) -> dict[str, Any]:
     retired = False
     if state in ("retired", "rotated") and not made:
         # In check mode no key was added, but each credential would have to be sealed again for it.
-        outdated = _outdated(task, file) if not (added and task.check_mode) else all_names(task.store)
+        outdated = _outdated(task, file) if not (added and task.check_mode) else task.store.all_names()
         resealed = outdated if task.check_mode else _reseal(task.store, outdated)
         retired = _retire(file, task) or (added and task.check_mode)
     return _result(file, key_texts(file), changed=made or added or bool(resealed) or retired, resealed=resealed)
@@ -90,7 +89,7 @@ def _outdated(task: Task, file: Path) -> list[str]:
     """The credentials of which something was sealed with another key than the newest."""
     newest, *older = key_texts(file)
     store = task.store_options.open_with(fernet_of([newest]))
-    return [name for name in all_names(store) if not _opens(store, name)] if older else []
+    return [name for name in store.all_names() if not _opens(store, name)] if older else []
 
 
 def _opens(store: Store, name: str) -> bool:

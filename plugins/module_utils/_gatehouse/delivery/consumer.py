@@ -63,6 +63,6 @@ class Consumer:
 
     def take_from_others(self, result: dict[str, Any]) -> None:
         """Have the store know that the consumer holds no other credential any more."""
-        for other in self.store.delivered():
-            if other != self.options["credential"] and self.name in self.store.clear_deliveries(other):
+        for other in self.store.delivered_names():
+            if other != self.options["credential"] and self.name in self.store.read_public_deliveries(other):
                 self.note(None, result, credential=other)

@@ -22,7 +22,8 @@ from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
 from ..errors import LoginError, OptionError
 from ..mailbox.mailbox import CLOCK_SLACK
-from ..store.base import LOCK_SECONDS, Store
+from ..store.base import Store
+from ..store.blobs import LOCK_SECONDS
 from .model import GatewayPort, RotationOptions, RotationResult
 from .receive import accept_given_token, finish_mail, receive_token
 from .request import preflight, request_again, request_first, request_new

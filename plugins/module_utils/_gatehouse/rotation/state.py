@@ -16,8 +16,7 @@ from ..auth.connection import Connection
 from ..credentials.credential import Credential
 from ..credentials.journal import Journal
 from ..errors import LoginError, OptionError
-from ..store.base import Store
-from ..store.sealed import lost_race
+from ..store.base import Store, version_conflict
 from .errors import RotationIncomplete, incomplete
 from .model import GatewayPort, Mailbox, RotationOptions
 
@@ -74,7 +73,7 @@ class Rotation:
         """
         if not self.check_mode:
             if self.store.read(credential.name) != self.credential:
-                raise lost_race(credential.name, "another run works on it; run it again")
+                raise version_conflict(credential.name, "another run works on it; run it again")
             self.store.write(credential, replaces=self.credential.version)
         self.credential = credential
 

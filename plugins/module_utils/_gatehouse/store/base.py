@@ -1,87 +1,214 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a store of credentials can do."""
+"""Credentials by name, sealed, with their history and their deliveries, wherever their blobs are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..credentials.credential import Credential
-from ..credentials.deliveries import Deliveries, Delivery
+from ..credentials.deliveries import Deliveries, Delivery, merge_deliveries
 from ..credentials.serialization import PublicFields
+from ..errors import CredentialNotFoundError, VersionConflictError
+from .blobs import LOCK_SECONDS, Blob, Blobs, Content, Lock
+from .sealed import (
+    open_credential,
+    open_deliveries,
+    public_deliveries,
+    public_fields,
+    seal_credential,
+    seal_deliveries,
+)
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
-HISTORY = 10  # how many writes of a credential are kept, which is what a key-value server does by itself
-LOCK_SECONDS = 300.0  # longer than a rotation that waits for its mail
+DELIVERIES = ".deliveries"
 
 
-class PublicStore(Protocol):
-    """What may be read without the keys, and so without checking it against what was sealed."""
+class PublicStore:
+    """What may be read without the keys, and so without checking it against what was sealed.
+
+    Attributes:
+        local_folder: where on this machine other things may be kept beside the store, under a name that starts with a
+            dot; None where nothing can be written.
+    """
+
+    def __init__(self, records: Blobs, deliveries: Blobs) -> None:
+        self._records = records
+        self._deliveries = deliveries
+
+    @property
+    def place(self) -> str:
+        """The folder or address of the store."""
+        return self._records.place
+
+    @property
+    def local_folder(self) -> Path | None:
+        """A folder of this machine; None where nothing can be written."""
+        return self._records.local_folder
 
     def names(self) -> list[str]:
-        """The names of all credentials, sorted."""
+        """Return the names of all credentials, sorted. None of them is opened."""
+        return self._records.names()
 
-    def clear(self, name: str) -> PublicFields:
-        """Return what may be read without keys; raises CredentialNotFoundError, or StoreError when malformed."""
+    def delivered_names(self) -> list[str]:
+        """Return the names of all credentials that were delivered, sorted, those that were deleted among them."""
+        return self._deliveries.names()
 
-    def delivered(self) -> list[str]:
-        """The names of all credentials that were delivered, sorted, and among them those that are gone from here."""
+    def all_names(self) -> list[str]:
+        """Return the names of all credentials, and of those that were deleted and may still be delivered, sorted."""
+        return sorted({*self.names(), *self.delivered_names()})
 
-    def clear_deliveries(self, name: str) -> Deliveries:
-        """What may be read of who holds one credential; raises StoreError when that is no such list."""
+    def read_public(self, name: str) -> PublicFields:
+        """Read what needs no keys; raises CredentialNotFoundError, or StoreError when malformed."""
+        return public_fields(name, self._existing(name))
+
+    def read_public_deliveries(self, name: str) -> Deliveries:
+        """Read what needs no keys of who has which version; raises StoreError when malformed."""
+        blob = self._deliveries.get(name)
+        return {} if blob.content is None else public_deliveries(name, blob)
+
+    def _existing(self, name: str) -> Blob:
+        blob = self._records.get(name)
+        if blob.content is None:
+            raise self._not_found(name)
+        return blob
+
+    def _not_found(self, name: str) -> CredentialNotFoundError:
+        return CredentialNotFoundError(f"no credential {name!r} in the store {self.place}")
 
 
-def all_names(store: PublicStore) -> list[str]:
-    """The names of all credentials, and of those that are gone and still held by somebody, sorted."""
-    return sorted({*store.names(), *store.delivered()})
+class Store(PublicStore):
+    """Named credentials, each write of which names the version that it replaces.
 
+    Attributes:
+        fernet: the keys, for what else is kept beside the store.
+    """
 
-class Store(PublicStore, Protocol):
-    """Named credentials, each write of which names the version that it replaces."""
-
-    @property
-    def fernet(self) -> MultiFernet:
-        """The keys of this store, for what else is kept beside it."""
-
-    @property
-    def folder(self) -> Path:
-        """Where on this machine other things may be kept beside it, under a name that starts with a dot."""
+    def __init__(self, records: Blobs, deliveries: Blobs, fernet: MultiFernet) -> None:
+        super().__init__(records, deliveries)
+        self.fernet = fernet
+        self._mine = threading.local()  # the locks that this thread holds
 
     def read(self, name: str) -> Credential:
-        """One credential; raises CredentialNotFoundError, or StoreError when it cannot be trusted."""
+        """Read one credential; raises CredentialNotFoundError, or StoreError when it cannot be trusted."""
+        return self._open(name, self._existing(name))
 
     def history(self, name: str) -> list[Credential]:
-        """What the last HISTORY writes of a credential wrote, in their order: the last one is what read() gives."""
+        """Read what the last ten writes of a credential wrote, oldest first: the last one is what read() returns."""
+        versions = [self._open(name, blob) for blob in self._records.versions(name)]
+        if not versions:
+            raise self._not_found(name)
+        return versions
 
     def write(self, credential: Credential, *, replaces: int | None) -> None:
         """Store a credential in place of that version (None: of nothing); raises VersionConflictError if it is gone."""
-
-    def reseal(self, name: str) -> None:
-        """Seal one credential with the newest key; afterwards no older key opens anything of it."""
+        name = credential.name
+        with self._locked(name) as lock:
+            before = self._require_version(name, replaces)
+            content = seal_credential(self.fernet, credential)
+            if not self._records.put(name, content, replaces=before, lock=lock):
+                raise version_conflict(name, "the store has another version than a moment ago")
 
     def delete(self, name: str, *, replaces: int) -> None:
         """Remove a credential of that version, and its history; raises VersionConflictError if it has another.
 
-        Who holds it stays known, as it is to be taken away from them.
+        Its deliveries stay known, as it is to be removed there too.
         """
+        with self._locked(name) as lock:
+            self._require_version(name, replaces)
+            self._records.delete(name, lock=lock)
+
+    def reseal(self, name: str) -> None:
+        """Seal one credential with the newest key; afterwards no older key opens anything of it.
+
+        On a server its earlier versions are destroyed for that.
+        """
+        with self._locked(name) as lock:
+            # The record last, as it shows whether all of it was done.
+            self._deliveries.rewrite(name, lambda blob: self._reseal_deliveries(name, blob))
+            if not self._records.rewrite(name, lambda blob: self._reseal_record(name, blob), lock=lock):
+                raise self._not_found(name)
+
+    def purge(self) -> None:
+        """Remove what no read returns and an old key may open, such as what a killed run left half written."""
+        self._deliveries.purge()
+        self._records.purge()
 
     def deliveries(self, name: str) -> Deliveries:
-        """Who holds which version of a credential, by consumer; raises StoreError when that cannot be trusted."""
+        """Read who has which version of a credential, by consumer; raises StoreError when that cannot be trusted."""
+        return self._open_deliveries(name, self._deliveries.get(name))
 
     def record_deliveries(self, name: str, changes: Mapping[str, Delivery | None]) -> bool:
-        """Have it known who holds a credential now, and with None who does not any more; tells if that was news.
+        """Record which consumers have a credential; None removes one. Return whether anything changed.
 
-        Nobody has to wait for whoever has locked the credential, which a rotation does until its mail has come.
+        This does not wait for the credential's lock, which a rotation holds until its mail has come.
         """
+        while True:
+            blob = self._deliveries.get(name)
+            before = self._open_deliveries(name, blob)
+            after = merge_deliveries(before, changes)
+            if after == before:
+                return False
+            if self._deliveries.put(name, seal_deliveries(self.fernet, name, after), replaces=blob):
+                return True
+            # Another was faster, and what it wrote is to be kept.
 
-    def lock(self, name: str, *, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
-        """Hold one credential for oneself, across processes; raises StoreError when another holds it for so long.
+    @contextlib.contextmanager
+    def lock(self, name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Lock one credential across processes; raises StoreError when another holds it for so many seconds.
 
-        A thread may lock again what it holds, and write and delete it. A holder that dies holds nothing: the lock ends
-        with the process, or on a server with its lease.
+        A thread may lock again what it holds, and write and delete it. The lock ends when its holder dies: with the
+        process, or on a server with its lease.
         """
+        with self._locked(name, seconds=seconds):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[Lock]:
+        locks: dict[str, Lock] = self._mine.__dict__.setdefault("locks", {})
+        if name in locks:
+            yield locks[name]
+            return
+        with self._records.lock(name, seconds) as lock:
+            locks[name] = lock
+            try:
+                yield lock
+            finally:
+                del locks[name]
+
+    def _require_version(self, name: str, expected: int | None) -> Blob:
+        """Return what is there; raises VersionConflictError unless it is that version, where None is nothing."""
+        blob = self._records.get(name)
+        version = None if blob.content is None else self._open(name, blob).version
+        if version != expected:
+            raise version_conflict(name, f"the store has {_version(version)}, not {_version(expected)}")
+        return blob
+
+    def _open(self, name: str, blob: Blob) -> Credential:
+        return open_credential(self.fernet, name, blob)
+
+    def _open_deliveries(self, name: str, blob: Blob) -> Deliveries:
+        return {} if blob.content is None else open_deliveries(self.fernet, name, blob)
+
+    def _reseal_record(self, name: str, blob: Blob) -> Content:
+        return seal_credential(self.fernet, self._open(name, blob))
+
+    def _reseal_deliveries(self, name: str, blob: Blob) -> Content:
+        return seal_deliveries(self.fernet, name, self._open_deliveries(name, blob))
+
+
+def version_conflict(name: str, why: str) -> VersionConflictError:
+    """Return the error of a writer that comes too late."""
+    return VersionConflictError(
+        f"credential {name!r} was changed by someone else meanwhile: {why}; nothing was written"
+    )
+
+
+def _version(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"

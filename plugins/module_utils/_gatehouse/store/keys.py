@@ -10,13 +10,13 @@ import functools
 import importlib
 import os
 import re
-import secrets
 import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import GatehouseError, OptionError, StoreError
+from ..files import create_file, replace_file
 
 try:
     from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -82,9 +82,9 @@ def generate_key(path: str | os.PathLike[str]) -> Path:
     """Create a file with one new key, readable by its owner only; raises OptionError when there is a file already."""
     key, file = new_key(), key_path(path)
     make_folder_of(file)
-    with _whole(file, key + b"\n") as whole:
+    with _creating(file):
         try:
-            os.link(whole, file)  # unlike a rename, this never replaces a key
+            create_file(file, key + b"\n")
         except FileExistsError:
             raise OptionError(OPTION, f"{file} exists already; a key is never overwritten") from None
     return file
@@ -92,16 +92,14 @@ def generate_key(path: str | os.PathLike[str]) -> Path:
 
 def make_folder_of(file: Path) -> None:
     """Make the folder for a file of keys; raises OptionError."""
-    try:
+    with _creating(file):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
 
 
 def rewrite_keys(file: Path, text: bytes) -> None:
-    """Put the text in place of a file of keys, whole or not at all; raises OptionError."""
-    with _whole(file, text) as whole:
-        whole.replace(file)
+    """Put the text in place of a file of keys, under a lock, whole or not at all; raises OptionError."""
+    with _creating(file):
+        replace_file(file, text)
 
 
 def plain_text(file: Path) -> bytes | None:
@@ -111,25 +109,12 @@ def plain_text(file: Path) -> bytes | None:
 
 
 @contextlib.contextmanager
-def _whole(file: Path, text: bytes) -> Iterator[Path]:
-    """A file beside that one which holds the text, until the end of the block."""
-    whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+def _creating(file: Path) -> Iterator[None]:
+    """Convert OSError to an OptionError."""
     try:
-        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as new:
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-        yield whole
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        yield
     except OSError as exc:
         raise OptionError(OPTION, f"{file} cannot be created: {exc.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            whole.unlink()
 
 
 def seal(fernet: MultiFernet, data: bytes) -> str:

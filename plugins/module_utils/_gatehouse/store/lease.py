@@ -13,9 +13,10 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import GatehouseError, StoreError
+from .blobs import Blob
 
 LEASE_SECONDS = 15.0
 _POLL_SECONDS = 0.1
@@ -24,17 +25,17 @@ _POLL_SECONDS = 0.1
 class LeaseSecret(Protocol):
     """One secret, as the lease needs it."""
 
-    def get(self) -> tuple[int, object | None]:
-        """The number of the last write, and what it wrote unless that has been deleted."""
+    def read(self) -> Blob:
+        """Read the last write."""
 
-    def put(self, content: dict[str, str], cas: int) -> int | None:
-        """Write in place of that write; gives the number of this one, or None when somebody else was faster."""
+    def put(self, content: dict[str, Any], cas: int) -> int | None:
+        """Write in place of that write; return the number of this one, or None when another was faster."""
 
     def expire(self, seconds: float) -> None:
-        """Have what is written from now on deleted after so long."""
+        """Have the server delete after so long what is written from now on."""
 
-    def forget(self, number: int) -> None:
-        """Delete what that write wrote."""
+    def delete_version(self, number: int) -> None:
+        """Delete one write."""
 
 
 class Lease:
@@ -68,23 +69,24 @@ class Lease:
         self._ended.set()
 
     def release(self, slot: LeaseSecret) -> None:
-        """Let others have it."""
+        """Give it up, so that others need not wait for its end."""
         with contextlib.suppress(GatehouseError):  # then it ends by itself
             if self._number is not None:
-                slot.forget(self._number)
+                slot.delete_version(self._number)
 
 
 @contextlib.contextmanager
-def hold_lease(name: str, slot: LeaseSecret, spare: LeaseSecret, *, wait: float) -> Iterator[Lease]:
+def hold_lease(name: str, slot: LeaseSecret, renewal: LeaseSecret, *, wait: float) -> Iterator[Lease]:
     """Hold the lock of a credential; raises StoreError when another holds it for too long.
 
     Args:
         slot: the secret.
-        spare: the same, for use by a second thread.
+        renewal: the same, for the thread that renews it.
+        wait: seconds to wait for another holder.
     """
     seconds = LEASE_SECONDS
     started, number = _taken(slot, name, wait, seconds)
-    lease = Lease(spare, number, seconds - (time.monotonic() - started))
+    lease = Lease(renewal, number, seconds - (time.monotonic() - started))
     keeper = threading.Thread(target=lease.keep, daemon=True)
     keeper.start()
     try:
@@ -98,11 +100,11 @@ def hold_lease(name: str, slot: LeaseSecret, spare: LeaseSecret, *, wait: float)
 def _taken(slot: LeaseSecret, name: str, wait: float, seconds: float) -> tuple[float, int]:
     deadline = time.monotonic() + wait
     while True:
-        number, holder = slot.get()
-        if holder is None:
+        last = slot.read()
+        if last.content is None:
             slot.expire(seconds)
             started = time.monotonic()
-            mine = slot.put(_content(), number)
+            mine = slot.put(_content(), last.number)
             if mine is not None:
                 return started, mine
         if time.monotonic() >= deadline:
@@ -111,5 +113,5 @@ def _taken(slot: LeaseSecret, name: str, wait: float, seconds: float) -> tuple[f
 
 
 def _content() -> dict[str, str]:
-    """Another one each time, so that a write is recognised whose answer was lost."""
+    """Return another one each time, so that a write whose answer was lost is recognised."""
     return {"held": secrets.token_hex(16)}

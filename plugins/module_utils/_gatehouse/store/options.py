@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
-from .base import PublicStore, Store
-from .file import FileStore
+from .base import DELIVERIES, PublicStore, Store
+from .blobs import Blobs
+from .folder import FolderBlobs
 from .keys import expanded, key_path, load_keys
 
 if TYPE_CHECKING:
@@ -52,16 +53,23 @@ class StoreOptions:
         """Open the store; raises OptionError when it or its keys cannot be used."""
         return self.open_with(load_keys(key_path(self.key_file)))
 
+    def open_with(self, keys: MultiFernet) -> Store:
+        """Open the store with these keys; raises OptionError when it cannot be used."""
+        return Store(*self._blobs(), keys)
+
     def open_without_keys(self) -> PublicStore:
         """Open the store for what may be read without keys; raises OptionError when it cannot be used."""
-        return self.open_with(None)
+        return PublicStore(*self._blobs())
 
-    def open_with(self, keys: MultiFernet | None) -> Store:
-        """Open the store with these keys or none; raises OptionError when it cannot be used."""
+    def _blobs(self) -> tuple[Blobs, Blobs]:
+        """Return where the records are, and where their deliveries are."""
         if _URL.match(self.location):
-            from .kv import KvAddress, KvStore  # takes long to import, and most stores are folders
+            from .client import KvAddress, KvClient  # takes long to import, and most stores are folders
+            from .kv import KvBlobs
 
-            return KvStore(KvAddress.of(self), keys)
+            client = KvClient(KvAddress.of(self))
+            return KvBlobs(client), KvBlobs(client, DELIVERIES)
         if not self.location.strip():
             raise OptionError("store", "must not be empty")
-        return FileStore(expanded("store", self.location), keys)
+        folder = expanded("store", self.location)
+        return FolderBlobs(folder), FolderBlobs(folder, DELIVERIES, history=1)

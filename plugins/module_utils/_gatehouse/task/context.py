@@ -77,7 +77,7 @@ class Task:
     @cached_property
     def sessions(self) -> SessionCache:
         """The sessions of stored credentials, which outlast the run."""
-        return SessionCache(self.store.folder / ".sessions", self.store.fernet, self.folder)
+        return SessionCache((self.store.local_folder or self.folder) / ".sessions", self.store.fernet, self.folder)
 
     def org(self) -> Org:
         """Return the task's org, by the stored credential or the inline login; raises OptionError."""
