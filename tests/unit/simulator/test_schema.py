@@ -11,6 +11,9 @@ import pytest
 import simple_salesforce
 from lxml import etree
 
+from tests.simulated_org import schemas
+
+from . import packages
 from .test_metadata import HEADER, NONE, login_ranges, network
 from .wire import Answer, Wire
 
@@ -91,3 +94,45 @@ def test_save_results(wire: Wire, session: str, schema: etree.XMLSchema) -> None
 
 def test_describe_metadata(wire: Wire, session: str, schema: etree.XMLSchema) -> None:
     check(schema, wire.call(session, "<describeMetadata><asOfVersion>64.0</asOfVersion></describeMetadata>"))
+
+
+def test_external_client_apps(wire: Wire, session: str, schema: etree.XMLSchema) -> None:
+    wire.commands.set_permission_set("Billing_access", permissions=["ApiEnabled"], description="robots")
+    check(schema, packages.deploy(wire, session, packages.package(packages.five())))
+    wrong = packages.five(**{packages.APP: {"distributionState": "Nowhere"}})
+    check(schema, packages.deploy(wire, session, packages.package(wrong)))
+    for kind, name in {**packages.NAMES, "PermissionSet": "Billing_access"}.items():
+        check(schema, wire.read(session, kind, name, version="63.0"))
+        query = f"<listMetadata><queries><type>{kind}</type></queries></listMetadata>"
+        check(schema, wire.call(session, query, version="63.0"))
+    check(schema, wire.read(session, "ExternalClientAppSettings", "ExternalClientApp"))
+    check(schema, wire.read(session, "OauthOidcSettings", "OauthOidc"))
+
+
+def test_deploy_and_retrieve(wire: Wire, session: str, schema: etree.XMLSchema) -> None:
+    answer = wire.call(session, "<deploy><ZipFile></ZipFile><DeployOptions/></deploy>")
+    check(schema, answer)
+    wanted = "<unpackaged><types><members>*</members><name>Profile</name></types></unpackaged>"
+    answer = wire.call(session, f"<retrieve><retrieveRequest>{wanted}</retrieveRequest></retrieve>")
+    check(schema, answer)
+    query = f"<checkRetrieveStatus><asyncProcessId>{answer.text('id')}</asyncProcessId></checkRetrieveStatus>"
+    check(schema, wire.call(session, query))
+
+
+def test_upsert_and_delete(wire: Wire, session: str, schema: etree.XMLSchema) -> None:
+    component = '<metadata xsi:type="PermissionSet"><fullName>Robots</fullName><label>Robots</label></metadata>'
+    check(schema, wire.call(session, f"<upsertMetadata>{component}</upsertMetadata>"))
+    for _unused in range(2):
+        names = "<type>PermissionSet</type><fullNames>Robots</fullNames>"
+        check(schema, wire.call(session, f"<deleteMetadata>{names}</deleteMetadata>"))
+
+
+def test_elements_are_those_of_the_wsdl_in_its_order(schema: etree.XMLSchema) -> None:
+    """But for the few that later versions have."""
+    wsdl = etree.parse(Path(simple_salesforce.__file__).with_name("metadata.wsdl"))
+    for one in schemas.SCHEMAS.values():
+        (kind,) = (found for found in wsdl.iter(f"{XSD[:-6]}complexType") if found.get("name") == one.name)
+        names = [found.get("name") for found in kind.iter(f"{XSD[:-6]}element")]
+        later = {name for name, (first, _last) in one.versions.items() if first > 63}
+        assert [name for name in one.elements if name not in later] == names
+        assert list(one.elements) == sorted(one.elements)
