@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +25,7 @@ from simple_salesforce.login import SalesforceLogin
 
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
+from tests.unit.simulator import packages
 from tests.unit.simulator.apps import key_pair
 
 __all__ = ["simulated_org", "simulated_org_server"]
@@ -283,3 +286,94 @@ class TestMetadata:
         described = client.mdapi.describe_metadata()
         names = {one.xmlName for one in described.metadataObjects}
         assert {"ExternalClientApplication", "Profile", "Settings"} <= names
+
+
+class TestExternalClientApps:
+    """simple-salesforce's deploy, which writes `True` and `None` into its envelope, and zeep with the real WSDL."""
+
+    @pytest.fixture(autouse=True)
+    def _permission_set(self, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_permission_set("Billing_access")
+
+    @staticmethod
+    def deploy(client: Any, data: bytes, **options: Any) -> tuple[str, dict[str, Any]]:
+        result = client.deploy(io.BytesIO(data), sandbox=False, **options)
+        assert result["state"] == "Queued"
+        status = client.checkDeployStatus(result["asyncId"])
+        return status["state"], status["deployment_detail"]
+
+    def test_a_check_a_deployment_and_a_deletion(self, client: Any, simulated_org: SimulatedOrg) -> None:
+        data = packages.package(packages.five(), version=VERSION)
+        state, detail = self.deploy(client, data, checkOnly=True)
+        assert (state, detail["total_count"], detail["errors"]) == ("Succeeded", "5", [])
+        assert simulated_org.control.external_client_apps() == {}
+        assert self.deploy(client, data)[0] == "Succeeded"
+        assert list(simulated_org.control.external_client_apps()) == ["Billing"]
+        names = list(packages.NAMES.items())
+        assert self.deploy(client, packages.package([], delete=names, version=VERSION))[0] == "Succeeded"
+        assert simulated_org.control.external_client_apps() == {}
+
+    def test_failures_are_understood(self, client: Any) -> None:
+        wrong = packages.five(**{packages.OAUTH_POLICY: {"commaSeparatedPermissionSet": "Nobody"}})
+        state, detail = self.deploy(client, packages.package(wrong, version=VERSION))
+        (error,) = detail["errors"]
+        assert (state, detail["failed_count"]) == ("Failed", "1")
+        assert error["message"].startswith("We couldn't find permission sets called Nobody")
+        assert error["file"] == "extlClntAppOauthPolicies/Billing_oauth_defaultPolicy.ecaOauthPlcy"
+
+    def test_the_crud_calls(self, client: Any, simulated_org: SimulatedOrg) -> None:
+        metadata: Any = client.mdapi
+        parent = {"externalClientApplication": "Billing"}
+        metadata.ExternalClientApplication.create(
+            [metadata.ExternalClientApplication(fullName="Billing", label="Billing", contactEmail="ops@acme.example")]
+        )
+        oauth = metadata.ExtlClntAppOauthSettings
+        oauth.create([oauth(fullName="Billing_oauth", commaSeparatedOauthScopes="Api, RefreshToken", **parent)])
+        settings = metadata.ExtlClntAppGlobalOauthSettings
+        settings.create([settings(fullName="Billing_global", certificate=key_pair()[1], **parent)])
+        found = settings.read(["Billing_global"])
+        assert found.consumerKey == simulated_org.control.external_client_app("Billing")["consumer_key"]
+        assert found.certificate.strip() == key_pair()[1].strip()
+        queries = [{"type": "ExtlClntAppOauthConfigurablePolicies"}]
+        assert [one.fullName for one in metadata.list_metadata(queries)] == ["Billing_oauth_defaultPolicy"]
+        policy = metadata.ExtlClntAppOauthConfigurablePolicies
+        changed = policy.read(["Billing_oauth_defaultPolicy"])
+        changed.permittedUsersPolicyType = "AdminApprovedPreAuthorized"
+        changed.commaSeparatedPermissionSet = "Billing_access"
+        policy.upsert([changed])
+        again = policy.read(["Billing_oauth_defaultPolicy"])
+        assert (again.commaSeparatedPermissionSet, again.ipRelaxationPolicyType) == ("Billing_access", "Enforce")
+        with pytest.raises(Exception, match="DUPLICATE_VALUE"):
+            policy.upsert([policy(fullName="Mine", **parent)])
+
+    def test_a_retrieve(self, client: Any) -> None:
+        self.deploy(client, packages.package(packages.five(), version=VERSION))
+        # Its path has the id of an earlier process, and its elements have no namespace.
+        wanted = {"ExternalClientApplication": ["Billing"]}
+        process, state = client.mdapi.retrieve("0AfSm0000000001", unpackaged=wanted)
+        assert (state, client.mdapi.check_retrieve_status(process)[0]) == ("Queued", "Succeeded")
+        _state, _error, _messages, data = client.mdapi.retrieve_zip(process)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert b"<label>Billing robots</label>" in archive.read("unpackaged/externalClientApps/Billing.eca")
+
+    def test_records_and_secrets(self, client: Any, simulated_org: SimulatedOrg) -> None:
+        sets: Any = client.PermissionSet
+        made = sets.create({"Name": "Secrets", "Label": "Secrets", "PermissionsViewClientSecret": True})
+        sets.update(made["id"], {"PermissionsExternalClientAppDeveloper": True})
+        user_id = simulated_org.control.user(simulated_org.admin.username)["id"]
+        pair = {"PermissionSetId": made["id"], "AssigneeId": user_id}
+        assignment = client.PermissionSetAssignment.create(pair)
+        simulated_org.control.set_external_client_app_settings(enableClientSecretInRestApiAccess=True)
+        held = simulated_org.control.add_external_client_app("Billing")
+        app_id = client.restful("apps/oauth/usage")["apps"][0]["identifier"]
+        consumer = client.restful(f"apps/oauth/credentials/{app_id}")["consumers"][0]
+        secret = client.restful(f"apps/oauth/credentials/{app_id}/{consumer['id']}", params={"part": "secret"})
+        assert secret["secret"] == held["consumer_secret"]
+        assert client.PermissionSetAssignment.delete(assignment["id"]) == 204
+        assert sets.delete(made["id"]) == 204
+
+    def test_tooling(self, client: Any, simulated_org: SimulatedOrg) -> None:
+        simulated_org.control.set_org(trusted_ranges=["192.0.2.1"])
+        answer = client.toolingexecute("query", params={"q": "SELECT Metadata FROM SecuritySettings"})
+        settings = answer["records"][0]["Metadata"]
+        assert settings["networkAccess"]["ipRanges"][0]["start"] == "192.0.2.1"

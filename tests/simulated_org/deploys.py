@@ -245,25 +245,25 @@ def _attempt(one: Deploy, item: Component, work: Callable[[], Change]) -> Messag
 
 
 def check_status(state: State, call: soap.Call, caller: Caller) -> str:
-    one = _find(caller, soap.child_text(call.element, "asyncProcessId") or "")
+    one = find(caller, soap.child_text(call.element, "asyncProcessId") or "")
     detailed = (soap.child_text(call.element, "includeDetails") or "").strip().lower() in ("true", "1")
     body = soap.from_json(_result(one, detailed))
     return f"<checkDeployStatusResponse><result>{body}</result></checkDeployStatusResponse>"
 
 
 def status_by_rest(state: State, caller: Caller, deploy_id: str, *, detailed: bool) -> Response:
-    one = _find(caller, deploy_id)
+    one = find(caller, deploy_id)
     return json_response({"id": one.id, "validatedDeployRequestId": None, "deployResult": _result(one, detailed)})
 
 
 def cancel(state: State, call: soap.Call, caller: Caller) -> str:
-    one = _find(caller, soap.child_text(call.element, "String") or soap.child_text(call.element, "id") or "")
+    one = find(caller, soap.child_text(call.element, "String") or soap.child_text(call.element, "id") or "")
     _cancel(one)
     return f"<cancelDeployResponse><result><done>true</done>{soap.tag('id', one.id)}</result></cancelDeployResponse>"
 
 
 def cancel_by_rest(state: State, request: Request, caller: Caller, deploy_id: str) -> Response:
-    one = _find(caller, deploy_id)
+    one = find(caller, deploy_id)
     try:
         wanted = json.loads(request.body)["deployResult"]["status"]
     except (ValueError, KeyError, TypeError):
@@ -280,7 +280,7 @@ def _cancel(one: Deploy) -> None:
     one.status = "Canceled"
 
 
-def _find(caller: Caller, deploy_id: str) -> Deploy:
+def find(caller: Caller, deploy_id: str) -> Deploy:
     found = caller.org.deploys.get(ids.long_id(deploy_id.strip())) if len(deploy_id.strip()) in (15, 18) else None
     if found is None:
         raise ApiError("INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {deploy_id}")

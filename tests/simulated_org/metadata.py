@@ -113,6 +113,16 @@ def describe_metadata(state: State, call: soap.Call, caller: Caller) -> str:
     )
 
 
+def check_status(state: State, call: soap.Call, caller: Caller) -> str:
+    """The status of a deployment or a retrieve by the call of old, which is in no WSDL of today; jsforce uses it."""
+    process = (soap.child_text(call.element, "asyncProcessId") or "").strip()
+    done = retrieves.exists(caller, process) or deploys.find(caller, process).done
+    return (
+        f"<checkStatusResponse><result><done>{str(done).lower()}</done>{soap.tag('id', process)}"
+        f"<state>{'Completed' if done else 'InProgress'}</state></result></checkStatusResponse>"
+    )
+
+
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +242,7 @@ _OPERATIONS: dict[str, Callable[[State, soap.Call, Caller], str]] = {
     "deploy": deploys.deploy,
     "checkDeployStatus": deploys.check_status,
     "cancelDeploy": deploys.cancel,
+    "checkStatus": check_status,
     "retrieve": retrieves.retrieve,
     "checkRetrieveStatus": retrieves.check_status,
 }

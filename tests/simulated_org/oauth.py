@@ -29,6 +29,7 @@ from .sessions import EXPIRED_PASSWORD, digest
 from .state import Org, State, User
 
 PATH = "/services/oauth2/token"
+USER_INFO = "/services/oauth2/userinfo"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SECRETS = ("password", "client_secret", "assertion", "refresh_token")
 # REPORTED as "about 3 minutes"; clients are seen that send 5.

@@ -33,6 +33,21 @@ def bearer(request: Request) -> str | None:
     return value.strip() if scheme.lower() in ("bearer", "oauth") else None
 
 
+def user_info(caller: Caller) -> Response:
+    """Whose session it is; the Salesforce CLI asks for it after a login."""
+    user = caller.user
+    shown = {
+        "sub": f"https://login.salesforce.com/id/{user.org_id}/{user.id}",
+        "user_id": user.id,
+        "organization_id": user.org_id,
+        "preferred_username": user.username,
+        "name": user.name,
+        "email": user.email,
+        "active": user.active,
+    }
+    return json_response(shown)
+
+
 def versions() -> Response:
     """The list of versions needs no session."""
     rows = [

@@ -74,11 +74,20 @@ def _members(caller: Caller, package_name: str, member: str) -> list[tuple[Type,
     ]
 
 
+def exists(caller: Caller, retrieve_id: str) -> bool:
+    return _find(caller, retrieve_id) is not None
+
+
+def _find(caller: Caller, retrieve_id: str) -> Retrieve | None:
+    found = caller.org.retrieves.get(ids.long_id(retrieve_id)) if len(retrieve_id) in (15, 18) else None
+    return found if isinstance(found, Retrieve) else None
+
+
 def check_status(state: State, call: soap.Call, caller: Caller) -> str:
     """RetrieveResult in schema order; the zip unless it is not wanted."""
     name = (soap.child_text(call.element, "asyncProcessId") or "").strip()
-    one = caller.org.retrieves.get(ids.long_id(name)) if len(name) in (15, 18) else None
-    if not isinstance(one, Retrieve):
+    one = _find(caller, name)
+    if one is None:
         raise ApiError("INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {name}")
     wanted = (soap.child_text(call.element, "includeZip") or "true").strip().lower() in ("true", "1")
     problem = ""

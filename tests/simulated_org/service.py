@@ -86,6 +86,9 @@ class Service:
             return self._understand_rest(request, outcome, float(rest_path[1]), rest_path[2])
         if request.path == oauth.PATH:
             return self._understand_token(request, outcome)
+        if request.path == oauth.USER_INFO:
+            username = self._session_user(rest.bearer(request))
+            return Operation("userInfo", lambda: self._rest(request, rest.LAST_VERSION, None, outcome), username)
         page = pages.operation(request.path)
         if page:
             username = pages.session_user(self.state, request)
@@ -189,8 +192,9 @@ class Service:
         username = self._session_user(rest.bearer(request))
         return Operation(name, lambda: self._rest(request, version, path, outcome), username)
 
-    def _rest(self, request: Request, version: float, path: str, outcome: Outcome) -> Response:
-        password = path.startswith("sobjects/User/") and "/password" in path
+    def _rest(self, request: Request, version: float, path: str | None, outcome: Outcome) -> Response:
+        """What is below a version's resources; without a path, whose session it is."""
+        password = path is not None and path.startswith("sobjects/User/") and "/password" in path
         single = False
         try:
             if not rest.FIRST_VERSION <= version <= rest.LAST_VERSION:
@@ -206,7 +210,7 @@ class Service:
                 for_password=password,
             )
             single = password and caller.org.switches.password_errors == "object"
-            return rest.perform(self.state, request, caller, path)
+            return rest.user_info(caller) if path is None else rest.perform(self.state, request, caller, path)
         except ApiError as error:
             outcome.result = error.code
             return rest.error_response(error, single=single)
