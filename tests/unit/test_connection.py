@@ -91,6 +91,33 @@ def test_other_hosts_are_allowed_by_name_pattern_or_address() -> None:
     assert not is_allowed("notsim.example", ("sim.example",))
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example;SpyAttributes=x.salesforce.com",
+        "evil.example,x.salesforce.com",
+        "evil.example%2f.salesforce.com",
+        "a..salesforce.com",
+        ".salesforce.com",
+        "-a.salesforce.com",
+        f"{'a' * 64}.salesforce.com",
+        f"{'a.' * 120}salesforce.com",
+        "\u0661.salesforce.com",
+        "a b.salesforce.com",
+        "a\n.salesforce.com",
+        "$(id).salesforce.com",
+        "{a}.salesforce.com",
+    ],
+)
+def test_what_is_no_host_name_is_not_allowed_whatever_it_ends_with(host: str) -> None:
+    assert not is_allowed(host, ())
+    assert not is_allowed(host, ("*.salesforce.com", "*.example"))
+
+
+def test_an_address_of_ipv6_is_allowed_by_its_name() -> None:
+    assert is_allowed("::1", ("::1",)) and not is_allowed("::1", ())
+
+
 def test_the_repr_of_a_connection_holds_no_secret() -> None:
     secret = "Canary-Secret"
     connection = Connection(

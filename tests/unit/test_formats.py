@@ -328,6 +328,16 @@ def test_a_name_is_the_readers_name_for_it(name: str, option: str, expected: str
     assert expected in subject.render(credential(auth), name, {"name": option})
 
 
+@each_format
+@pytest.mark.parametrize("place", ["login_url", "instance_url"])
+def test_what_is_no_host_is_never_written(name: str, place: str) -> None:
+    """A driver would log in at what stands before the semicolon, and take the rest for options."""
+    for auth in subject.FORMATS[name].flows:
+        url = {place: "https://evil.example;SpyAttributes=x.salesforce.com"}
+        with pytest.raises(OptionError, match=f"^{place}: host 'evil.example;spyattributes=x.salesforce.com' is not"):
+            rendered(dataclasses.replace(credential(auth), **url), name)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("login_url", "place"),
     [

@@ -28,6 +28,8 @@ _NEEDS = {
     "client_credentials": ("consumer_key", "consumer_secret"),
     "session": ("access_token", "instance_url"),
 }
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]+")  # the latter is an IPv6 address
 _HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::1")
 
 
@@ -137,6 +139,9 @@ class Connection:
 
 def is_allowed(host: str, allowed_hosts: tuple[str, ...]) -> bool:
     """Whether secrets may be sent to the host: one of Salesforce's own, or one that the user named."""
+    # What is no host name, others take apart in another way: in a driver's URL a semicolon ends the host.
+    if not _HOST.fullmatch(host):
+        return False
     patterns = (*SALESFORCE_HOSTS, *allowed_hosts)
     return any(fnmatch.fnmatchcase(host.lower(), pattern.lower()) for pattern in patterns)
 
