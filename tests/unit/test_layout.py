@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may import whom, and what Ansible sends to a managed host."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import io
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.executor import module_common
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+CODE = PLUGINS / "module_utils" / "_gatehouse"
+PACKAGE = "ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse"
+
+COMMON = {"errors", "text", "files", "masking", "libraries"}
+# Each package, and what it may import beside COMMON and itself; lower ones first.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "text": set(),
+    "files": set(),
+    "masking": set(),
+    "libraries": set(),
+    "auth": set(),
+    "ranges": set(),
+    "credentials": {"auth"},
+    "formats": {"auth"},
+    "mailbox": set(),
+    "host": {"auth"},
+    "org": {"auth", "ranges"},
+    "store": {"credentials"},
+    "access": {"ranges", "org"},
+    "verification": {"auth", "ranges", "credentials", "org", "store", "access"},
+    "delivery": {"credentials", "formats", "host", "store"},
+    "task": {"auth", "org", "store"},
+    "rotation": {"auth", "credentials", "mailbox", "org", "store", "access", "verification"},
+}
+# What Ansible sends to a managed host for login_check and app_credential, beside the modules themselves.
+SHIPPED = {
+    "auth/causes.py",
+    "auth/connection.py",
+    "auth/private_key.py",
+    "backends/login_check.py",
+    "errors.py",
+    "host/app_file.py",
+    "host/login_probe.py",
+    "libraries.py",
+    "task/options.py",
+    "text.py",
+}
+MAX_SHIPPED_BYTES = 64 * 1024
+# Arrows that still run upward.
+UPWARD = {("access/declare.py", "task"), ("access/token_need.py", "credentials"), ("access/token_need.py", "store")}
+UPWARD.add(("delivery/deliver.py", "task"))
+MAY_IMPORT["backends"] = set(MAY_IMPORT)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The parts of _gatehouse that a file imports, wherever in the file that stands."""
+    depth = len(path.relative_to(CODE).parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        module = node.module or ""
+        if node.level == depth:
+            yield from [module.split(".")[0]] if module else [alias.name for alias in node.names]
+        elif node.level == 0 and module.startswith(f"{PACKAGE}."):
+            yield module.removeprefix(f"{PACKAGE}.").split(".")[0]
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_imports_run_one_way(part: str) -> None:
+    files = [CODE / f"{part}.py"] if (CODE / f"{part}.py").exists() else sorted((CODE / part).rglob("*.py"))
+    allowed = MAY_IMPORT[part] | (COMMON if part not in COMMON else {"errors"}) | {part}
+    wrong = {(str(file.relative_to(CODE)), name) for file in files for name in imports_of(file) if name not in allowed}
+    wrong -= UPWARD
+    assert files and not wrong
+
+
+def test_the_table_names_every_part() -> None:
+    parts = {path.stem for path in CODE.iterdir() if path.name not in ("__init__.py", "__pycache__")}
+    assert parts == set(MAY_IMPORT)
+
+
+def shipped(module: str) -> dict[str, int]:
+    """The files of this collection that Ansible sends to a host with a module, and their bytes."""
+    built = module_common.modify_module(
+        module_name=f"gatehouse.salesforce.{module}",
+        module_path=str(PLUGINS / "modules" / f"{module}.py"),
+        module_args={},
+        templar=Templar(loader=DataLoader()),
+        task_vars={"ansible_python_interpreter": sys.executable},
+    )
+    encoded = max(re.findall(rb"[A-Za-z0-9+/=]{1000,}", built.b_module_data), key=len)
+    prefix = "ansible_collections/gatehouse/salesforce/plugins/module_utils/_gatehouse/"
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(encoded))) as archive:
+        return {
+            info.filename.removeprefix(prefix): info.file_size
+            for info in archive.infolist()
+            if info.filename.startswith(prefix)
+        }
+
+
+@pytest.mark.ansible
+def test_a_host_gets_only_what_runs_there() -> None:
+    files = {**shipped("login_check"), **shipped("app_credential")}
+    assert {name for name in files if not name.endswith("__init__.py")} == SHIPPED
+    assert sum(files.values()) <= MAX_SHIPPED_BYTES
