@@ -23,9 +23,10 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 CODE = PLUGINS / "module_utils" / "_gatehouse"
 PACKAGE = "ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse"
 
-COMMON = {"errors", "text", "files", "masking", "libraries"}
+COMMON = {"deadline", "errors", "files", "libraries", "masking", "text"}
 # Each package, and what it may import beside COMMON and itself; lower ones first.
 MAY_IMPORT: dict[str, set[str]] = {
+    "deadline": set(),
     "errors": set(),
     "text": set(),
     "files": set(),
@@ -58,7 +59,7 @@ SHIPPED = {
     "task/options.py",
     "text.py",
 }
-MAX_SHIPPED_BYTES = 64 * 1024
+MAX_SHIPPED_BYTES = 74 * 1024
 # Arrows that still run upward.
 UPWARD = {("access/declare.py", "task"), ("access/token_need.py", "credentials"), ("access/token_need.py", "store")}
 UPWARD.add(("delivery/deliver.py", "task"))
