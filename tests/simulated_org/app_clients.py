@@ -79,6 +79,7 @@ def _known(org: Org, name: str, app: ExternalClientApp) -> App | None:
         ip_relaxation="enforce" if policy.get("ipRelaxationPolicyType", "Enforce").startswith("Enforce") else "relax",
         web=bool({"Web", "Full"} & set(scopes)),
         rotates_refresh_tokens=settings.get("isRefreshTokenRotationEnabled") == "true",
+        secret_for_refresh=settings.get("isSecretRequiredForRefreshToken") == "true",
         jwt_tokens=settings.get("isNamedUserJwtEnabled") == "true",
         external=name,
         enabled=switched.get("isEnabled", "true") == switched.get("isOauthPluginEnabled", "true") == "true",

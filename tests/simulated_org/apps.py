@@ -29,6 +29,8 @@ class App:
     web: bool = True
     # Whether a refresh brings another refresh token, and ends the one that was shown.
     rotates_refresh_tokens: bool = False
+    # Whether a refresh needs the secret, which an app of a desktop has not.
+    secret_for_refresh: bool = False
     # Whether its access tokens are JWTs.
     jwt_tokens: bool = False
     refresh_tokens: dict[str, str] = field(default_factory=dict)

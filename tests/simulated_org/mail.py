@@ -23,6 +23,7 @@ from .state import Mail, Org
 Form = Literal["plain", "quoted_printable", "base64", "html", "alternative"]
 Subject = Literal["current", "older", "sandbox", "white_label", "folded"]
 Sender = Literal["support", "emea", "developers", "noreply"]
+Language = Literal["en", "ja"]
 Authentication = Literal["pass", "fail", "absent"]
 Forgery = Literal["right_sender", "display_name", "two_senders", "lookalike", "subdomain", "other_authserv", "stacked"]
 
@@ -41,6 +42,12 @@ SENDERS: dict[str, str] = {
     "developers": "Salesforce <info@salesforcedevs.com>",
     "noreply": "Salesforce <noreply@salesforce.com>",
 }
+# The mail follows the user's language: the two lines with values are REPORTED x1, the rest is INVENTED.
+JAPANESE_BODY = (
+    "パスワードの変更またはセキュリティトークンのリセットが行われたため、新しいセキュリティトークンをお送りします。\r\n\r\n"
+    "ユーザ名: {username}\r\nセキュリティトークン (大文字と小文字を区別): {token}\r\n\r\n"
+    "セキュリティトークンの使用についての詳細は、ヘルプを参照してください。\r\n"
+)
 ENCODINGS = {"plain": "7bit", "quoted_printable": "quoted-printable", "base64": "base64"}
 AUTHSERV_ID = "mx.example.com"
 
@@ -54,6 +61,7 @@ class MailSettings:
         delay: seconds before a mail goes out.
         copies: how often each mail is delivered.
         mixed_line_ends: whether lines of the text end in different ways (REPORTED).
+        language: of the user, which the text follows; the subject in another one is UNKNOWN.
         authentication: what the border mail server found of the sender, in a header under its `authserv_id`.
     """
 
@@ -64,6 +72,7 @@ class MailSettings:
     subject: Subject = "current"
     sender: Sender = "support"
     mixed_line_ends: bool = False
+    language: Language = "en"
     authentication: Authentication = "pass"
     authserv_id: str = AUTHSERV_ID
 
@@ -84,7 +93,7 @@ def compose(org: Org, mail: Mail, settings: MailSettings, serial: int) -> bytes:
     sender = SENDERS[settings.sender]
     domain = address_of(sender).partition("@")[2]
     message = _message(org, mail, sender, SUBJECTS[settings.subject], serial)
-    _fill(message, mail.body, settings)
+    _fill(message, _body(mail, settings), settings)
     verdict = settings.authentication
     if verdict != "absent":
         signer = "salesforce.com" if domain.endswith("salesforce.com") else domain
@@ -105,7 +114,7 @@ def forge(org: Org, mail: Mail, kind: Forgery, settings: MailSettings, serial: i
     }
     sender = senders.get(kind, real)
     message = _message(org, mail, sender, SUBJECTS[settings.subject], serial)
-    _fill(message, mail.body, settings)
+    _fill(message, _body(mail, settings), settings)
     border = settings.authserv_id
     claimed = "mx.attacker.example" if kind == "other_authserv" else border
     passed = _authentication_results(claimed, "pass", "support@salesforce.com", "salesforce.com")
@@ -127,6 +136,12 @@ def forge(org: Org, mail: Mail, kind: Forgery, settings: MailSettings, serial: i
 def token_mail(username: str, token: str, to: str, sent: datetime.datetime) -> Mail:
     """A mail that says what the org would say."""
     return Mail(to, SUBJECTS["current"], TOKEN_BODY.format(username=username, token=token), sent, username, token)
+
+
+def _body(mail: Mail, settings: MailSettings) -> str:
+    if settings.language == "ja":
+        return JAPANESE_BODY.format(username=mail.username, token=mail.token)
+    return mail.body
 
 
 def address_of(sender: str) -> str:
@@ -151,6 +166,7 @@ def _fill(message: EmailMessage, body: str, settings: MailSettings) -> None:
             text = "".join(line + ("\n" if number % 2 else "\r\n") for number, line in enumerate(lines))
         # As bytes, for set_content() would make all line ends alike.
         content, encoding = text.encode(), ENCODINGS[settings.form]
+        encoding = "8bit" if encoding == "7bit" and not text.isascii() else encoding
         message.set_content(content, "text", "plain", cte=encoding, params={"charset": "utf-8"})
         return
     markup = _markup(body)

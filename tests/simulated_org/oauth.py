@@ -207,7 +207,7 @@ class Exchange:
             key, secret = _basic(header[6:])
             self.outcome.secrets["client_secret"] = digest(secret)
         app = self._app(key)
-        if secret is None and not secret_needed:
+        if secret is None and not secret_needed and not app.secret_for_refresh:
             return app
         if not hmac.compare_digest((secret or "").encode(), app.consumer_secret.encode()):
             raise ApiError("invalid_client", "invalid client credentials")

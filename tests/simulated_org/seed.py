@@ -46,8 +46,19 @@ _ORG_FIELDS = {
     "own_host_only",
     "external_client_apps_enabled",
 }
-_APP_FIELDS = {"name", "consumer_secret", "certificate", "run_as", "permitted_users", "ip_relaxation", "web"}
-_APP_FIELDS |= {"rotates_refresh_tokens", "jwt_tokens", "scopes"}
+_APP_FIELDS = {
+    "name",
+    "consumer_secret",
+    "certificate",
+    "run_as",
+    "permitted_users",
+    "ip_relaxation",
+    "web",
+    "rotates_refresh_tokens",
+    "secret_for_refresh",
+    "jwt_tokens",
+    "scopes",
+}
 _APP_CHOICES = {"permitted_users": ("admin_approved", "self_authorize"), "ip_relaxation": ("enforce", "relax")}
 _USER_FIELDS = {
     "password",

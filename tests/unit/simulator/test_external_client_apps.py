@@ -546,6 +546,14 @@ class TestRefreshTokens:
         assert self.refresh(wire, consumer_key, first).status == 400
         assert self.refresh(wire, consumer_key, second).status == 400
 
+    def test_an_app_may_ask_for_its_secret(self, wire: Wire, session: str) -> None:
+        make(wire, session, **{GLOBAL: {"isSecretRequiredForRefreshToken": "true"}})
+        value = wire.commands.grant_refresh_token(key(wire, session), USER)
+        assert refusal(self.refresh(wire, key(wire, session), value))[0] == "invalid_client"
+        secret = wire.commands.external_client_app("Billing")["consumer_secret"]
+        form = {"client_id": key(wire, session), "client_secret": secret, "refresh_token": value}
+        assert token(wire, grant_type="refresh_token", **form).status == 200
+
     def test_of_an_app_without_a_secret_and_without_rotation(self, wire: Wire) -> None:
         """As the Salesforce CLI refreshes with what an sfdx auth URL holds."""
         wire.commands.add_app("PlatformCLI")

@@ -146,6 +146,19 @@ def test_the_forms_of_the_text(
         assert simulated_org.admin.username.replace("@", "&#64;") in text(mail, "html")
 
 
+@pytest.mark.parametrize("form", ["plain", "quoted_printable", "base64", "html", "alternative"])
+def test_the_text_in_japanese(simulated_org: SimulatedOrg, mailbox: Mailbox, form: str) -> None:
+    token = reset(simulated_org, form=form, language="ja")
+    if form != "html":
+        lines = text(mailbox.one()).splitlines()
+        assert f"ユーザ名: {simulated_org.admin.username}" in lines
+        assert f"セキュリティトークン (大文字と小文字を区別): {token}" in lines
+    if form in ("html", "alternative"):
+        assert f"セキュリティトークン (大文字と小文字を区別):&nbsp;<b>{token}</b>" in text(
+            mailbox.one(), "html"
+        ).replace("\xa0", "&nbsp;")
+
+
 def test_line_ends_may_be_mixed(simulated_org: SimulatedOrg, mailbox: Mailbox) -> None:
     reset(simulated_org, form="base64", mixed_line_ends=True)
     content = mailbox.one().get_payload(decode=True)

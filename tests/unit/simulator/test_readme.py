@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import typing
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,25 @@ def test_every_command_that_is_named_exists() -> None:
     missing = {name for name in named if not hasattr(Commands, name)}
     assert missing == set()
     assert {"add_org", "advance", "requests"} <= named
+
+
+def test_the_page_names_switches_and_values_that_there_are() -> None:
+    page = Path(simulated_org.__file__).parents[2] / "docs" / "simulated-org.md"
+    named = re.findall(
+        r"`([a-z_0-9]+)`(?:: ([^|;]+))?", page.read_text(encoding="utf-8").partition("## What is not")[2]
+    )
+    hints, shown = typing.get_type_hints(Switches), set()
+    for name, text in named:
+        if name not in hints:
+            continue
+        shown.add(name)
+        allowed = {str(value) for value in typing.get_args(hints[name])}
+        values = re.findall(r"`([^`]+)`", text)
+        assert not allowed or set(values) <= allowed, name
+        if values and text.startswith("`"):
+            assert values[0] == str(getattr(Switches(), name)), f"{name}: the default comes first"
+    missing = {name for name in re.findall(r"`(eca_[a-z_]+)`", page.read_text(encoding="utf-8")) if name not in hints}
+    assert (missing, len(shown) > 30) == (set(), True)
 
 
 @pytest.mark.parametrize("name", sorted(Switches.__dataclass_fields__))
