@@ -58,7 +58,9 @@ options:
     type: str
     default: env
   format_options:
-    description: Options of the format, such as C(name), as in P(gatehouse.salesforce.app_config#filter).
+    description:
+      - Options of the format, such as C(name), or C(fields) and C(encoder) with O(format=mapping), as in
+        P(gatehouse.salesforce.app_config#filter).
     type: dict
     default: {}
   standby:
@@ -147,6 +149,17 @@ EXAMPLES = r"""
     dest: /etc/billing/salesforce.json
     format: json
     validate: "{{ ansible_playbook_python }} -m json.tool %s /dev/null"
+
+- name: Write the names that an application of your own reads
+  gatehouse.salesforce.app_credential:
+    credential: billing
+    dest: /etc/billing/application.env
+    format: mapping
+    format_options:
+      encoder: systemd_env
+      fields:
+        SF_USER: username
+        SF_PASS: login_password
 
 - name: Forget a host that is gone for good
   gatehouse.salesforce.app_credential:

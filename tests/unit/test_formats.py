@@ -104,6 +104,12 @@ def test_an_option_that_a_format_does_not_have_is_refused() -> None:
     assert subject.render(BASIC, "json", {"name": None})
 
 
+def test_an_option_is_text_or_a_number_that_stands_for_it() -> None:
+    assert '"name": "2026"' in subject.render(BASIC, "kubernetes", {"name": 2026})
+    with pytest.raises(OptionError, match="^name: must be text"):
+        subject.render(BASIC, "kubernetes", {"name": ["billing"]})
+
+
 def test_an_unknown_format_and_an_unusable_credential_are_refused() -> None:
     with pytest.raises(OptionError, match="^format: 'ini' is not one of env, "):
         subject.render(BASIC, "ini")

@@ -156,7 +156,7 @@ def test_a_credential_without_a_security_token_has_an_empty_one() -> None:
         ({"fields": {"X": None}}, "^fields: 'X' must be one of username, "),
         ({"fields": {"X": "__class__"}}, "^fields: 'X' must be one of username, "),
         ({"fields": {"X": "username"}, "encoder": "ini"}, "^encoder: must be one of env, "),
-        ({"fields": {"X": "username"}, "encoder": ["env"]}, "^encoder: must be one of env, "),
+        ({"fields": {"X": "username"}, "encoder": ["env"]}, "^encoder: must be text"),
         ({"fields": {"X": "username"}, "constants": {"X": "y"}}, "^constants: 'X' is one of fields, too"),
         ({"fields": {"X": "username"}, "constants": {"Y": [1]}}, "^constants: 'Y' must be text, a whole number"),
         ({"fields": {"X": "username"}, "constants": {"Y": 1.5}}, "^constants: 'Y' must be text, a whole number"),

@@ -34,11 +34,17 @@ def render(connection: Connection, name: str, options: Mapping[str, Any] = NO_OP
     if name not in FORMATS:
         raise OptionError("format", f"{name!r} is not one of {', '.join(FORMATS)}")
     known = FORMATS[name]
-    given = {option: value for option, value in options.items() if value is not None}
+    # A name may be a number in YAML.
+    given = {option: str(value) if isinstance(value, int) else value for option, value in options.items()}
+    given = {option: value for option, value in given.items() if value is not None}
     for option, value in given.items():
         if option not in known.options:
             raise OptionError(option, f"format {name} has no use for it")
-        if isinstance(value, str) and option != "encryption_key" and not value.isprintable():
+        if option in ("fields", "constants"):
+            continue
+        if not isinstance(value, str):
+            raise OptionError(option, "must be text")
+        if option != "encryption_key" and not value.isprintable():
             raise OptionError(option, "must have no line break and no other unprintable character")
     connection = connection.checked()
     if connection.auth not in known.flows:

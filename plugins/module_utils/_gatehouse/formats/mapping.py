@@ -53,7 +53,7 @@ class MappingFormat(Format):
         What stands in the place of a field's name is never shown: it may be a secret that is there by mistake.
         """
         encoder = options.get("encoder", "env")
-        if not isinstance(encoder, str) or encoder not in ENCODERS:
+        if encoder not in ENCODERS:
             raise OptionError("encoder", f"must be one of {', '.join(ENCODERS)}")
         fields, constants = (_dictionary(options, option, encoder) for option in ("fields", "constants"))
         if not fields:
