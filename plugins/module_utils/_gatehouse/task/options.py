@@ -116,6 +116,17 @@ def require_text(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
                 raise exc.within(name) from None
 
 
+# A truth value is a number to Python, so it comes first.
+_YAML_KINDS: tuple[tuple[Any, str], ...] = (
+    (bool, "truth value"),
+    ((int, float), "number"),
+    (Mapping, "mapping"),
+    ((list, tuple), "list"),
+)
+
+
 def _require_text(name: str, value: Any) -> None:
-    if value is not None and not isinstance(value, str):
-        raise OptionError(name, f"must be text, but YAML made it a {type(value).__name__}; quote it")
+    if value is None or isinstance(value, str):
+        return
+    kind = next((kind for type_, kind in _YAML_KINDS if isinstance(value, type_)), "date")
+    raise OptionError(name, f"must be text, but YAML made it a {kind}; quote it")
