@@ -143,10 +143,10 @@ _raw:
           sample: reset
         step:
           description:
-            - V(asking) before it is known whether a new token was made, V(asked) while its mail is waited for,
+            - V(requesting) before it is known whether a new token was created, V(requested) until its mail arrives,
               V(stored) when only the mail is left to be dealt with.
           type: str
-          sample: asked
+          sample: requested
         username:
           description: Whose token it is.
           type: str

@@ -21,7 +21,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ba
     ensure_absent,
     ensure_present,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import ASKED, Journal
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import (
+    REQUESTED,
+    Journal,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     LoginError,
     OptionError,
@@ -275,7 +278,9 @@ def test_what_is_under_way_for_a_user_outlives_a_login_of_the_other(store: Folde
         ensure_present(store, "prod", wanted, standby=standby, verify="require", check_mode=False, login=org.login)
 
     declare(WANTED)
-    journal = Journal(method="password", step=ASKED, username="user@example.com", started="", password="CANARY-next")
+    journal = Journal(
+        method="password", step=REQUESTED, username="user@example.com", started="", password="CANARY-next"
+    )
     store.write(dataclasses.replace(store.read("prod"), rotation=journal), replaces=1)
     declare(WANTED, dataclasses.replace(WANTED, username="green@example.com"))
     assert store.read("prod").rotation == journal

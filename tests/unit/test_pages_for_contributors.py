@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import (
+    REQUESTED,
+    REQUESTING,
+    STORED,
+)
 from tests.simulated_org.switches import Switches
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,3 +69,8 @@ def test_the_workflow_builds_the_image_that_the_guide_describes() -> None:
         "execution_environments"
     ]
     assert built["config"] == guide
+
+
+def test_the_states_of_a_rotation_are_the_steps_of_its_journal() -> None:
+    states = set(re.findall(r"`step: (\w+)`", ARCHITECTURE.read_text()))
+    assert states == {REQUESTING, REQUESTED, STORED}

@@ -345,7 +345,7 @@ def test_the_other_user_of_a_pair_can_be_looked_at() -> None:
 def test_all_of_a_credential_survives_being_stored() -> None:
     journal = Journal(
         method="password",
-        step="asked",
+        step="requested",
         username=USER,
         started=MONDAY,
         position=(7, 42),
@@ -356,11 +356,11 @@ def test_all_of_a_credential_survives_being_stored() -> None:
     clear, secret = json.loads(json.dumps(dump(credential)))
     assert parse(clear, secret) == credential
     assert "canary" not in json.dumps(clear)
-    assert clear["rotation"] == {"method": "password", "step": "asked", "username": USER, "started": MONDAY}
+    assert clear["rotation"] == {"method": "password", "step": "requested", "username": USER, "started": MONDAY}
 
 
 def test_a_login_that_passes_ends_what_was_under_way_for_that_user() -> None:
-    under_way = Journal(method="reset", step="asking", username=USER, started=MONDAY)
+    under_way = Journal(method="reset", step="requesting", username=USER, started=MONDAY)
     assert passed(dataclasses.replace(present(), rotation=under_way)).rotation is None
     of_the_other = dataclasses.replace(under_way, username=GREEN.username or "")
     assert passed(dataclasses.replace(pair(), rotation=of_the_other)).rotation == of_the_other
@@ -375,7 +375,7 @@ def test_a_login_that_passes_ends_what_was_under_way_for_that_user() -> None:
 
 
 def test_what_is_under_way_for_a_user_ends_when_the_credential_is_given_to_another() -> None:
-    under_way = Journal(method="password", step="asked", username=USER, started=MONDAY, password="canary-next")
+    under_way = Journal(method="password", step="requested", username=USER, started=MONDAY, password="canary-next")
     current = dataclasses.replace(present(), rotation=under_way)
     assert present(dataclasses.replace(BASIC, api_version="63.0"), current).rotation == under_way
     assert present(dataclasses.replace(BASIC, username="other@example.com"), current).rotation is None

@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-# A new token is about to be asked for, and whether it was is not known.
-ASKING = "asking"
+# A new token is about to be requested; whether it was is not known.
+REQUESTING = "requesting"
 # The org has made a new token, and the old one is dead; the new one is in a mail.
-ASKED = "asked"
+REQUESTED = "requested"
 # The new token is stored; only its mail is left to be dealt with.
 STORED = "stored"
 MAX_CANDIDATES = 2  # that a rotation ever tries by a login, as wrong tries lock the user out
@@ -22,8 +22,8 @@ class Journal:
     """What a rotation has to know after a crash. It is written before each step that cannot be undone.
 
     Attributes:
-        method: how a new token was asked for: C(reset) or C(password), or C(found) when somebody else did.
-        step: C(asking), C(asked) or C(stored), see above.
+        method: how a new token was requested: C(reset) or C(password), or C(found) when somebody else did.
+        step: C(requesting), C(requested) or C(stored), see above.
         username: whose token it is.
         started: ISO 8601, UTC, in seconds.
         position: where in the mailbox what comes next will be, as UIDVALIDITY and UIDNEXT; None when not looked at.

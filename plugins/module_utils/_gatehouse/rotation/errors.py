@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..credentials.journal import ASKED, Journal
+from ..credentials.journal import REQUESTED, Journal
 from ..errors import GatehouseError
 
 WHY_NO_MAIL = (
@@ -39,13 +39,13 @@ def incomplete(journal: Journal, *, waited: str) -> RotationIncomplete:
             "does let in, as the user was only locked, force: true finds that out"
         )
     if journal.method == "password":
-        done = "was changed" if journal.step == ASKED else "may have been changed, which is not known"
+        done = "was changed" if journal.step == REQUESTED else "may have been changed, which is not known"
         return RotationIncomplete(
             f"the password of {user} {done} at {since}, and no mail with its new token was found {waited}. The new "
             f"password is kept in the record's journal, so nothing is lost. {WHY_NO_MAIL}. Run this again when the "
             f"mail has come, or with method: reset while the session lasts; or {by_hand}"
         )
-    done = "was reset" if journal.step == ASKED else "may have been reset, which is not known"
+    done = "was reset" if journal.step == REQUESTED else "may have been reset, which is not known"
     return RotationIncomplete(
         f"the token of {user} {done} at {since}, and no mail with the new one was found {waited}. Look whether mailbox "
         f"names the box and the folder that it comes to; then run this again. Or {by_hand}"

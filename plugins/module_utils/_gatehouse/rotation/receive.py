@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ..auth.connection import Connection
 from ..credentials.changes import complete_rotation, is_replaced
-from ..credentials.journal import ASKED, STORED
+from ..credentials.journal import REQUESTED, STORED
 from ..errors import LoginError, MailError
 from ..mailbox.imap import Position
 from ..mailbox.mailbox import TokenMail
@@ -98,7 +98,7 @@ def _logs_in(held: Rotation, candidate: Connection) -> bool:
 def _without_mail(held: Rotation) -> bool:
     """Store a new password without a token where a login from here needs none; whether that was done."""
     journal, target = held.under_way, held.target
-    if journal.method != "password" or journal.step != ASKED or journal.refused:
+    if journal.method != "password" or journal.step != REQUESTED or journal.refused:
         return False
     had_token = bool(target.security_token)
     org = held.way.enter_again(target)

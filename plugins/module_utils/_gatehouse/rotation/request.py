@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..credentials.journal import ASKED
+from ..credentials.journal import REQUESTED
 from ..errors import LoginError, NoResponseError, OrgError
 from .model import Mailbox, Org
 from .state import Rotation
@@ -49,7 +49,7 @@ def request_again(held: Rotation) -> None:
         else:
             return
     if held.refusal_of(held.target) is not None:
-        held.note(held.journal, step=ASKED)
+        held.note(held.journal, step=REQUESTED)
         return
     if refusal is not None:
         held.note(None)
@@ -89,4 +89,4 @@ def _request(held: Rotation, org: Org, *, again: bool = True) -> None:
             raise
         held.warnings.append(f"whether the org has made a new token is not known until its mail comes: {exc}")
         return
-    held.note(journal, step=ASKED)
+    held.note(journal, step=REQUESTED)

@@ -17,7 +17,7 @@ from ..auth.causes import NOT_LOGGED_IN_CAUSES, REJECTED_CAUSES
 from ..auth.connection import Connection
 from ..credentials.changes import complete_rotation, is_replaced, record_verification
 from ..credentials.credential import PASSWORD_FLOWS, Credential, Verification
-from ..credentials.journal import ASKED, ASKING, Journal
+from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
 from ..errors import LoginError, OptionError
@@ -154,7 +154,7 @@ def _renew(held: Rotation) -> None:
         return
     begun = Journal(
         method=wanted.method,
-        step=ASKING,
+        step=REQUESTING,
         username=target.username or "",
         started=now(),
         password=preflight(held, org),
@@ -192,14 +192,14 @@ def _finish_earlier(held: Rotation) -> None:
     _require_end(held)
     journal, wanted = held.under_way, held.wanted
     another_chance = wanted.force and bool(journal.refused)
-    patience = wanted.wait if journal.step == ASKED and journal.method != "found" and not another_chance else 0
+    patience = wanted.wait if journal.step == REQUESTED and journal.method != "found" and not another_chance else 0
     with held.mailbox() as mailbox:
         if receive_token(held, mailbox, patience):
             return
         if held.under_way.is_spent and not wanted.force:
             raise held.stuck()
         asked = True
-        if journal.step == ASKING:
+        if journal.step == REQUESTING:
             request_again(held)
         else:
             asked = request_new(held, mailbox)
@@ -212,9 +212,9 @@ def _finish_earlier(held: Rotation) -> None:
 def _require_end(held: Rotation) -> None:
     """Raise what is known to keep an earlier rotation from its end without asking anybody."""
     journal, wanted = held.under_way, held.wanted
-    if journal.step == ASKING:
+    if journal.step == REQUESTING:
         held.require_mailbox(journal.method)
-    needs_mail = journal.step == ASKED and journal.method != "password"
+    needs_mail = journal.step == REQUESTED and journal.method != "password"
     if (journal.is_spent and not wanted.force) or (needs_mail and not wanted.has_mailbox):
         raise held.stuck()
 
@@ -240,7 +240,7 @@ def _recover_from_mailbox(held: Rotation, target: Connection, refusal: LoginErro
         raise refusal
     since = held.since if target == held.credential.connection else held.credential.created
     # The refusal is noted down as well: what is stored is not tried again by the next run.
-    held.note(Journal(method="found", step=ASKED, username=target.username or "", started=since))
+    held.note(Journal(method="found", step=REQUESTED, username=target.username or "", started=since))
     with held.mailbox() as mailbox:
         if receive_token(held, mailbox, 0):
             return
