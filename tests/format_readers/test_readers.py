@@ -253,6 +253,4 @@ def test_a_reader_that_cannot_be_installed_is_told(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_page_tells_what_has_read_each_format_here() -> None:
-    assert PAGE.read_text() == page(
-        formats.FORMATS, {*READERS, *PARSERS, *BY_COMMAND}
-    ), "run python -m tools.formats_page"
+    assert PAGE.read_text() == page(formats, {*READERS, *PARSERS, *BY_COMMAND}), "run python -m tools.formats_page"
