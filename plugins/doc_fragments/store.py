@@ -12,7 +12,6 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 requirements:
   - cryptography, to open credentials
-  - hvac, for a store on a server
 options:
   store:
     description:

@@ -47,7 +47,6 @@ PRELOADED = (
     "ansible.plugins.vars.host_group_vars",
     "cryptography.fernet",
     "cryptography.hazmat.primitives.serialization",
-    "hvac",
     "imapclient",
     "lxml.etree",
     "simple_salesforce",

@@ -224,10 +224,14 @@ class KvClient:
                 if status not in TRANSIENT:
                     return status, body
                 problem = f"does not work at the moment (status {status})"
-            except (OSError, http.client.HTTPException) as exc:
-                if isinstance(exc, ssl.SSLCertVerificationError):
-                    self.fail(f"its certificate is not trusted ({exc.verify_message}); see store_ca_path")
-                problem = "did not answer in time" if isinstance(exc, TimeoutError) else "cannot be reached"
+            except ssl.SSLCertVerificationError as exc:
+                self.fail(f"its certificate is not trusted ({exc.verify_message}); see store_ca_path")
+            except TimeoutError:
+                problem = "did not answer in time"
+            except OSError:
+                problem = "cannot be reached"
+            except (http.client.HTTPException, ValueError):
+                problem = "did not answer as HTTP wants it"
             if time.monotonic() + pause >= deadline:
                 self.fail(f"{problem}{self._proxy_hint}; gave up after {RETRY_SECONDS:g} seconds")
             time.sleep(pause)
@@ -264,7 +268,7 @@ class KvClient:
         headers = {name: value for name, value in given.items() if value}
         connection.request(method, f"/v1/{path}", None if content is None else json.dumps(content).encode(), headers)
         response = connection.getresponse()
-        return response.status, response.headers, response.read(MAX_BYTES + 1)
+        return response.status, response.headers, _read(response)
 
     def _connect(self) -> http.client.HTTPSConnection:
         parts = urlsplit(self.address.address)
@@ -300,6 +304,16 @@ class KvClient:
             raise OptionError("store_ca_path", f"{self.address.ca_path} holds no PEM certificates") from None
         context.hostname_checks_common_name = False  # no authority issues a certificate without alternative names
         return context
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """Read the body, or more than MAX_BYTES of it; a negative chunk size would have read() take all that comes."""
+    body, buffer = bytearray(), memoryview(bytearray(64 * 1024))
+    while (count := response.readinto(buffer)) and len(body) <= MAX_BYTES:
+        body += buffer[:count]
+    if response.length and len(body) <= MAX_BYTES:
+        raise http.client.IncompleteRead(b"")
+    return bytes(body)
 
 
 def _abort(connection: http.client.HTTPSConnection) -> None:
