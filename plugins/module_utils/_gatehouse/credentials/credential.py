@@ -79,6 +79,8 @@ def checked_name(name: object) -> str:
     """The name of a credential; raises OptionError for one that cannot be a file name on every system."""
     if isinstance(name, str) and NAME.fullmatch(name):
         return name
+    if not isinstance(name, str):
+        raise OptionError("name", f"{name!r} is a {type(name).__name__} to YAML, not a text; quote it")
     raise OptionError(
         "name", f"{name!r} is not a name: letters, digits and . _ @ + - (at most 128, a letter or digit first)"
     )

@@ -28,6 +28,8 @@ OPTION = "store_key_file"
 DEFAULT_KEY_FILE = "~/.config/gatehouse/salesforce.key"
 PROGRAM_SECONDS = 60.0
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
+MAX_BYTES = 1024 * 1024  # of a file of keys, each of which has 45
+_VARIABLE = re.compile(r"\$(?:\w+|\{[^}]*\})")
 _KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")  # Python's base64 would skip over what does not belong there
 
 
@@ -51,7 +53,9 @@ def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
     try:
         found = file.stat()
     except FileNotFoundError:
-        raise OptionError(OPTION, f"{file} does not exist") from None
+        raise OptionError(
+            OPTION, f"{file} does not exist; the module gatehouse.salesforce.store_key creates a key"
+        ) from None
     except OSError as exc:
         raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
     if not stat.S_ISREG(found.st_mode):
@@ -65,9 +69,13 @@ def key_path(path: str | os.PathLike[str] | None) -> Path:
 
 
 def expanded(option: str, path: str | os.PathLike[str]) -> Path:
-    """The path that an option names, whose ~ stands for a home; raises OptionError when that is not known."""
+    """Expand ~ and environment variables in a path, as Ansible does; raises OptionError when one is not known."""
+    text = os.path.expandvars(path)
+    unknown = _VARIABLE.search(text)
+    if unknown:
+        raise OptionError(option, f"{path}: the environment has no {unknown[0]}; give the whole path")
     try:
-        return Path(path).expanduser()
+        return Path(text).expanduser()
     except RuntimeError:
         raise OptionError(option, f"{path}: there is no such home; give the whole path") from None
 
@@ -169,9 +177,13 @@ def _unvaulted(file: Path, text: bytes) -> bytes:
 
 def _text_of(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            text = opened.read(MAX_BYTES + 1)
     except OSError as exc:
         raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
+    if len(text) > MAX_BYTES:
+        raise OptionError(OPTION, f"{file} is larger than {MAX_BYTES >> 20} MiB, so no file of keys")
+    return text
 
 
 def _printed_by(file: Path) -> bytes:
