@@ -112,5 +112,5 @@ class FilterModule:
     """The filter's face."""
 
     def filters(self) -> dict[str, Callable[..., str]]:
-        """The filters by name."""
+        """Return the filters by name."""
         return {"app_config": app_config}

@@ -81,7 +81,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ra
 
 
 def ip_ranges(entries: list[Any], collapse: bool = False) -> list[dict[str, str]]:
-    """The ranges in their normal form; raises AnsibleFilterError naming the entry at fault."""
+    """Return the ranges in their normal form; raises AnsibleFilterError naming the entry at fault."""
     if not isinstance(entries, list | tuple):
         raise AnsibleFilterError("ip_ranges: the input must be a list of ranges")
     declared = [_declared(entry) for entry in entries]

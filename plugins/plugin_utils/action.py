@@ -80,7 +80,7 @@ class ControllerAction(ActionBase):
         return run_backend(self.backend, options, task)
 
     def _arguments(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The task's arguments, and for those not given the variables named after them.
+        """Return the task's arguments, and for those not given the variables named after them.
 
         What the task says about its login beats variables as a whole: never half of the one and half of the other.
         """
@@ -103,12 +103,12 @@ class ControllerAction(ActionBase):
         return self._templar.template(variables.get(f"{VARIABLE_PREFIX}{name}"))
 
     def _login_url(self, variables: Mapping[str, Any]) -> str | None:
-        """Where the host says that its org is, which a stored credential must not contradict."""
+        """Return the org's address by the host's variables, which a stored credential must not contradict."""
         url = self._variable("login_url", variables)
         return url if isinstance(url, str) and url else None
 
     def _task_environment(self) -> dict[str, str]:
-        """The keyword C(environment) of the task and of what it is in, outer ones first."""
+        """Return the keyword C(environment) of the task and its blocks, merged from the outside in."""
         found: dict[str, str] = {}
         for given in self._task.environment or ():
             templated = self._templar.template(given)
@@ -133,7 +133,7 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 
 def _without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
-    """The errors of validation without the values that they quote: one of them may be a secret in the wrong place."""
+    """Return validation errors without the values they quote: one may be a secret in the wrong place."""
     text = "; ".join(re.sub(r", got: .*|(?<=cannot be converted).*", "", error, flags=re.DOTALL) for error in errors)
     return str(mask(text, secrets_of(arguments)))
 

@@ -32,7 +32,7 @@ class OptionError(GatehouseError):
         self.problem = problem
 
     def within(self, where: str) -> OptionError:
-        """The same of an option that is a part of another one."""
+        """Return the same error for an option that is a part of another one."""
         return OptionError(f"{where}.{self.option}", self.problem)
 
 

@@ -27,7 +27,7 @@ SHORTEST_REGISTERED = 6  # a shorter one would mask half of what Ansible prints
 
 
 def mask(value: Any, secrets: Iterable[str]) -> Any:
-    """A text, list or dictionary with each secret, and its encoded and escaped forms, replaced by asterisks."""
+    """Return a text, list or dictionary with each secret, in all its forms, replaced by asterisks."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     return _masked(value, forms) if forms else value
 
@@ -45,7 +45,7 @@ def _masked(value: Any, forms: list[str]) -> Any:
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret as it is, and as what it passes through on its way to an application or a log may write it."""
+    """Return the secret and its encoded and escaped forms."""
     if len(secret) < SHORTEST:
         return set()
     # Two steps, since a text in one syntax may be a value in another: JSON in an environment file, for one.

@@ -18,7 +18,7 @@ _DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?")
 
 
 def parse_duration(text: str, option: str) -> datetime.timedelta:
-    """The length of time that a text such as C(90d) or C(1d12h) means; raises OptionError for any other text."""
+    """Return the length of time in a text such as C(90d) or C(1d12h); raises OptionError for any other text."""
     found = _DURATION.fullmatch(text.strip())
     length = _length(found) if found else None
     if not length:

@@ -23,11 +23,11 @@ REMEMBERED = 40  # digests of replaced secrets: those of many years
 def declare(
     current: Credential | None, wanted: Connection, *, standby: Connection | None = None, name: str, now: str
 ) -> Credential:
-    """The credential when it is as wanted: the current one itself if it is; raises OptionError for an unusable one.
+    """Return the credential as wanted, which is the current one itself if nothing changes; raises OptionError.
 
-    Secrets that are None are kept as they are and an empty one is removed; all else is declared whole. A secret that a
-    rotation has replaced is dead, so that the present one is kept. Which user of a pair is on standby is for rotations
-    to say; a standby that is None is kept, and one without a username is removed.
+    A secret that is None is kept and an empty one is removed; everything else is declared whole. A secret that a
+    rotation has replaced is ignored, and the current one kept. Rotations decide which user of a pair is on standby; a
+    standby that is None is kept, and one without a username is removed.
     """
     name = checked_name(name)
     wanted, standby = _match_roles(current, wanted, standby)
@@ -64,12 +64,12 @@ def declare(
 
 
 def _still_under_way(rotation: Journal | None, *users: Connection | None) -> Journal | None:
-    """The rotation, if its user is one of these: of what it waits for, nothing may be tried with another user."""
+    """Return the rotation if its user is one of these: its token must not be tried with another user."""
     return rotation if rotation and any(user and user.username == rotation.username for user in users) else None
 
 
 def complete_rotation(credential: Credential, connection: Connection, *, now: str) -> Credential:
-    """The credential with a new connection of one of its users, which has just passed a login, and no journal.
+    """Return the credential with a user's new connection, which has just passed a login, and without a journal.
 
     A pair changes roles when it is the one on standby whose connection is new.
     """
@@ -96,17 +96,17 @@ def complete_rotation(credential: Credential, connection: Connection, *, now: st
 
 
 def swap_users(connection: Connection, standby: Connection) -> Connection:
-    """The user on standby over the same way to the same org."""
+    """Return the connection with the standby user's name and secrets in place of its own."""
     return dataclasses.replace(connection, **{field: getattr(standby, field) for field in OF_THE_USER})
 
 
 def record_verification(
     credential: Credential, verification: Verification, *, now: str, users: Collection[str | None] | None = None
 ) -> Credential:
-    """The credential after a login was tried with it; once it has passed, what it replaced is given up.
+    """Return the credential after a login attempt; once one has passed, what it replaced is dropped.
 
     Args:
-        users: who was let in; by default the user in use.
+        users: who logged in; by default the user in use.
     """
     if verification.result == "ok":
         under_way, let_in = credential.rotation, [credential.connection.username] if users is None else users
@@ -119,7 +119,7 @@ def record_verification(
 
 
 def keep_secrets(current: Connection | None, wanted: Connection) -> Connection:
-    """The wanted connection with the secrets that it leaves open (None) taken from the current one."""
+    """Return the wanted connection with the secrets that it leaves open (None) taken from the current one."""
     if current is None:
         return wanted
     kept: dict[str, Any] = {
@@ -131,7 +131,7 @@ def keep_secrets(current: Connection | None, wanted: Connection) -> Connection:
 def _match_roles(
     current: Credential | None, wanted: Connection, standby: Connection | None
 ) -> tuple[Connection, Connection | None]:
-    """A wanted pair in the order in which the current one is, which a rotation may have turned round."""
+    """Return a wanted pair in the order of the current one, which a rotation may have reversed."""
     if current is None or current.standby is None:
         return wanted, standby
     if wanted.username != current.standby.username:
@@ -144,7 +144,7 @@ def _match_roles(
 
 
 def _settle_secrets(current: Credential | None, before: Connection | None, wanted: Connection) -> Connection:
-    """The wanted connection as it is stored, with the secrets that are to be kept."""
+    """Return the wanted connection as it is stored, with the secrets to be kept."""
     dead: dict[str, Any] = {
         field: None
         for field in ("password", "security_token")
@@ -174,7 +174,7 @@ def _digest(connection: Connection, field: str) -> str:
 
 
 def normalise(connection: Connection) -> Connection:
-    """The one form in which a connection is compared, shown and stored."""
+    """Return the one form in which a connection is compared, shown and stored."""
     fields: dict[str, Any] = {name: getattr(connection, name) for name in PUBLIC_FIELDS}
     fields["login_url"] = connection.login_url.rstrip("/")
     fields["allowed_hosts"] = tuple(sorted(set(connection.allowed_hosts)))
@@ -182,7 +182,7 @@ def normalise(connection: Connection) -> Connection:
 
 
 def standby_connection(credential: Credential) -> Credential:
-    """The credential as if its other user were the one in use; raises OptionError when it is no pair."""
+    """Return the credential with its users exchanged; raises OptionError when it is not a pair."""
     if credential.standby is None:
         raise OptionError("standby", f"credential {credential.name!r} has no user on standby")
     return dataclasses.replace(credential, connection=credential.standby, standby=credential.connection)

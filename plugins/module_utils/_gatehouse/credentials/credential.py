@@ -23,7 +23,7 @@ OF_THE_USER = ("username", "password", "security_token")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What became of trying a credential.
+    """The outcome of a login attempt.
 
     Attributes:
         result: C(ok), C(failed) or C(skipped).
@@ -36,7 +36,7 @@ class Verification:
     detail: str = ""
 
     def to_dict(self) -> dict[str, str | None]:
-        """As modules return it."""
+        """Return it as modules do."""
         return dataclasses.asdict(self)
 
 
@@ -48,12 +48,12 @@ class Credential:
         version: from 1 on, one more at each change of the connection.
         created, updated: ISO 8601, UTC, in seconds.
         verified: when this version last passed a login; None until then.
-        verification: what became of the last login that was tried with this version.
+        verification: the outcome of the last login attempt with this version.
         previous: the last connection that may still work, kept until this version is verified.
         token_since: since when the connection has its security token, as far as known here.
         standby: of a pair of users, the one that nobody uses now and that the next rotation works on.
         rotation: a rotation that has not come to its end.
-        replaced: digests of secrets that a rotation has replaced, and that are dead wherever they are declared still.
+        replaced: digests of secrets that a rotation has replaced; a declaration that still contains one is ignored.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Credential:
 
 
 def checked_name(name: object) -> str:
-    """The name of a credential; raises OptionError for one that cannot be a file name on every system."""
+    """Return a valid name; raises OptionError for one that cannot be a file name on every system."""
     if isinstance(name, str) and NAME.fullmatch(name):
         return name
     if not isinstance(name, str):

@@ -53,24 +53,24 @@ Deliveries = dict[str, Delivery]
 
 
 def consumer_of(host: str, dest: str) -> str:
-    """The name of a consumer: a file on a host, however its path is spelled."""
+    """Return the name of a consumer: a file on a host, however its path is spelled."""
     path = re.sub(r"/(\./|/)*", "/", dest)
     return f"{host}:{path}"
 
 
 def parts_of(consumer: str) -> tuple[str, str]:
-    """Host and file of a consumer. The name of a host may hold colons, and that of a file begins with one of two."""
+    """Return host and file of a consumer. A host may contain colons, and a file begins with C(/) or C(~)."""
     at = min((place for place in (consumer.find(":/"), consumer.find(":~")) if place >= 0), default=len(consumer))
     return consumer[:at], consumer[at + 1 :]
 
 
 def fingerprint(content: bytes) -> str:
-    """Tells a content from others. Whoever sees it can try guesses, so that it is kept sealed."""
+    """Return a digest that tells contents apart. With it guesses can be tried, so it is kept sealed."""
     return hashlib.sha256(content).hexdigest()
 
 
 def merge_deliveries(before: Mapping[str, Delivery], changes: Mapping[str, Delivery | None]) -> Deliveries:
-    """The deliveries after the changes; None removes one. A delivery that is the same again keeps its time."""
+    """Return the deliveries after the changes; None removes one. An unchanged delivery keeps its time."""
     after = dict(before)
     for consumer, delivery in changes.items():
         if delivery is None:
@@ -81,5 +81,5 @@ def merge_deliveries(before: Mapping[str, Delivery], changes: Mapping[str, Deliv
 
 
 def delivery_to_public(delivery: Delivery) -> dict[str, Any]:
-    """What may be read of a delivery."""
+    """Return what may be read of a delivery without keys."""
     return {name: value for name, value in dataclasses.asdict(delivery).items() if name != "fingerprint"}

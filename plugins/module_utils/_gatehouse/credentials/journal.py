@@ -22,15 +22,15 @@ class Journal:
     """What a rotation has to know after a crash. It is written before each step that cannot be undone.
 
     Attributes:
-        method: how a new token was requested: C(reset) or C(password), or C(found) when somebody else did.
+        method: how a new token was requested: C(reset), C(password), or C(found) when somebody else requested it.
         step: C(requesting), C(requested) or C(stored), see above.
         username: whose token it is.
         started: ISO 8601, UTC, in seconds.
         position: where in the mailbox what comes next will be, as UIDVALIDITY and UIDNEXT; None when not looked at.
         password: the new password, for C(password).
-        tried: tokens of mails with which a login was begun, noted down before it.
+        tried: tokens from mails, recorded before a login with them was begun.
         refused: those of them that the org has refused.
-        mails: the UIDs of the mails that brought the token, while they are left to be dealt with.
+        mails: the UIDs of the mails with the token, until they have been dealt with.
     """
 
     method: str
@@ -52,18 +52,18 @@ class Journal:
         """Whether one more login may be made, with that token."""
         return token not in self.refused and (token in self.tried or len(self.tried) < MAX_CANDIDATES)
 
-    def to_clear(self) -> dict[str, str]:
-        """What anybody may know of it."""
+    def to_public(self) -> dict[str, str]:
+        """Return the fields that are not secret."""
         return {"method": self.method, "step": self.step, "username": self.username, "started": self.started}
 
 
 def dump(journal: Journal | None) -> dict[str, Any] | None:
-    """A journal as a JSON object, which holds secrets."""
+    """Return a journal as a JSON object, which contains secrets."""
     return None if journal is None else dataclasses.asdict(journal)
 
 
 def parse(found: dict[str, Any] | None) -> Journal | None:
-    """The journal out of what dump() gave; raises TypeError or KeyError for anything else."""
+    """Return the journal from what dump() returned; raises TypeError or KeyError for anything else."""
     if found is None:
         return None
     position = found["position"]

@@ -23,7 +23,7 @@ class CredentialPlan:
         return _identity(self.before) != _identity(self.after)
 
     def diff(self) -> dict[str, PublicFields]:
-        """The change for Ansible's diff, in which no secret shows."""
+        """Return the change for Ansible's diff, without secrets."""
         return {
             "before": _shown(self.before, beside=self.after),
             "after": _shown(self.after, beside=self.before),
@@ -31,12 +31,12 @@ class CredentialPlan:
 
 
 def _identity(credential: Credential | None) -> tuple[str, Connection, Connection | None] | None:
-    """What a user declares of a credential, without dates and versions."""
+    """Return what a user declares of a credential, without dates and versions."""
     return None if credential is None else (credential.name, credential.connection, credential.standby)
 
 
 def _shown(credential: Credential | None, *, beside: Credential | None) -> PublicFields:
-    """One side of a diff: a secret that differs from the other side shows only as that of its version."""
+    """Return one side of a diff, in which a changed secret shows only as that of its version."""
     if credential is None:
         return {}
     shown = {"name": credential.name, **_public(credential.connection)}

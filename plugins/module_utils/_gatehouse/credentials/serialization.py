@@ -20,7 +20,7 @@ PUBLIC_FIELDS = tuple(
 
 
 def to_public(credential: Credential) -> PublicFields:
-    """What may be shown of a credential: all but its secrets, of which only the names."""
+    """Return what may be shown of a credential: all but its secrets, of which only the names."""
     return {
         "name": credential.name,
         **_public(credential.connection),
@@ -30,15 +30,15 @@ def to_public(credential: Credential) -> PublicFields:
         "verified": credential.verified,
         "token_since": credential.token_since,
         "standby": credential.standby.username if credential.standby else None,
-        "rotation": credential.rotation.to_clear() if credential.rotation else None,
+        "rotation": credential.rotation.to_public() if credential.rotation else None,
         "secrets": sorted(credential.connection.secrets),
     }
 
 
 def to_dict(credential: Credential) -> dict[str, Any]:
-    """A credential with its secrets.
+    """Return a credential with its secrets.
 
-    One that it does not hold is absent, so that a template which uses it fails instead of writing C(None).
+    A secret that it lacks is absent, so that a template which uses it fails instead of writing C(None).
     """
     connection = credential.connection
     composed = {"login_password": connection.login_password} if connection.auth in PASSWORD_FLOWS else {}
@@ -46,14 +46,14 @@ def to_dict(credential: Credential) -> dict[str, Any]:
 
 
 def connection_of(fields: Mapping[str, Any]) -> Connection:
-    """The connection in a dictionary such as to_dict() gives; other keys are ignored."""
+    """Return the connection in a dictionary such as to_dict() returns; other keys are ignored."""
     known = {name: fields[name] for name in (*PUBLIC_FIELDS, *SECRET_FIELDS) if fields.get(name) is not None}
     known["allowed_hosts"] = tuple(known.get("allowed_hosts", ()))
     return Connection(**known)
 
 
 def dump(credential: Credential) -> tuple[PublicFields, dict[str, Any]]:
-    """A credential as two JSON objects: what anybody may read, and what must be sealed."""
+    """Return a credential as two JSON objects: the public part, and the part to be sealed."""
     clear = {**to_public(credential), "verification": credential.verification.to_dict()}
     previous, standby = credential.previous, credential.standby
     return clear, {
@@ -66,7 +66,7 @@ def dump(credential: Credential) -> tuple[PublicFields, dict[str, Any]]:
 
 
 def parse(clear: Mapping[str, Any], secret: Mapping[str, Any]) -> Credential:
-    """The credential out of what dump() gave; raises KeyError or TypeError for anything else."""
+    """Return the credential from what dump() returned; raises KeyError or TypeError for anything else."""
     previous, standby = secret["previous"], secret["standby"]
     connection = connection_of({**clear, **secret["secrets"]})
     return Credential(

@@ -29,7 +29,7 @@ def from_environment(variable: str) -> str:
 
 
 def _option(variable: str, **rest: Any) -> dict[str, Any]:
-    """An option that the environment may give."""
+    """Return an option that the environment may set."""
     return {"type": "str", "fallback": (from_environment, [variable]), **rest}
 
 
@@ -70,7 +70,7 @@ CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **S
 
 
 def connection_from(options: Mapping[str, Any]) -> Connection:
-    """The connection that inline options describe; not checked, as a stored one may supply what they leave out."""
+    """Return the connection that inline options describe; not checked, as a stored one may supply the rest."""
     given = {name: options[name] for name in LOGIN if options.get(name) is not None}
     if "private_key" in given:
         given["private_key"] = key_text(given["private_key"])
