@@ -24,7 +24,7 @@ def login(state: State, call: soap.Call, request: Request, version: float, outco
     secret = soap.child_text(call.element, "password") or ""
     outcome.username, outcome.secrets["password"] = username, digest(secret)
     with state.lock:
-        user = state.usernames.get(username.lower())
+        user = state.user_at(urlsplit(request.base_url).netloc, username)
         if version >= LOGIN_REMOVED_IN:
             raise _version_refusal(state.orgs[user.org_id] if user else None, version)
         if user is None:

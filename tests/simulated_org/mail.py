@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -24,6 +25,7 @@ Form = Literal["plain", "quoted_printable", "base64", "html", "alternative"]
 Subject = Literal["current", "older", "sandbox", "white_label", "folded"]
 Sender = Literal["support", "emea", "developers", "noreply"]
 Language = Literal["en", "ja"]
+TransferEncoding = Literal["plain", "blank", "folded"]
 Authentication = Literal["pass", "fail", "absent"]
 Forgery = Literal["right_sender", "display_name", "two_senders", "lookalike", "subdomain", "other_authserv", "stacked"]
 
@@ -62,6 +64,7 @@ class MailSettings:
         copies: how often each mail is delivered.
         mixed_line_ends: whether lines of the text end in different ways (REPORTED).
         language: of the user, which the text follows; the subject in another one is UNKNOWN.
+        transfer_encoding: how that header is written: as it is, with a blank at its end, or on two lines.
         authentication: what the border mail server found of the sender, in a header under its `authserv_id`.
     """
 
@@ -73,6 +76,7 @@ class MailSettings:
     sender: Sender = "support"
     mixed_line_ends: bool = False
     language: Language = "en"
+    transfer_encoding: TransferEncoding = "plain"
     authentication: Authentication = "pass"
     authserv_id: str = AUTHSERV_ID
 
@@ -98,7 +102,7 @@ def compose(org: Org, mail: Mail, settings: MailSettings, serial: int) -> bytes:
     if verdict != "absent":
         signer = "salesforce.com" if domain.endswith("salesforce.com") else domain
         _put_on_top(message, [_authentication_results(settings.authserv_id, verdict, address_of(sender), signer)])
-    return message.as_bytes()
+    return _written(message, settings)
 
 
 def forge(org: Org, mail: Mail, kind: Forgery, settings: MailSettings, serial: int) -> bytes:
@@ -130,12 +134,18 @@ def forge(org: Org, mail: Mail, kind: Forgery, settings: MailSettings, serial: i
     domain = own.partition("@")[2]
     # The sender passes as what it is.
     _put_on_top(message, results.get(kind, [_authentication_results(border, "pass", own, domain)]))
-    return message.as_bytes()
+    return _written(message, settings)
 
 
 def token_mail(username: str, token: str, to: str, sent: datetime.datetime) -> Mail:
     """A mail that says what the org would say."""
     return Mail(to, SUBJECTS["current"], TOKEN_BODY.format(username=username, token=token), sent, username, token)
+
+
+def _written(message: EmailMessage, settings: MailSettings) -> bytes:
+    header = re.compile(rb"^(Content-Transfer-Encoding:) (\S+)", re.MULTILINE)
+    form = {"plain": rb"\1 \2", "blank": rb"\1 \2 ", "folded": b"\\1\r\n \\2"}[settings.transfer_encoding]
+    return header.sub(form, message.as_bytes())
 
 
 def _body(mail: Mail, settings: MailSettings) -> str:

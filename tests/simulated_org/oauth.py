@@ -104,7 +104,7 @@ class Exchange:
 
     def password(self) -> Response:
         app = self._client()
-        user = self.state.usernames.get(self.form.get("username", "").strip().lower())
+        user = self.state.user_at(self.host, self.form.get("username", ""))
         if user is None:
             # UNKNOWN whether a real org leaves any row of it.
             raise ApiError("invalid_grant", "authentication failure")
@@ -125,7 +125,7 @@ class Exchange:
         assertion = self.form.get("assertion", "")
         app = self._app(str(_unverified(assertion).get("iss", "")))
         claims = self._verified(assertion, app)
-        user = self.state.usernames.get(str(claims.get("sub", "")).strip().lower())
+        user = self.state.user_at(self.host, str(claims.get("sub", "")))
         if user is None:
             raise ApiError("invalid_grant", "user hasn't approved this consumer")
         org = self._org(user)

@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 from . import grants, ids, tables
 from .errors import ApiError
 from .external_client_apps import components
 from .http import Request, Response, json_response
-from .save import Failure
+from .save import Failure, undone
 from .schemas import APP
 from .sessions import Caller
 from .soql import Query, project
 from .state import PermissionSet, State
 
 Fields = Mapping[str, Any]
+COLLECTION = "composite/sobjects"
+RECORDS_PER_CALL = 200
 _PATH = re.compile(r"sobjects/(\w+)(?:/(\w{15,18}|describe))?/?")
 OPERATIONS = {"POST": "createRecord", "PATCH": "updateRecord", "DELETE": "deleteRecord", "GET": "getRecord"}
 
 
 def operation(path: str, method: str) -> str | None:
     """The name of an operation, for the request log and for faults."""
+    if path.rstrip("/") == COLLECTION:
+        return {"POST": "createRecords", "DELETE": "deleteRecords"}.get(method)
     return OPERATIONS.get(method) if _PATH.fullmatch(path) else None
 
 
@@ -51,6 +56,69 @@ def perform(state: State, request: Request, caller: Caller, path: str) -> Respon
     if created:
         return json_response({"id": created, "success": True, "errors": []}, 201)
     return Response(204, content_type=None)
+
+
+def perform_collection(state: State, request: Request, caller: Caller) -> Response:
+    """Create or delete up to 200 records in one call, each on its own or all or none (CONFIRMED)."""
+    if request.method == "DELETE":
+        query = parse_qs(request.query)
+        all_or_none = query.get("allOrNone", ["false"])[0] == "true"
+        jobs = [_deletion(state, caller, one) for one in query.get("ids", [""])[0].split(",")]
+    elif request.method == "POST":
+        body = _fields(request)
+        all_or_none, records = body.get("allOrNone") is True, body.get("records")
+        if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
+            raise ApiError("JSON_PARSER_ERROR", "records are expected")
+        jobs = [_creation(state, caller, one) for one in records]
+    else:
+        raise ApiError("METHOD_NOT_ALLOWED", "HTTP Method not allowed. Allowed are DELETE,POST")
+    if len(jobs) > RECORDS_PER_CALL:
+        raise ApiError("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {RECORDS_PER_CALL} records")
+    with state.lock:
+        return json_response(_all(caller, jobs, all_or_none=all_or_none))
+
+
+def _all(caller: Caller, jobs: Sequence[Callable[[], str]], *, all_or_none: bool) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = []
+    with undone(caller.org, unless=lambda: not all_or_none or all(one["success"] for one in results)):
+        for job in jobs:
+            try:
+                results.append({"id": job(), "success": True, "errors": []})
+            except (ApiError, Failure) as exc:
+                error = {"statusCode": exc.code, "message": exc.message, "fields": []}
+                results.append({"success": False, "errors": [error]})
+    if all_or_none and not all(one["success"] for one in results):
+        undo = {"statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": "Record rolled back", "fields": []}
+        results = [{"success": False, "errors": [undo]} if one["success"] else one for one in results]
+    return results
+
+
+def _creation(state: State, caller: Caller, record: Fields) -> Callable[[], str]:
+    def create() -> str:
+        kind = str((record.get("attributes") or {}).get("type", ""))
+        writer = _CREATE.get(kind.lower())
+        if writer is None:
+            raise ApiError("INVALID_TYPE_FOR_OPERATION", f"entity type {kind} does not support create")
+        return writer(state, caller, "", record)
+
+    return create
+
+
+def _deletion(state: State, caller: Caller, record_id: str) -> Callable[[], str]:
+    kinds = {
+        ids.ASSIGNMENT: "permissionsetassignment",
+        ids.PERMISSION_SET: "permissionset",
+        ids.SETUP_ENTITY_ACCESS: "setupentityaccess",
+    }
+
+    def delete() -> str:
+        writer = _DELETE.get(kinds.get(record_id[:3], ""))
+        if writer is None:
+            raise ApiError("INVALID_ID_FIELD", f"invalid record id: {record_id}")
+        writer(state, caller, record_id, {})
+        return record_id
+
+    return delete
 
 
 def _fields(request: Request) -> Fields:

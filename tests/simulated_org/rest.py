@@ -99,6 +99,8 @@ def perform(state: State, request: Request, caller: Caller, rest_path: str) -> R
         part = parse_qs(request.query).get("part", [""])[0]
         with state.lock:
             return consumer_secrets.perform(state, request, caller, rest_path, part)
+    if rest_path.rstrip("/") == records.COLLECTION:
+        return records.perform_collection(state, request, caller)
     if rest_path.startswith("sobjects/"):
         return records.perform(state, request, caller, rest_path)
     if rest_path == "limits/" or rest_path == "limits":

@@ -139,8 +139,9 @@ def configure_org(org: Org, **fields: Any) -> None:
         if wrong:
             raise ValueError(wrong)
         getattr(org, group).update(values)
-    if "audiences" in fields:
-        org.audiences = tuple(fields.pop("audiences"))
+    for name in ("audiences", "hosts"):
+        if name in fields:
+            setattr(org, name, tuple(fields.pop(name)))
     if "trusted_ranges" in fields:
         org.trusted_ranges = ranges(fields.pop("trusted_ranges"))
     _assign(org, fields, _ORG_FIELDS)

@@ -216,6 +216,8 @@ class Org:
     username_password_flow_enabled: bool = True
     # Whether the org has opted in to External Client Apps.
     external_client_apps_enabled: bool = True
+    # The hosts, with their ports, at which its users are known; none: all. A sandbox is not at login.salesforce.com.
+    hosts: tuple[str, ...] = ()
     # What an assertion may name as its audience, where that is not the login host or the org's own.
     audiences: tuple[str, ...] = ()
     # SOAP login only through the org's own host, not through the login hosts (a My Domain setting).
@@ -333,6 +335,12 @@ class State:
             return self.usernames[username.lower()]
         except KeyError:
             raise LookupError(f"no user {username!r}") from None
+
+    def user_at(self, host: str, username: str) -> User | None:
+        """A user of an org that is to be reached at this host."""
+        user = self.usernames.get(username.strip().lower())
+        hosts = self.orgs[user.org_id].hosts if user else ()
+        return None if hosts and host not in hosts else user
 
     def add_app(self, org: Org, consumer_key: str, **fields: Any) -> App:
         with self.lock:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.simulated_org.pages import OPERATIONS
 
+from . import packages
 from .test_metadata import network
 from .wire import Answer, Wire
 
@@ -83,3 +84,41 @@ def test_pages(wire: Wire, path: str, method: str, fields: dict[str, str], cooki
     assert answer.status in (200, 302)
     for _name, value in answer.headers:
         assert value.isascii() and value.isprintable()
+
+
+@SHARED
+@given(data=st.binary(max_size=200), cut=st.integers(0, 4000), way=st.sampled_from(["noise", "cut", "flip"]))
+def test_packages(wire: Wire, data: bytes, cut: int, way: str) -> None:
+    wire.commands.set_permission_set("Billing_access")
+    whole = packages.package(packages.five())
+    if way == "cut":
+        data = whole[:cut]
+    elif way == "flip":
+        place = cut % len(whole)
+        data = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+    answer = packages.deploy(wire, wire.login().session, data)
+    assert answer.text("status") in ("Failed", "Succeeded")
+    assert answer.text("done") == "true"
+
+
+RESOURCES = (
+    "apps/oauth/usage",
+    "apps/oauth/credentials",
+    "sobjects/PermissionSet",
+    "composite/sobjects",
+    "metadata/deployRequest",
+)
+
+
+@SHARED
+@given(
+    base=st.sampled_from(RESOURCES),
+    rest=st.text("abc0123456789/_-.%", max_size=24),
+    method=st.sampled_from(["GET", "POST", "PATCH", "DELETE"]),
+    body=st.one_of(st.text(), st.sampled_from(["{}", "[]", '{"records": [1]}', '{"Name": 7, "Label": {}}', "null"])),
+)
+def test_resources(wire: Wire, base: str, rest: str, method: str, body: str) -> None:
+    body = body.encode("utf-8", "replace").decode()
+    path = f"{base}/{rest}" if rest else base
+    answer = wire.rest(wire.login().session, path, method=method, body=body, query="ids=1,0Pa2&part=x")
+    assert answer.status in (200, 201, 202, 204, 400, 403, 404, 405)

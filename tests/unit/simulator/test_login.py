@@ -319,3 +319,11 @@ def test_only_through_the_orgs_own_host(wire: Wire, code: str) -> None:
     assert wire.statuses() == ["Restricted domain"]
     wire.commands.set_org(instance_url="https://login.example")
     assert wire.login().ok
+
+
+def test_a_sandbox_is_not_known_at_the_login_host(wire: Wire) -> None:
+    wire.commands.set_org(hosts=["test.example"])
+    assert wire.login().code == "INVALID_LOGIN"
+    assert wire.statuses() == []
+    wire.commands.set_org(hosts=["login.example"])
+    assert wire.login().ok

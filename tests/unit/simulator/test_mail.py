@@ -159,6 +159,15 @@ def test_the_text_in_japanese(simulated_org: SimulatedOrg, mailbox: Mailbox, for
         ).replace("\xa0", "&nbsp;")
 
 
+@pytest.mark.parametrize("written", [("blank", b"Encoding: base64 \r\n"), ("folded", b"Encoding:\r\n base64\r\n")])
+def test_the_header_of_the_encoding(simulated_org: SimulatedOrg, mailbox: Mailbox, written: tuple[str, bytes]) -> None:
+    style, line = written
+    reset(simulated_org, form="base64", transfer_encoding=style)
+    mailbox.one()
+    content = mailbox.received[-1].content
+    assert isinstance(content, bytes) and line in content
+
+
 def test_line_ends_may_be_mixed(simulated_org: SimulatedOrg, mailbox: Mailbox) -> None:
     reset(simulated_org, form="base64", mixed_line_ends=True)
     content = mailbox.one().get_payload(decode=True)

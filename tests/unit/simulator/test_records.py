@@ -150,3 +150,38 @@ def test_what_is_not_there(wire: Wire, session: str) -> None:
     assert wire.rest(session, "sobjects/Nonsense/describe").error == "INVALID_TYPE"
     assert wire.rest(session, "sobjects/PermissionSet/0PS000000000001").error == "NOT_FOUND"
     assert delete(wire, session, "PermissionSetAssignment", "0Pa000000000001").error == "NOT_FOUND"
+
+
+class TestCollections:
+    """Up to 200 records in one call."""
+
+    def create(self, wire: Wire, session: str, *users: str, all_or_none: bool = False) -> list[dict[str, Any]]:
+        set_id = wire.commands.set_permission_set("Robots")["id"]
+        kind = {"attributes": {"type": "PermissionSetAssignment"}, "PermissionSetId": set_id}
+        records = [{**kind, "AssigneeId": user} for user in users]
+        body = json.dumps({"allOrNone": all_or_none, "records": records})
+        return list(wire.rest(session, "composite/sobjects", method="POST", body=body).json)
+
+    def test_each_on_its_own(self, wire: Wire, session: str) -> None:
+        user = wire.commands.user(USER)["id"]
+        good, bad = self.create(wire, session, user, "005000000000001")
+        assert (good["success"], good["errors"]) == (True, [])
+        assert (bad["success"], bad["errors"][0]["statusCode"]) == (False, "INVALID_CROSS_REFERENCE_KEY")
+        assert wire.commands.permission_set("Robots")["assigned"] == [USER]
+        query = f"allOrNone=false&ids={good['id']},0Pa000000000001"
+        answer = wire.rest(session, "composite/sobjects", method="DELETE", query=query)
+        assert [one["success"] for one in answer.json] == [True, False]
+        assert wire.commands.permission_set("Robots")["assigned"] == []
+
+    def test_all_or_none(self, wire: Wire, session: str) -> None:
+        user = wire.commands.user(USER)["id"]
+        answer = self.create(wire, session, user, "005000000000001", all_or_none=True)
+        codes = [one["errors"][0]["statusCode"] for one in answer]
+        assert codes == ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "INVALID_CROSS_REFERENCE_KEY"]
+        assert wire.commands.permission_set("Robots")["assigned"] == []
+
+    def test_what_is_no_collection(self, wire: Wire, session: str) -> None:
+        assert wire.rest(session, "composite/sobjects").error == "METHOD_NOT_ALLOWED"
+        assert wire.rest(session, "composite/sobjects", method="POST", body="{}").error == "JSON_PARSER_ERROR"
+        many = json.dumps({"records": [{}] * 201})
+        assert wire.rest(session, "composite/sobjects", method="POST", body=many).error == "EXCEEDED_ID_LIMIT"
