@@ -295,8 +295,9 @@ def _certificate(text: str) -> str:
 def _check_key(write: _Write, key: str) -> None:
     """Length and uniqueness over all orgs are CONFIRMED of connected apps."""
     state, switches = write.saving.state, write.org.switches
-    if not 8 <= len(key) <= 256:
-        raise Failure("INVALID_FIELD", "The consumer key must have 8 to 256 characters.", ["consumerKey"])
+    plain = switches.eca_key_format == "any" or (key.isascii() and key.isalnum())
+    if not (plain and 8 <= len(key) <= 256):
+        raise Failure("INVALID_FIELD", "The consumer key must have 8 to 256 letters and digits.", ["consumerKey"])
     deleted = any(f"key:{key}" in org.deleted_apps for org in state.orgs.values())
     if key_taken(state, key) or (deleted and switches.eca_key_again == "refused"):
         text = switches.eca_key_taken

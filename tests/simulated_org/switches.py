@@ -145,6 +145,8 @@ class Switches:
     eca_enabled_required: bool = True
     # Another consumer key for an app that has one: REPORTED as success that changes nothing.
     eca_other_key: Literal["ignored", "refused"] = "ignored"
+    # What a consumer key consists of: letters and digits CONFIRMED of connected apps, other characters REPORTED x1.
+    eca_key_format: Literal["any", "alphanumeric"] = "any"
     # A consumer key that an app has already (texts of connected apps, and of other types, REPORTED).
     eca_key_taken: Literal["The consumer key is already taken.", "duplicate value found"] = (
         "The consumer key is already taken."

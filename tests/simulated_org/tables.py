@@ -310,11 +310,11 @@ def _assignment_rows(caller: Caller) -> Iterable[Assignment]:
     """Who may see them is CONFIRMED; the answer to others is not."""
     if not caller.permissions & {"ViewSetup", "AssignPermissionSets", "ManageUsers"}:
         raise _unsupported("PermissionSetAssignment")
-    rows = []
+    rows, sets = [], {one.id: _profile_set(one) for one in caller.org.profiles.values()}
     for user in caller.org.users.values():
         profile = caller.org.profiles[user.profile_id]
         beyond = PermissionSet("", "More", "More Permissions", permissions=user.permissions)
-        rows.append(Assignment(_assignment_id(user, 1), user, profile, _profile_set(profile), by_profile=True))
+        rows.append(Assignment(_assignment_id(user, 1), user, profile, sets[profile.id], by_profile=True))
         rows += [Assignment(_assignment_id(user, 0), user, profile, beyond)] if user.permissions else []
     for row, (set_id, user_id) in caller.org.grants.assignments.items():
         user, one = caller.org.users[user_id], caller.org.grants.sets.get(set_id)

@@ -145,6 +145,13 @@ class TestBySoap:
         other = wire.login("Plain-Pony9t", username="them@other.example").session
         assert status(wire, other, deploy_id).code == "INVALID_CROSS_REFERENCE_KEY"
 
+    @pytest.mark.parametrize("blocked", ["true", "false"])
+    def test_the_password_flow_is_switched_by_a_setting(self, wire: Wire, session: str, blocked: str) -> None:
+        body = f"<fullName>OauthOidc</fullName><blockOAuthUnPwFlow>{blocked}</blockOAuthUnPwFlow>"
+        assert wire.update(session, body, kind="OauthOidcSettings").text("success") == "true"
+        assert wire.commands.org()["username_password_flow_enabled"] is (blocked == "false")
+        assert read(wire, session, "OauthOidcSettings", "OauthOidc")["blockOAuthUnPwFlow"] == blocked
+
 
 class TestSpoiledPackages:
     def broken(self, files: dict[str, str]) -> bytes:

@@ -307,6 +307,12 @@ class TestKeyAndCertificate:
         assert key(wire, session) == before
         assert refusal(jwt_login(wire, "another-key"))[0] == "invalid_client_id"
 
+    @pytest.mark.parametrize("switch", ["any", "alphanumeric"])
+    def test_what_a_key_may_consist_of(self, wire: Wire, session: str, switch: str) -> None:
+        wire.commands.set_switches(eca_key_format=switch)
+        found = problems(deploy(wire, session, package(five(**{GLOBAL: {"consumerKey": "3MVG9._x/y+z="}}))))
+        assert (found == {}) is (switch == "any")
+
     @pytest.mark.parametrize("text", ["The consumer key is already taken.", "duplicate value found"])
     def test_a_key_that_is_taken_in_another_org(self, wire: Wire, session: str, text: str) -> None:
         wire.commands.set_switches(eca_key_taken=text)
