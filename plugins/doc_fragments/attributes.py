@@ -20,6 +20,9 @@ attributes:
   idempotent:
     description: When run twice in a row, the second run changes nothing, whatever the org's notation.
     support: full
+  async:
+    description: Supports the keyword C(async). Without it, use more forks, or a strategy such as C(free).
+    support: none
 """
     ORG = r"""
 attributes:

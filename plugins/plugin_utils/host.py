@@ -46,6 +46,11 @@ class HostAction(ControllerAction):
 
     def _require_stdin(self) -> None:
         """Have the module sent to the standard input of Python: otherwise a file on the host would hold the secret."""
+        if any(parent.__module__.startswith("ansible_mitogen") for parent in type(self).__mro__):
+            raise GatehouseError(
+                "mitogen sends modules to hosts in its own way, in which a secret is not known to stay out of files; "
+                "run this play with strategy: linear or free; nothing was sent"
+            )
         try:
             self._connection.set_option("pipelining", True)
         except (KeyError, AnsibleError):
