@@ -18,8 +18,10 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from hvac.exceptions import InvalidPath
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    CredentialNotFoundError,
     OptionError,
     StoreError,
     VersionConflictError,
@@ -30,7 +32,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.st
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.processes import free_port
 from tests.support.stores import open_store, store_options
-from tests.unit.test_stores import credential
+from tests.unit.test_stores import credential, delivery
 
 URL = "https://vault.example:8200/v1/secret/salesforce"
 
@@ -332,13 +334,78 @@ def test_a_listing_where_there_is_no_engine_is_told(bao: OpenBao, key_file: str)
         opened({**options, "store": f"{bao.node.url}/v1/nothing/there"}, key_file).names()
 
 
-def test_an_engine_of_version_1_is_told(bao: OpenBao, key_file: str) -> None:
-    admin = bao.admin()
-    admin.sys.enable_secrets_engine("kv", path="old", options={"version": "1"})
-    admin.secrets.kv.v1.create_or_update_secret("data/salesforce/prod", {"any": "thing"}, mount_point="old")
-    options = {**bao.options, "store_token": bao.root_token, "store": f"{bao.node.url}/v1/old/salesforce"}
-    with pytest.raises(StoreError, match="is this a key-value engine of version 2"):
-        opened(options, key_file).read("prod")
+def test_an_engine_of_version_1_is_refused_and_nothing_is_left_in_it(bao: OpenBao, key_file: str) -> None:
+    """It takes anything as a secret, so that a lock would be one."""
+    admin, mount = bao.admin(), f"old-{bao.path}"
+    admin.sys.enable_secrets_engine("kv", path=mount, options={"version": "1"})
+    options = {**bao.options, "store_token": bao.root_token, "store": f"{bao.node.url}/v1/{mount}/salesforce"}
+    uses: list[Callable[[Store], object]] = [
+        lambda store: store.read("prod"),
+        lambda store: store.names(),
+        lambda store: store.write(credential(), replaces=None),
+        lambda store: store.record_deliveries("prod", {"web1:/a": delivery()}),
+    ]
+    for use in uses:
+        with pytest.raises(StoreError, match="is this a key-value engine of version 2.*version '1'"):
+            use(opened(options, key_file))
+    with pytest.raises(InvalidPath):
+        admin.secrets.kv.v1.list_secrets("", mount_point=mount)
+
+
+@pytest.mark.parametrize("written", ["secret/data/{path}", "secret/data/{path}/", "/secret//data/{path}"])
+def test_an_address_as_the_api_and_its_policies_write_it_is_the_same_store(
+    bao: OpenBao, key_file: str, written: str
+) -> None:
+    opened(bao.options, key_file).write(credential(), replaces=None)
+    same = {**bao.options, "store": f"{bao.node.url}/v1/{written.format(path=bao.path)}"}
+    assert opened(same, key_file).read("prod") == credential()
+    opened(same, key_file).write(credential("other"), replaces=None)
+    assert opened(bao.options, key_file).names() == ["other", "prod"]
+
+
+def test_an_engine_without_a_path_in_it_is_refused(bao: OpenBao, key_file: str) -> None:
+    for where in ("secret/data", "secret/data/"):
+        with pytest.raises(OptionError, match="^store: names an engine without a path in it"):
+            opened({**bao.options, "store": f"{bao.node.url}/v1/{where}"}, key_file)
+
+
+@pytest.mark.parametrize("written", ["{mount}/salesforce", "{mount}/data/salesforce", "{mount}/data/data/salesforce"])
+def test_a_mount_with_a_slash_works(bao: OpenBao, key_file: str, written: str) -> None:
+    admin, mount = bao.admin(), f"teams/{bao.path}/kv"
+    admin.sys.enable_secrets_engine("kv", path=mount, options={"version": "2"})
+    where = f"{bao.node.url}/v1/{written.format(mount=mount)}"
+    options = {**bao.options, "store_token": bao.root_token, "store": where}
+    store = opened(options, key_file)
+    with pytest.raises(CredentialNotFoundError):
+        store.read("prod")
+    store.write(credential(), replaces=None)
+    for use in (opened(options, key_file), store):
+        assert use.read("prod") == credential()
+        assert use.names() == ["prod"]
+    path = "data/salesforce" if written.endswith("data/data/salesforce") else "salesforce"
+    assert "prod" in admin.secrets.kv.v2.list_secrets(path, mount_point=mount)["data"]["keys"]
+    with pytest.raises(OptionError, match="^store: names the engine"):
+        opened({**options, "store": f"{bao.node.url}/v1/{mount}"}, key_file).write(credential(), replaces=None)
+
+
+def test_a_path_with_a_part_called_data_is_told_apart_by_the_server(bao: OpenBao, key_file: str) -> None:
+    options = {**bao.options, "store_token": bao.root_token, "store": f"{bao.url}/data/deep"}
+    opened(options, key_file).write(credential(), replaces=None)
+    found = bao.admin().secrets.kv.v2.list_secrets(f"{bao.path}/data/deep", mount_point=MOUNT)["data"]["keys"]
+    assert "prod" in found
+    assert opened(options, key_file).read("prod") == credential()
+
+
+def test_what_was_deleted_by_hand_as_a_whole_is_destroyed_before_a_key_is_retired(bao: OpenBao, key_file: str) -> None:
+    """It is listed as gone, could be recovered, and the old key would open it."""
+    store = opened(bao.options, key_file)
+    for version in (1, 2):
+        store.write(credential(version=version), replaces=version - 1 or None)
+    kv2, where = bao.admin().secrets.kv.v2, {"path": f"{bao.path}/prod", "mount_point": MOUNT}
+    kv2.delete_latest_version_of_secret(**where)
+    store.purge()
+    versions = kv2.read_secret_metadata(**where)["data"]["versions"]
+    assert [versions[number]["destroyed"] for number in ("1", "2")] == [True, True]
 
 
 def test_a_login_that_is_answered_by_something_else_is_told(

@@ -221,7 +221,7 @@ class KvClient:
             left = deadline - time.monotonic()
             try:
                 status, body = self._exchange(method, path, content, min(EXCHANGE_SECONDS, left))
-                if status not in TRANSIENT:
+                if not _is_transient(status, body):
                     return status, body
                 problem = f"does not work at the moment (status {status})"
             except ssl.SSLCertVerificationError as exc:
@@ -304,6 +304,10 @@ class KvClient:
             raise OptionError("store_ca_path", f"{self.address.ca_path} holds no PEM certificates") from None
         context.hostname_checks_common_name = False  # no authority issues a certificate without alternative names
         return context
+
+
+def _is_transient(status: int, body: Mapping[str, Any]) -> bool:
+    return status in TRANSIENT or (status == 400 and "Upgrading from non-versioned" in str(body.get("errors")))
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
