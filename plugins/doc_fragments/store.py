@@ -17,7 +17,7 @@ options:
     description:
       - Where the credentials are. Either a folder with one file for each, which is created at the first write, for its
         owner only; or C(https://HOST:PORT/v1/MOUNT/PATH) for a key-value engine of version 2 of OpenBao or
-        HashiCorp Vault.
+        HashiCorp Vault, which may also be written as in its API, C(/v1/MOUNT/data/PATH).
       - Names, addresses, user names and dates are readable there; secrets are encrypted before they leave the
         controller, and a change made by hand is detected.
     type: str

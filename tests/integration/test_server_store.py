@@ -85,3 +85,17 @@ def test_no_secret_of_the_server_shows_at_any_verbosity(sim: SimulatedOrg, playb
     result = playbook([task], "-vvvvv", ok=False, **NOBODY)
     assert "permission denied" in result.last["msg"]
     assert "CanaryOfTheServer" not in result.output + json.dumps(result)
+
+
+def test_where_nothing_can_be_kept_sessions_last_as_long_as_the_run(
+    sim: SimulatedOrg, playbook: Playbooks, bao: OpenBao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose file system is read-only."""
+    there = variables(bao.by_role)
+    playbook([store(sim)], **there)
+    sim.control.clear_requests()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    ranges = {"gatehouse.salesforce.trusted_ip_ranges": {"credential": "billing", "ranges": ["192.0.2.1"]}}
+    results = playbook([ranges, ranges], **there)
+    assert [item["result"]["changed"] for item in results] == [True, False]
+    assert sim.control.counts()["login"] == 1
