@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import os
-import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Any
 
 from ..auth.private_key import key_text, signing_key
 from ..errors import OptionError
+from ..files import create_file
 from ..libraries import require_cryptography
 from ..task.context import Task
 from ..task.options import Spec
@@ -131,21 +129,12 @@ def _self_signed(key: rsa.RSAPrivateKey, name: x509.Name, until: datetime.dateti
 
 
 def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> bool:
-    """Write a file whole or not at all, and never over another; tells whether it was written."""
-    whole = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    """Write a file whole or not at all, and never over another; return whether it was written."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as new:
-            new.write(content)
-            new.flush()
-            os.fsync(new.fileno())
-        try:
-            os.link(whole, file)  # unlike a rename, this never replaces anything
-        except FileExistsError:
-            return False
-        return True
+        create_file(file, content, mode=mode)
+    except FileExistsError:
+        return False
     except OSError as exc:
         raise OptionError(option, f"{file} cannot be created: {exc.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            whole.unlink()
+    return True
