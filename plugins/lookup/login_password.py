@@ -103,6 +103,8 @@ _raw:
   sample: [exampleexample]
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,7 +119,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
     Credential,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, StoreError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets, register
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
@@ -150,10 +152,19 @@ def _wants_token(credential: Credential, store: Store, option: Callable[[str], A
         return bool(token != "omit")  # noqa: S105 - a choice
     # What talks to an org takes long to import; lookups that do not ask one are spared it.
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.token_need import token_needed
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
 
     name = option("credential")
+    asker = store.read(name) if name else credential
     folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse"
-    answer = token_needed(credential, store.read(name) if name else credential, store, folder)
+    parts = [store.place, credential.name, credential.version, asker.name, asker.version]
+    answer = token_needed(
+        credential.connection.username or "",
+        lambda: Org(asker.connection, SessionCache((store.local_folder or folder) / ".sessions", store.fernet, folder)),
+        folder / "token" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32],
+        mask=Secrets(asker.connection.secret_texts).mask,
+    )
     if not answer.asked:
         display.warning(
             f"The security token of {credential.name!r} was appended, as the org could not be asked whether it is "

@@ -28,8 +28,8 @@ extends_documentation_fragment:
 options:
   profile:
     description:
-      - The profile, by its metadata name. V(System Administrator) and V(Standard User) are understood as labels of
-        C(Admin) and C(Standard).
+      - The profile, by its label as in Setup, such as V(System Administrator), or by its metadata name, such as
+        V(Admin). Where one profile has the metadata name and another one the label, the metadata name counts.
     type: str
     required: true
 """
@@ -96,7 +96,7 @@ at_risk:
     - The logins that the change denies, or asks for a token that they did not need; if it was refused, would have.
   type: list
   elements: dict
-  returned: when O(guard) has looked
+  returned: unless O(guard) is V(off)
   sample:
     - username: billing@acme.example
       profile: Integration

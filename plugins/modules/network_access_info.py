@@ -33,6 +33,7 @@ options:
     description:
       - The profiles whose login IP ranges are read, each named as in
         O(gatehouse.salesforce.login_ip_ranges#module:profile).
+      - V(*) reads all profiles of the org, and returns them by their labels.
       - A profile that the org does not have is an error.
     type: list
     elements: str

@@ -16,9 +16,10 @@ description:
   - Manages the org-wide list in Setup > Network Access. From its addresses an API client needs no security token.
     Trusted ranges deny nobody; login IP ranges of profiles do that.
   - The change is read, merged, written and read again. Only the list of ranges is sent, no other security setting.
-  - The Metadata API replaces the whole list and does not report that it changed in the meantime. So after a write the
-    Setup Audit Trail is read, if the user may. A change that another administrator made at that moment is restored if
-    the trail names the range, and otherwise reported as a warning.
+  - The Metadata API replaces the whole list and does not report that it changed in the meantime. So tasks that change
+    the lists of one org take turns on a controller, and among controllers that share a store on a server. And after a
+    write the Setup Audit Trail is read, if the user may. A change that another administrator made at that moment is
+    restored if the trail names the range, and otherwise reported as a warning.
 extends_documentation_fragment:
   - gatehouse.salesforce.ranges
   - gatehouse.salesforce.connection
@@ -113,7 +114,7 @@ at_risk:
     - The logins that the change denies, or asks for a token that they did not need; if it was refused, would have.
   type: list
   elements: dict
-  returned: when O(guard) has looked
+  returned: unless O(guard) is V(off)
   sample:
     - username: billing@acme.example
       profile: Integration

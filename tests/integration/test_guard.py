@@ -70,7 +70,7 @@ class TestModes:
     ) -> None:
         refused = playbook([task], *options, ok=False).last
         assert f"{BILLING} by billing from {FARM}: {text}" in refused["msg"]
-        assert "Nothing was changed" in refused["msg"] and "guard" in refused["msg"]
+        assert "This change was not made" in refused["msg"] and "guard" in refused["msg"]
         (at_risk,) = refused["at_risk"]
         assert (at_risk["username"], at_risk["application"], at_risk["address"]) == (BILLING, "billing", FARM)
         assert (at_risk["count"], at_risk["result"], at_risk["profile"]) == (41, result, "Standard User")
@@ -94,8 +94,8 @@ class TestModes:
     ) -> None:
         module = next(key for key in task if key != "name")
         done = playbook([{**task, module: {**task[module], "guard": "off"}}]).last
-        assert done["changed"] is True and done["at_risk"] == []
-        assert sim.control.counts()["query"] == 1, "of the audit trail"
+        assert done["changed"] is True and "at_risk" not in done
+        assert sim.control.counts()["query"] == 2, "of the audit trail"
 
     @pytest.mark.parametrize(
         "task",
@@ -112,7 +112,7 @@ class TestModes:
     ) -> None:
         sim.control.set_profile("Nobodys", permissions=["ApiEnabled"])
         done = playbook([task]).last
-        assert done["changed"] is True and done["at_risk"] == []
+        assert done["changed"] is True and "at_risk" not in done
 
     def test_older_logins_than_guard_days_do_not_count(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.advance(-20 * 86400)

@@ -147,6 +147,70 @@ class TestWritesThatDoNotTake:
         assert "the org refused to change Profile" in result["msg"]
 
 
+class TestLabels:
+    """A profile may be named by its label or by its metadata name, and everything works by either."""
+
+    LABEL, NAME = "Ops (A'M Team)", "Ops %28A%27M Team%29"
+    USER = "ops@simulated.example"
+
+    @pytest.fixture(autouse=True)
+    def profile(self, sim: SimulatedOrg) -> None:
+        sim.control.set_profile(self.NAME, label=self.LABEL, login_ip_ranges=["203.0.113.7", "198.51.100.7"])
+        sim.control.add_user(self.USER, "Ops-Password-1", profile=self.NAME)
+        sim.control.add_logins([{"username": self.USER, "source_ip": "203.0.113.7", "application": "ops"}])
+
+    @pytest.mark.parametrize("name", [LABEL, NAME])
+    def test_its_ranges_are_changed(self, sim: SimulatedOrg, playbook: Playbooks, name: str) -> None:
+        added = playbook([declare("203.0.113.8", profile=name)]).last
+        assert [item["range"] for item in added["added"]] == ["203.0.113.8"] and "warnings" not in added
+        assert "203.0.113.8-203.0.113.8" in held(sim, self.NAME)
+
+    @pytest.mark.parametrize("name", [LABEL, NAME])
+    def test_guard_sees_its_logins(self, sim: SimulatedOrg, playbook: Playbooks, name: str) -> None:
+        refused = playbook([declare("203.0.113.7", profile=name, state="absent")], ok=False).last
+        assert [(item["username"], item["result"]) for item in refused["at_risk"]] == [(self.USER, "denied")]
+
+    def test_its_users_are_not_at_risk_when_a_trusted_range_goes(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_org(trusted_ranges=["203.0.113.7"])
+        task = {"gatehouse.salesforce.trusted_ip_ranges": {"ranges": [], "state": "exact"}}
+        assert playbook([task]).last["at_risk"] == []
+
+    @pytest.mark.parametrize("name", [LABEL, NAME])
+    def test_its_ranges_and_history_are_read(self, playbook: Playbooks, name: str) -> None:
+        access, history = playbook(
+            [
+                {"gatehouse.salesforce.network_access_info": {"profiles": [name], "addresses": ["203.0.113.7"]}},
+                {"gatehouse.salesforce.login_history_info": {"profiles": [name]}},
+            ]
+        )
+        assert access["result"]["decisions"][0]["rule"] == "profile_ranges"
+        assert [item["username"] for item in history["result"]["logins"]] == [self.USER]
+        proposed = history["result"]["proposal"]
+        assert proposed["trusted_ip_ranges"]["ranges"] == []
+        assert [item["profile"] for item in proposed["login_ip_ranges"]] == [self.LABEL]
+
+    def test_all_profiles_are_read_by_their_labels(self, playbook: Playbooks) -> None:
+        access = playbook([{"gatehouse.salesforce.network_access_info": {"profiles": ["*"]}}]).last
+        restricted = {item["profile"]: len(item["ranges"]) for item in access["login_ip_ranges"] if item["ranges"]}
+        assert restricted == {self.LABEL: 2, PROFILE: 2}
+
+    @pytest.mark.parametrize("name", [LABEL, NAME])
+    def test_unused_ranges_are_found(self, playbook: Playbooks, name: str) -> None:
+        task = declare("203.0.113.7", "198.51.100.7", profile=name, lint={"unused_days": 30, "skip": ["documentation"]})
+        assert [item["entries"][0]["range"] for item in playbook([task]).last["lint"]] == ["198.51.100.7"]
+
+    @pytest.mark.parametrize("name", [LABEL, NAME])
+    def test_what_another_administrator_does_at_the_same_time_is_merged(
+        self, sim: SimulatedOrg, playbook: Playbooks, name: str
+    ) -> None:
+        sim.control.add_user("eve@simulated.example", "Eve-Password-1")
+        command = {"command": "add_login_ip_range", "profile": self.NAME, "range": "203.0.113.99"}
+        sim.control.hook("updateMetadata", [{**command, "by": "eve@simulated.example"}])
+        result = playbook([declare("203.0.113.8", profile=name)]).last
+        assert "203.0.113.99-203.0.113.99" in held(sim, self.NAME)
+        assert "203.0.113.99, which eve@simulated.example at" in result["warnings"][0]
+
+
 class TestRaces:
     """Another administrator is at work at the same moment."""
 

@@ -104,7 +104,7 @@ class TestSweep:
             "readMetadata",
             "query",
         ]
-        assert sim.control.counts()["query"] == 1
+        assert sim.control.counts()["query"] == 2
 
     def test_the_playbook_sweeps_the_profiles_too(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1", OVER])

@@ -81,10 +81,12 @@ def test_an_unchanged_run_is_one_login_and_one_read(sim: SimulatedOrg, playbook:
     assert sim.control.counts() == {"login": 1, "readMetadata": 1}
 
 
-def test_a_changed_run_is_read_write_read_and_the_audit_query(sim: SimulatedOrg, playbook: Playbooks) -> None:
+def test_a_changed_run_looks_into_the_audit_trail_before_and_after_it_writes(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
     playbook([declare(OFFICE)])
     order = [entry["operation"] for entry in sim.control.requests()]
-    assert order == ["login", "readMetadata", "updateMetadata", "readMetadata", "query"]
+    assert order == ["login", "readMetadata", "query", "updateMetadata", "query", "readMetadata"]
 
 
 @pytest.mark.ansible
@@ -189,6 +191,57 @@ class TestRaces:
         playbook([declare(OFFICE)])
         assert "203.0.113.99-203.0.113.99" in held(sim)
         assert sim.control.counts()["updateMetadata"] == 1
+
+
+@pytest.mark.parametrize("audit", ["difference", "all"])
+@pytest.mark.parametrize("style", ["createIpWhiteList", "addresses", "none"])
+def test_tasks_of_one_user_within_a_second_leave_what_they_declare(
+    sim: SimulatedOrg, playbook: Playbooks, audit: str, style: str
+) -> None:
+    """Whatever the audit trail records of a list that is replaced, and however soon after another."""
+    sim.control.set_switches(replaced_list_audit=audit, trusted_range_audit=style)
+    tasks = [
+        declare("203.0.113.8", state="present"),
+        declare("203.0.113.8", state="absent"),
+        declare("203.0.113.9"),
+        declare("203.0.113.9", state="absent"),
+        declare("203.0.113.9"),
+        declare(OFFICE),
+        declare("198.51.100.0/23", "203.0.113.9", state="exact", guard="off"),
+        declare(OFFICE, "203.0.113.9", state="exact", guard="off"),
+        declare("203.0.113.7"),
+    ]
+    results = playbook(tasks)
+    assert held(sim) == ["198.51.100.0-198.51.100.255", "203.0.113.7-203.0.113.7", "203.0.113.9-203.0.113.9"]
+    assert not [item for item in results if "warnings" in item["result"]]
+    assert sim.control.counts()["updateMetadata"] == len(tasks)
+
+
+@pytest.mark.ansible
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("audit", ["addresses", "none"])
+def test_hosts_that_add_to_one_list_take_turns_and_none_of_their_ranges_is_lost(
+    sim: SimulatedOrg, playbook: Playbooks, audit: str, stored: bool
+) -> None:
+    sim.control.set_switches(trusted_range_audit=audit)
+    sim.control.inject("delay", operation="readMetadata", times=None, seconds=0.03)
+    inventory = {"all": {"hosts": {f"host{number}": {"address": f"203.0.113.{number}"} for number in range(5)}}}
+    (playbook.folder / "hosts.json").write_text(json.dumps(inventory))
+    store = {
+        "name": "store",
+        "gatehouse.salesforce.credential": {"name": "admin", "username": sim.admin.username, "verify": "skip"},
+        "run_once": True,
+    }
+    entry = {"range": "{{ address }}", "description": "of {{ inventory_hostname }}"}
+    task = declare(entry, **({"credential": "admin"} if stored else {}))
+    play = {"hosts": "all", "gather_facts": False, "tasks": [*([store] if stored else []), task]}
+    results = playbook.run([play], "-i", "hosts.json", "--forks", "5")
+    ranges = sim.control.org()["trusted_ranges"]
+    assert sorted((item["start"], item["description"]) for item in ranges) == [
+        ("192.0.2.0", "Clicked"),
+        *((f"203.0.113.{number}", f"of host{number}") for number in range(5)),
+    ]
+    assert not [item for item in results if "warnings" in item["result"]]
 
 
 class TestTrouble:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -23,12 +24,14 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ac
     own_address,
     own_profile,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.range_lists import LoginRanges
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, OrgError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.metadata import ReadRanges
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_range
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.plan import RangePlan, plan_ranges
 
+PROFILE_IDS: dict[str, str] = defaultdict(lambda: f"00e{len(PROFILE_IDS):012}")
 ME, BILLING, PORTAL = "005000000000001AAA", "005000000000002AAA", "005000000000003AAA"
 OFFICE, FARM, ELSEWHERE = "198.51.100.0/24", "192.0.2.7", "203.0.113.9"
 USERS = {
@@ -36,6 +39,9 @@ USERS = {
     BILLING: ("billing@acme.example", "Integration"),
     PORTAL: ("portal@acme.example", "Portal"),
 }
+
+
+NAMES = {"System Administrator": "Admin", "Ops (A'M Team)": "Ops %28A%27M Team%29"}
 
 
 def ranges(*texts: str) -> tuple[Any, ...]:
@@ -84,10 +90,18 @@ class ScriptedOrg:
             yield {"Id": user, "Username": name, "Profile": {"Name": profile}}
 
     def _Profile(self) -> Iterator[dict[str, Any]]:  # noqa: N802 - a table
-        return iter({"Name": name} for _user, name in self.users.values() if name not in self.hidden_profiles)
+        return iter(
+            {"Id": PROFILE_IDS[name], "Name": name}
+            for name in sorted({name for _user, name in self.users.values()})
+            if name not in self.hidden_profiles
+        )
 
     def metadata(self, call: Callable[[Any], Any]) -> Any:
         return call(self)
+
+    def list_profiles(self) -> dict[str, str]:
+        self.asked.append("listed profiles")
+        return {PROFILE_IDS[label]: NAMES.get(label, label) for _user, label in self.users.values()}
 
     def read_trusted_ranges(self) -> ReadRanges:
         self.asked.append("trusted")
@@ -107,8 +121,8 @@ def trusted_rows(org: ScriptedOrg, change: RangePlan) -> list[tuple[str, str, st
     return [(item.login.username, item.login.address, item.result) for item in found]
 
 
-def login_rows(org: ScriptedOrg, change: RangePlan, *names: str) -> list[tuple[str, str, str]]:
-    found = login_at_risk(cast(Org, org), change, names or ("Integration",), 30)
+def login_rows(org: ScriptedOrg, change: RangePlan, name: str = "Integration") -> list[tuple[str, str, str]]:
+    found = login_at_risk(cast(Org, org), change, LoginRanges(cast(Org, org), name), 30)
     return [(item.login.username, item.login.address, item.result) for item in found]
 
 
@@ -143,6 +157,11 @@ class TestTrustedRanges:
         assert trusted_rows(org, change([FARM], [])) == []
         assert org.asked[-1] == "profiles Admin"
 
+    def test_a_profile_whose_label_is_not_its_metadata_name_is_found(self) -> None:
+        users = {BILLING: ("billing@acme.example", "Ops (A'M Team)")}
+        org = ScriptedOrg([(BILLING, FARM)], users=users, login_ranges={"Ops %28A%27M Team%29": (FARM,)})
+        assert trusted_rows(org, change([FARM], [])) == []
+
     def test_a_profile_that_cannot_be_read_counts_as_unrestricted(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)], login_ranges={})
         assert len(trusted_rows(org, change([FARM], []))) == 1
@@ -170,7 +189,7 @@ class TestTrustedRanges:
             def query(self, soql: str, into: Any = list) -> Any:
                 raise OrgError("the org refused the query: INVALID_TYPE", cause="not_approved")
 
-        with pytest.raises(OrgError, match=r"guard: .*INVALID_TYPE.*Nothing was changed") as caught:
+        with pytest.raises(OrgError, match=r"guard: .*INVALID_TYPE.*This change was not made") as caught:
             trusted_rows(Closed(), change([FARM], []))
         assert caught.value.cause == "not_approved"
 
@@ -183,6 +202,12 @@ class TestLoginRanges:
         found = login_rows(org, change([OFFICE, FARM], [OFFICE]))
         assert found == [("billing@acme.example", FARM, "denied")]
 
+    @pytest.mark.parametrize("name", ["Ops (A'M Team)", "Ops %28A%27M Team%29"])
+    def test_users_of_a_profile_whose_label_is_not_its_metadata_name_are_found_by_either(self, name: str) -> None:
+        users = {BILLING: ("billing@acme.example", "Ops (A'M Team)"), PORTAL: USERS[PORTAL]}
+        org = ScriptedOrg([(BILLING, FARM), (PORTAL, FARM)], users=users)
+        assert login_rows(org, change([], [OFFICE]), name) == [("billing@acme.example", FARM, "denied")]
+
     def test_the_first_range_of_a_profile_denies_all_other_addresses_even_trusted_ones(self) -> None:
         org = ScriptedOrg([(BILLING, FARM), (BILLING, ELSEWHERE)], trusted=(FARM,))
         found = login_rows(org, change([], [OFFICE]))
@@ -193,10 +218,10 @@ class TestLoginRanges:
         assert login_rows(org, change([OFFICE], [OFFICE, ELSEWHERE])) == []
         assert org.asked == []
 
-    def test_a_label_that_the_org_does_not_tell_is_refused_as_its_logins_could_not_be_found(self) -> None:
+    def test_a_label_that_the_org_does_not_show_is_refused_as_its_logins_could_not_be_found(self) -> None:
         org = ScriptedOrg([(PORTAL, FARM)], hidden_profiles=("Integration",))
-        with pytest.raises(OptionError, match="profile: the org tells no profile of the label Integration"):
-            login_rows(org, change([], [OFFICE]), "Integration")
+        with pytest.raises(OptionError, match="profile: the org shows no label of the profile Integration"):
+            login_rows(org, change([], [OFFICE]))
 
     @pytest.mark.parametrize("logins", [[(BILLING, FARM)], [(BILLING, FARM), (PORTAL, FARM)]])
     def test_a_user_whose_profile_the_org_does_not_tell_may_have_this_one(self, logins: list[tuple[str, str]]) -> None:
@@ -217,13 +242,13 @@ class TestLoginRanges:
 class TestThisVeryRun:
     """A profile is never restricted in a way that would deny the address of the run that does it."""
 
-    ADMIN = ("Admin", "System Administrator")
+    ADMIN = "Admin"
 
     def test_a_change_that_would_deny_it_is_refused_before_the_history_is_read(self) -> None:
         org = ScriptedOrg([(ME, FARM)])
-        with pytest.raises(WouldStrandLogins, match=rf"sees this very run at {FARM}.*Nothing was changed.*guard"):
-            login_rows(org, change([], [OFFICE]), *self.ADMIN)
-        assert org.asked == ["User", "LoginHistory"]
+        with pytest.raises(WouldStrandLogins, match=rf"sees this very run at {FARM}.*This change was not made.*guard"):
+            login_rows(org, change([], [OFFICE]), self.ADMIN)
+        assert org.asked == ["User", "listed profiles", "Profile", "LoginHistory"]
 
     def test_the_address_is_that_of_the_last_login_that_went_well(self) -> None:
         org = ScriptedOrg([(ME, "198.51.100.1"), (ME, "198.51.100.2")])
@@ -235,16 +260,16 @@ class TestThisVeryRun:
 
     def test_a_change_that_lets_it_in_is_not(self) -> None:
         org = ScriptedOrg([(ME, "198.51.100.1")])
-        assert login_rows(org, change([], [OFFICE]), *self.ADMIN) == []
+        assert login_rows(org, change([], [OFFICE]), self.ADMIN) == []
 
     def test_where_its_address_is_not_told_it_may_be_denied(self) -> None:
         org = ScriptedOrg([(ME, FARM)], status="Invalid Password")
-        with pytest.raises(WouldStrandLogins, match="does not tell from where this very run comes.*guard"):
-            login_rows(org, change([], [OFFICE]), *self.ADMIN)
+        with pytest.raises(WouldStrandLogins, match="cannot find this run's address.*guard"):
+            login_rows(org, change([], [OFFICE]), self.ADMIN)
 
     def test_where_the_session_does_not_tell_whose_it_is_anybody_at_risk_may_be_it(self) -> None:
         org = ScriptedOrg([(BILLING, FARM)], user_id=None)
-        with pytest.raises(WouldStrandLogins, match="does not tell whose it is") as caught:
+        with pytest.raises(WouldStrandLogins, match="does not say whose session this is") as caught:
             login_rows(org, change([], [OFFICE]))
         assert [item["username"] for item in caught.value.result["at_risk"]] == ["billing@acme.example"]
 

@@ -61,8 +61,7 @@ SHIPPED = {
 }
 MAX_SHIPPED_BYTES = 74 * 1024
 # Arrows that still run upward.
-UPWARD = {("access/declare.py", "task"), ("access/token_need.py", "credentials"), ("access/token_need.py", "store")}
-UPWARD.add(("delivery/deliver.py", "task"))
+UPWARD = {("delivery/deliver.py", "task")}
 MAY_IMPORT["backends"] = set(MAY_IMPORT)
 
 

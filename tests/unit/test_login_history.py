@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,17 +16,16 @@ from hypothesis import strategies as st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.login_history import (
     Login,
     LoginSource,
-    User,
-    collect,
+    check_days,
     cover,
-    logins_soql,
     smallest_cover,
     stranded,
-    users_among,
+    sum_up,
     with_users,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import Access
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.queries import User
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_range
 
 BILLING, JENKINS = "005000000000001AAA", "005000000000002AAA"
@@ -62,28 +59,18 @@ def login(address: str = "192.0.2.7", **fields: Any) -> Login:
     return Login(address=address, **{**usual, **fields})
 
 
-class TestQuery:
-    """The time is all that the org can filter by."""
-
-    def test_it_asks_for_the_last_days_in_universal_time(self) -> None:
-        found = re.fullmatch(r"SELECT .* FROM LoginHistory WHERE LoginTime >= (\S+Z)", logins_soql(30))
-        assert found
-        since = datetime.datetime.fromisoformat(found[1])
-        expected = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=30)
-        assert abs(since - expected) < datetime.timedelta(minutes=1)
-
-    @pytest.mark.parametrize("days", [0, -1, 10**9])
-    def test_what_is_no_number_of_days_is_refused_by_the_name_of_its_option(self, days: int) -> None:
-        with pytest.raises(OptionError, match=f"guard_days: must be from 1 to 3650, not {days}"):
-            logins_soql(days, option="guard_days")
+@pytest.mark.parametrize("days", [0, -1, 10**9])
+def test_what_is_no_number_of_days_is_refused_by_the_name_of_its_option(days: int) -> None:
+    with pytest.raises(OptionError, match=f"guard_days: must be from 1 to 3650, not {days}"):
+        check_days(days, "guard_days")
 
 
-class TestCollect:
+class TestSumUp:
     """Rows are summed up by user, application, address and kind."""
 
     def test_equal_logins_are_counted_and_the_last_is_kept_whatever_the_order(self) -> None:
         times = [f"2026-11-2{day}T06:00:00.000+0000" for day in (2, 4, 3)]
-        found = collect(row(LoginTime=time) for time in times)
+        found = sum_up(row(LoginTime=time) for time in times)
         assert found == {LoginSource(BILLING, "billing", "192.0.2.7", True): (3, times[1])}
 
     @pytest.mark.parametrize(
@@ -91,18 +78,18 @@ class TestCollect:
         [{"UserId": JENKINS}, {"Application": "jenkins"}, {"SourceIp": "192.0.2.8"}, {"LoginType": "Application"}],
     )
     def test_logins_that_differ_are_told_apart(self, other: dict[str, Any]) -> None:
-        assert len(collect([row(), row(**other)])) == 2
+        assert len(sum_up([row(), row(**other)])) == 2
 
     def test_one_address_in_two_notations_is_one(self) -> None:
         notations = ["192.0.2.7", "::ffff:192.0.2.7", " 192.0.2.7"]
-        assert [way.address for way in collect(map(row, notations))] == ["192.0.2.7"]
-        assert [way.address for way in collect([row("2001:DB8:0::7")])] == ["2001:db8::7"]
+        assert [way.address for way in sum_up(map(row, notations))] == ["192.0.2.7"]
+        assert [way.address for way in sum_up([row("2001:DB8:0::7")])] == ["2001:db8::7"]
 
     def test_refused_logins_do_not_count(self) -> None:
-        assert collect([row(Status="Invalid Password"), row(Status="Restricted IP"), row(Status=None)]) == {}
+        assert sum_up([row(Status="Invalid Password"), row(Status="Restricted IP"), row(Status=None)]) == {}
 
     def test_salesforces_own_logins_have_no_address(self) -> None:
-        assert collect([row("Salesforce.com IP"), row(None), row("")]) == {}
+        assert sum_up([row("Salesforce.com IP"), row(None), row("")]) == {}
 
     def test_rows_are_taken_one_by_one_and_not_kept(self) -> None:
         alive = 0
@@ -122,7 +109,7 @@ class TestCollect:
             for _number in range(100):
                 yield Row()
 
-        assert [count for count, _last in collect(rows()).values()] == [100]
+        assert [count for count, _last in sum_up(rows()).values()] == [100]
 
     @pytest.mark.parametrize(
         ("kind", "flow", "needs_token"),
@@ -148,29 +135,17 @@ class TestCollect:
     def test_a_password_through_the_api_is_what_needs_a_token_by_label_or_by_value(
         self, kind: str | None, flow: str | None, needs_token: bool
     ) -> None:
-        way = next(iter(collect([row(LoginType=kind, LoginSubType=flow)])))
+        way = next(iter(sum_up([row(LoginType=kind, LoginSubType=flow)])))
         assert way.needs_token is needs_token
 
 
 class TestUsers:
     """Logins get the names and profiles that users have now."""
 
-    def test_of_all_users_only_those_who_logged_in_are_kept(self) -> None:
-        rows: list[dict[str, Any]] = [
-            {"Id": BILLING, "Username": "b@acme.example", "Profile": {"Name": "P"}},
-            {"Id": JENKINS},
-        ]
-        assert users_among(rows, {BILLING}) == {BILLING: User("b@acme.example", "P")}
-
-    def test_a_user_without_a_profile_has_none(self) -> None:
-        assert users_among([{"Id": BILLING, "Username": None, "Profile": None}], {BILLING}) == {
-            BILLING: User(BILLING, "")
-        }
-
     def test_logins_are_sorted_by_user_and_address(self) -> None:
-        collected = collect([row("192.0.2.8"), row("192.0.2.7"), row("192.0.2.9", UserId=JENKINS)])
-        users = {BILLING: User("b@acme.example", "P"), JENKINS: User("a@acme.example", "Q")}
-        found = [(one.username, one.profile, one.address) for one in with_users(collected, users)]
+        summed = sum_up([row("192.0.2.8"), row("192.0.2.7"), row("192.0.2.9", UserId=JENKINS)])
+        users = {BILLING: User(BILLING, "b@acme.example", "P"), JENKINS: User(JENKINS, "a@acme.example", "Q")}
+        found = [(one.username, one.profile, one.address) for one in with_users(summed, users)]
         assert found == [
             ("a@acme.example", "Q", "192.0.2.9"),
             ("b@acme.example", "P", "192.0.2.7"),
@@ -178,7 +153,7 @@ class TestUsers:
         ]
 
     def test_a_user_who_is_not_told_is_named_by_the_id(self) -> None:
-        (found,) = with_users(collect([row()]), {})
+        (found,) = with_users(sum_up([row()]), {})
         assert (found.username, found.profile) == (BILLING, "")
 
 

@@ -12,42 +12,55 @@ from typing import Any
 from ..errors import OptionError, OrgError
 from ..org.client import Org
 from ..org.metadata import METADATA_NAMES, MetadataApi, ReadRanges
+from ..org.queries import is_developer_edition
 from ..ranges.model import IpRange
-from .audit_trail import RangeChange, login_range_changes, trusted_range_changes
+from .audit_trail import RangeChange, is_about_login_ranges, login_range_changes, names_profile, trusted_range_changes
+from .profiles import Profiles
+
+BATCH = 10  # what one readMetadata call accepts
+_LABELS = {name: label for label, name in METADATA_NAMES.items()}
 
 
 def always_activates_devices(org: Org) -> bool:
-    """Whether the org is one of those without revenue, as far as it tells: for a trial no field is known."""
+    """Whether the org is one of those without revenue, as far as it says: for a trial no field is known."""
     try:
-        found = org.query("SELECT OrganizationType FROM Organization")
+        return is_developer_edition(org)
     except OrgError:
         return False
-    return any(row.get("OrganizationType") == "Developer Edition" for row in found)
 
 
-BATCH = 10  # what one readMetadata call accepts
+def login_ranges_of(
+    org: Org, labels: Collection[str], profiles: Profiles | None = None
+) -> dict[str, tuple[IpRange, ...]]:
+    """Return the login ranges of profiles by their labels; none for a profile that cannot be read."""
+    profiles = profiles or Profiles(org)
+    names = {_name_of_label(profiles, label): label for label in labels if label}
+    ranges: dict[str, tuple[IpRange, ...]] = dict.fromkeys(labels, ())
+    return ranges | {names[record.full_name]: record.ranges for record in read_login_ranges(org, names)}
 
 
-def login_ranges_of(org: Org, profiles: Collection[str]) -> dict[str, tuple[IpRange, ...]]:
-    """The login ranges of profiles by their labels; none for a profile that cannot be read."""
-    by_name = {METADATA_NAMES.get(label, label): label for label in profiles if label}
-    ranges: dict[str, tuple[IpRange, ...]] = dict.fromkeys(profiles, ())
-    names = sorted(by_name)
-    for start in range(0, len(names), BATCH):
-        batch = names[start : start + BATCH]
-        for record in org.metadata(functools.partial(_read_login_ranges, batch)):
-            if record.full_name in by_name:
-                ranges[by_name[record.full_name]] = record.ranges
-    return ranges
+def _name_of_label(profiles: Profiles, label: str) -> str:
+    """Return a metadata name; those of the two best known are not asked for."""
+    match = None if label in METADATA_NAMES else profiles.labelled(label)
+    return match.name if match else METADATA_NAMES.get(label, label)
 
 
-def _read_login_ranges(names: Sequence[str], api: MetadataApi) -> list[ReadRanges]:
+def read_login_ranges(org: Org, names: Collection[str]) -> list[ReadRanges]:
+    """Read the login ranges of those profiles that exist, by metadata name."""
+    ordered, records = sorted(names), list[ReadRanges]()
+    for start in range(0, len(ordered), BATCH):
+        records += org.metadata(functools.partial(_read_batch, ordered[start : start + BATCH]))
+    return [record for record in records if record.full_name in names]
+
+
+def _read_batch(names: Sequence[str], api: MetadataApi) -> list[ReadRanges]:
     return api.read_login_ranges(names)
 
 
 class TrustedRanges:
     """The org-wide list of Setup > Network Access."""
 
+    kind = "trusted"
     title = "the trusted IP ranges"
 
     def __init__(self, org: Org) -> None:
@@ -63,41 +76,61 @@ class TrustedRanges:
         self._org.metadata(lambda api: api.write_trusted_ranges(listed))
 
     def check(self, after: tuple[IpRange, ...]) -> None:
-        """Any list can be reached, the empty one too."""
+        """Accept any list, the empty one too."""
 
     def changes(self, rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
-        """The rows of the audit trail about it."""
+        """Return the rows of the audit trail about it."""
         return trusted_range_changes(rows)
 
 
 class LoginRanges:
     """The list of one profile, which denies every other address once it is not empty."""
 
-    def __init__(self, org: Org, profile: str) -> None:
+    kind = "login"  # for all profiles alike, as one may have two names
+
+    def __init__(self, org: Org, profile: str, profiles: Profiles | None = None) -> None:
+        """Name the list by the metadata name or the label of its profile."""
         self._org = org
         self._profile = profile.strip()
         if not self._profile:
             raise OptionError("profile", "must not be empty")
         self.title = f"the login IP ranges of the profile {self._profile}"
+        self._profiles = profiles or Profiles(org)
         self._full_name = ""
 
     @property
     def names(self) -> set[str]:
-        """The label and the metadata name of the profile, as far as they are known."""
-        labels = {label for label, name in METADATA_NAMES.items() if name == self._full_name}
-        return {self._profile, self._full_name, *labels} - {""}
+        """The metadata name and the label of the profile, and how it was named."""
+        return self._cheap_names | ({label} if (label := self.label) else set())
+
+    @property
+    def label(self) -> str | None:
+        """The label of the profile; None where this user may not see it."""
+        profile = self._profiles.find(self._full_name or self._profile)
+        return profile.label if profile else None
+
+    @property
+    def _cheap_names(self) -> set[str]:
+        """The names that are known without asking the org for its profiles."""
+        return {self._profile, self._full_name, _LABELS.get(self._full_name, "")} - {""}
 
     def read(self) -> ReadRanges:
-        """Read the list; the profile may be given by its label or its metadata name."""
-        names = dict.fromkeys((METADATA_NAMES.get(self._profile, self._profile), self._profile))
-        found = self._org.metadata(lambda api: api.read_login_ranges(tuple(names)))
-        if not found:
+        """Read the list; raises OrgError when there is no such profile."""
+        record = self._read(self._full_name or self._profile)
+        if record is None and (match := self._profiles.find(self._profile)):
+            record = self._read(match.name)
+        if record is None:
             raise OrgError(
-                f"profile: the org has no profile {self._profile!r}, or the user may not see it. A profile is "
-                "named by its metadata name, which differs from its label for standard profiles"
+                f"profile: the org has no profile {self._profile!r}, by its metadata name or label, or the user may "
+                "not see it"
             )
-        self._full_name = found[0].full_name
-        return found[0]
+        self._full_name = record.full_name
+        return record
+
+    def _read(self, name: str) -> ReadRanges | None:
+        names = tuple(dict.fromkeys((name, METADATA_NAMES.get(name, name))))
+        records = {record.full_name: record for record in self._org.metadata(lambda api: api.read_login_ranges(names))}
+        return next((records[name] for name in names if name in records), None)
 
     def write(self, ranges: Iterable[IpRange]) -> None:
         """Replace the list, which must not be empty."""
@@ -115,5 +148,10 @@ class LoginRanges:
             )
 
     def changes(self, rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
-        """The rows of the audit trail about it."""
-        return login_range_changes(rows, self.names)
+        """Return the rows of the audit trail about it."""
+        listed = [row for row in rows if is_about_login_ranges(row)]
+        # Only a row with an unknown name may be about this profile by its label.
+        names = self._cheap_names
+        if not all(names_profile(row, names) for row in listed):
+            names = self.names
+        return login_range_changes(listed, names)

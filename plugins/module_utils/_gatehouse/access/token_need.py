@@ -1,30 +1,26 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a login from here needs the security token, asked of the org."""
+"""Ask an org whether a login from this machine needs the security token."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..credentials.credential import Credential
 from ..errors import GatehouseError
 from ..files import file_lock
-from ..masking import mask
 from ..org.client import Org
-from ..org.sessions import SessionCache
-from ..store.base import Store
-from .login_history import USERS_SOQL, own_address, users_among
-from .range_lists import LoginRanges, TrustedRanges, always_activates_devices
+from ..org.queries import find_user
+from .login_history import own_address
+from .range_lists import TrustedRanges, always_activates_devices, login_ranges_of
 from .rules import Access
 
-FRESH = 60.0  # seconds for which an answer holds, as a task of the same run may change the ranges
+FRESH_SECONDS = 60.0  # a task of the same run may change the ranges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,29 +32,26 @@ class TokenNeed:
     asked: bool = True
 
 
-def token_needed(credential: Credential, asker: Credential, store: Store, folder: Path) -> TokenNeed:
-    """Whether the credential needs its token from the address at which Salesforce sees this machine.
+def token_needed(username: str, open_org: Callable[[], Org], cache: Path, *, mask: Callable[[str], str]) -> TokenNeed:
+    """Return whether a user needs its token from the address at which Salesforce sees this machine.
 
     Args:
-        asker: with whose permissions the org is asked; the credential itself, or another one of the same org.
-        folder: that of the run, where answers are kept for all its processes.
+        open_org: opens the org, as this user or another one; raises GatehouseError.
+        cache: the file in which the run keeps the answer for its other processes.
+        mask: removes secrets from a text.
     """
 
     def ask() -> TokenNeed:
         try:
-            org = Org(
-                asker.connection, SessionCache((store.local_folder or folder) / ".sessions", store.fernet, folder)
-            )
-            return _ask(org, credential.connection.username or "")
+            return _ask(open_org(), username)
         except GatehouseError as exc:
-            return TokenNeed(True, str(mask(str(exc), asker.connection.secrets.values())), asked=False)
+            return TokenNeed(True, mask(str(exc)), asked=False)
 
-    parts = [store.place, credential.name, credential.version, asker.name, asker.version]
-    return _remembered(folder / "token" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], ask)
+    return _cached(cache, ask)
 
 
 def needs_token(org: Org, username: str) -> bool:
-    """Whether the user needs its token from the address at which Salesforce sees this machine; true when not known."""
+    """Whether the user needs its token from the address at which Salesforce sees this machine; true when unknown."""
     return _ask(org, username).needed
 
 
@@ -66,28 +59,26 @@ def _ask(org: Org, username: str) -> TokenNeed:
     trusted = TrustedRanges(org).read().ranges
     address = own_address(org)
     if address is None:
-        return TokenNeed(True, "the org does not tell at which address it sees this machine", asked=False)
-    quoted = username.replace("\\", "\\\\").replace("'", "\\'")
-    found = org.query(f"{USERS_SOQL} WHERE Username = '{quoted}'")
-    users = list(users_among(found, {row["Id"] for row in found}).values())
-    if not users or not users[0].profile:
-        return TokenNeed(True, f"the org does not tell the profile of a user {username}", asked=False)
-    login_ranges = LoginRanges(org, users[0].profile).read().ranges
+        return TokenNeed(True, "the org does not say at which address it sees this machine", asked=False)
+    user = find_user(org, username)
+    if user is None or not user.profile:
+        return TokenNeed(True, f"the org does not show the profile of a user {username}", asked=False)
+    login_ranges = login_ranges_of(org, {user.profile})[user.profile]
     access = Access(login_ranges, trusted, device_activation_always=always_activates_devices(org))
     decision = access.login(address)
     return TokenNeed(decision.result != "allowed", f"{address}: {decision.reason}")
 
 
-def _remembered(path: Path, ask: Callable[[], TokenNeed]) -> TokenNeed:
-    """The answer that another lookup of the run had, or a new one.
+def _cached(path: Path, ask: Callable[[], TokenNeed]) -> TokenNeed:
+    """Return the answer that another lookup of the run got, or a new one.
 
-    One that could not be had is not asked for again: a refused login is never repeated.
+    When the org could not be asked it is not asked again in this run: a refused login is never repeated.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with file_lock(path.with_suffix(".lock")):
         with contextlib.suppress(FileNotFoundError):
             answer = TokenNeed(**json.loads(path.read_text()))
-            if not answer.asked or time.time() - path.stat().st_mtime < FRESH:
+            if not answer.asked or time.time() - path.stat().st_mtime < FRESH_SECONDS:
                 return answer
         answer = ask()
         path.write_text(json.dumps(dataclasses.asdict(answer)))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..access.login_history import HIDDEN, Login, cover, is_partial, observed_logins
+from ..access.profiles import Profiles
 from ..access.range_lists import LoginRanges, login_ranges_of
 from ..org.client import Org
 from ..ranges.model import IpRange
@@ -26,24 +27,25 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """List who logged in from where, and propose ranges for these logins."""
     org = task.org()
     every = observed_logins(org, options["days"])
-    labels = _names(org, options["profiles"])
+    profiles = Profiles(org)
+    labels = _labels(org, options["profiles"], profiles)
     logins = [login for login in every if login.profile in labels] if labels else every
     return {
         "changed": False,
         "logins": [{**login.as_result(), "needs_token": login.needs_token} for login in logins],
-        "proposal": _proposal(logins, login_ranges_of(org, {login.profile for login in logins})),
+        "proposal": _proposal(logins, login_ranges_of(org, {login.profile for login in logins}, profiles)),
         "warnings": [f"{HIDDEN}."] if is_partial(org, every, options["days"]) else [],
     }
 
 
-def _names(org: Org, profiles: Iterable[str]) -> set[str]:
-    """All names of profiles, each of which must be there."""
-    found: set[str] = set()
-    for name in profiles:
-        target = LoginRanges(org, name)
+def _labels(org: Org, names: Iterable[str], profiles: Profiles) -> set[str]:
+    """Return the labels of profiles, each of which must exist."""
+    labels = set()
+    for name in names:
+        target = LoginRanges(org, name, profiles)
         target.read()
-        found |= target.names
-    return found
+        labels |= target.names
+    return labels
 
 
 def _proposal(logins: list[Login], login_ranges: Mapping[str, tuple[IpRange, ...]]) -> dict[str, Any]:

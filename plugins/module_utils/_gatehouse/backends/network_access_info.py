@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..access.login_history import own_address
-from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices
+from ..access.profiles import Profiles
+from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices, read_login_ranges
 from ..access.rules import Access
 from ..errors import OptionError
+from ..org.client import Org
 from ..ranges.model import IpRange, parse_address
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
@@ -21,19 +23,24 @@ SPEC: Spec = {
     "addresses": {"type": "list", "elements": "str", "default": []},
     **CONNECTION,
 }
+ALL = "*"
 # The session settings that say from where a session may be used, and for how long; named as in the Metadata API.
 SESSION_SETTINGS = ("enforceIpRangesEveryRequest", "lockSessionsToDomain", "lockSessionsToIp", "sessionTimeout")
 _BOOLEANS = {"true": True, "false": False}
 
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Tell what an org's network access is, and what it means for some addresses."""
+    """Return an org's network access, and what it means for some addresses."""
     addresses = [_checked(text, f"addresses[{number}]") for number, text in enumerate(options["addresses"])]
     org = task.org()
     trusted = TrustedRanges(org).read().ranges
-    login_ranges = {name: LoginRanges(org, name).read().ranges for name in dict.fromkeys(options["profiles"])}
+    login_ranges = _read_profiles(org, options["profiles"])
     session = org.metadata(lambda api: api.read_session_settings())
-    device_activation_always = always_activates_devices(org)
+    activation = always_activates_devices(org)
+    restricted: dict[str | None, tuple[IpRange, ...]] = dict(login_ranges.items()) or {None: ()}
+    rules = {
+        profile: Access(ranges, trusted, device_activation_always=activation) for profile, ranges in restricted.items()
+    }
     return {
         "changed": False,
         "trusted_ip_ranges": _results(trusted),
@@ -44,11 +51,20 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         "own_address": own_address(org),
         "decisions": [
             {"address": address, "profile": profile, **access.login(address).as_result()}
-            for profile, ranges in (login_ranges or {None: ()}).items()
-            for access in (Access(ranges, trusted, device_activation_always=device_activation_always),)
+            for profile, access in rules.items()
             for address in addresses
         ],
     }
+
+
+def _read_profiles(org: Org, names: Sequence[str]) -> dict[str, tuple[IpRange, ...]]:
+    """Return the login ranges of profiles by how they are named, or of all of them by label."""
+    profiles = Profiles(org)
+    if ALL not in names:
+        return {name: LoginRanges(org, name, profiles).read().ranges for name in dict.fromkeys(names)}
+    display_names = {profile.name: profiles.display_name(profile) for profile in profiles.all}
+    records = read_login_ranges(org, display_names)
+    return {display_names[record.full_name]: record.ranges for record in records}
 
 
 def _checked(text: str, where: str) -> str:

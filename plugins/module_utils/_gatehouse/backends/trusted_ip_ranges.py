@@ -1,15 +1,17 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend of the module trusted_ip_ranges."""
+"""The backend of trusted_ip_ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..access.declare import RANGES, declare_ranges
+from ..access.declare import declare_ranges
+from ..access.options import RANGES, RangesOptions
 from ..access.range_lists import TrustedRanges
+from ..access.turns import Turns
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
 
@@ -18,4 +20,14 @@ SPEC: Spec = {**RANGES, **CONNECTION}
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the org's trusted ranges satisfy the options."""
-    return declare_ranges(options, task, TrustedRanges)
+    declared = RangesOptions.read(options)
+    org = task.org()
+    return declare_ranges(org, TrustedRanges(org), declared, check_mode=task.check_mode, turns=turns_of(task))
+
+
+def turns_of(task: Task) -> Turns:
+    """Return the turns of a task: beside its sessions, and by a lease where the store is on a server."""
+    if not task.credential:
+        return Turns(task.folder / "turns")
+    store = task.store
+    return Turns((store.local_folder or task.folder) / ".turns", store.lock if task.store_options.on_server else None)

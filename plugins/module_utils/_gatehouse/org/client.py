@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
+from urllib.parse import urlsplit
 
 from ..auth.connection import Connection
 from ..errors import LoginError, NoResponseError, OrgError, SessionExpired
@@ -61,6 +62,13 @@ class Org:
     def user_id(self) -> str | None:
         """The id of the user that is logged in, where the login told it."""
         return self._session.user_id if self._session else None
+
+    @property
+    def org_id(self) -> str:
+        """The id of the org, with which an access token begins, or else its host. Opens a session if there is none."""
+        session = self._session or self._obtain(failed=None)
+        org_id, separator, _secret = session.access_token.partition("!")
+        return org_id[:15] if separator and org_id.startswith("00D") else urlsplit(session.instance_url).netloc
 
     def session(self) -> Session:
         """A session that the org took not long ago, for somebody else to use."""

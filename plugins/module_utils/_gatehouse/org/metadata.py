@@ -56,6 +56,7 @@ class MetadataApi:
         self._transport = transport
         self._patience = patience
         self._session = session
+        self._version = version
         self._url = f"{session.instance_url.rstrip('/')}/services/Soap/m/{version}"
 
     def read_trusted_ranges(self) -> ReadRanges:
@@ -81,6 +82,13 @@ class MetadataApi:
     def read_login_ranges(self, full_names: Sequence[str]) -> list[ReadRanges]:
         """Read the login ranges of those of the profiles that exist."""
         return self._read("Profile", full_names, f"{_M}loginIpRanges", "startAddress", "endAddress")
+
+    def list_profiles(self) -> dict[str, str]:
+        """Return the metadata names of all profiles, by the first 15 characters of their ids."""
+        query = f"<queries><type>Profile</type></queries><asOfVersion>{self._version}</asOfVersion>"
+        response, _date = self._patience(lambda: self._call("listMetadata", query))
+        rows = response.iterfind(f"{_M}result")
+        return {(row.findtext(f"{_M}id") or "")[:15]: row.findtext(f"{_M}fullName") or "" for row in rows}
 
     def write_login_ranges(self, full_name: str, ranges: Iterable[IpRange]) -> None:
         """Replace the login ranges of a profile. An empty list changes nothing, though the org answers success."""

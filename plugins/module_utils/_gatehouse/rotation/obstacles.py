@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
+from ..access.range_lists import login_ranges_of
 from ..errors import LoginError, NoResponseError, OrgError
 from ..org.client import Org
-from ..org.metadata import METADATA_NAMES
+from ..org.queries import User, find_user, permission_givers
 from ..org.token_reset import T
 
 _LIFETIME = datetime.timedelta(days=1)
@@ -22,19 +22,18 @@ def rotation_obstacles(org: Org, username: str, method: str = "reset") -> list[s
 
     What the session's user may not see is not known, and so no obstacle.
     """
-    user = _user(org, username)
+    user = _if_allowed(lambda: find_user(org, username))
     if method == "password":
         return list(_password_obstacles(org, username, user))
     return [*_range_obstacles(org, username, user), *_permission_obstacles(org, username)]
 
 
-def _range_obstacles(org: Org, username: str, user: Mapping[str, Any]) -> Iterator[str]:
-    profile = str((user.get("Profile") or {}).get("Name") or "")
+def _range_obstacles(org: Org, username: str, user: User | None) -> Iterator[str]:
+    profile = user.profile if user else ""
     if not profile:
         return
-    names = tuple(dict.fromkeys((METADATA_NAMES.get(profile, profile), profile)))
-    found = _if_allowed(lambda: org.metadata(lambda api: api.read_login_ranges(names)))
-    if any(one.ranges for one in found or ()):
+    ranges = _if_allowed(lambda: login_ranges_of(org, {profile}))
+    if ranges and ranges[profile]:
         yield (
             f"the profile {profile} of {username} has login IP ranges, so Salesforce lets nobody reset a token there. "
             "Within the ranges no token is needed; store the credential without one. Or let a person remove the "
@@ -44,14 +43,14 @@ def _range_obstacles(org: Org, username: str, user: Mapping[str, Any]) -> Iterat
 
 
 def _permission_obstacles(org: Org, username: str) -> Iterator[str]:
-    only = _granted_by(org, username, "ApiUserOnly")
+    only = _given_by(org, username, "ApiUserOnly")
     if only:
         yield (
             f"{username} has the permission API Only User ({only}), which keeps it from the page that resets a token. "
             "Take it away for the reset and give it back; or use method password, if the token was reset once before, "
             "as only then its mail comes; or move to OAuth, which needs no token"
         )
-    codes = _granted_by(org, username, "TwoFactorApi")
+    codes = _given_by(org, username, "TwoFactorApi")
     if codes:
         yield (
             f"{username} has the permission MFA for API Logins ({codes}), so Salesforce takes a one-time code in place "
@@ -59,10 +58,10 @@ def _permission_obstacles(org: Org, username: str) -> Iterator[str]:
         )
 
 
-def _password_obstacles(org: Org, username: str, user: Mapping[str, Any]) -> Iterator[str]:
+def _password_obstacles(org: Org, username: str, user: User | None) -> Iterator[str]:
     """The policy may ask a password to last a day."""
     try:
-        changed = datetime.datetime.fromisoformat(str(user.get("LastPasswordChangeDate")))
+        changed = datetime.datetime.fromisoformat(str(user.password_changed if user else None))
     except ValueError:
         return
     until = changed.astimezone(datetime.UTC) + _LIFETIME
@@ -76,32 +75,9 @@ def _password_obstacles(org: Org, username: str, user: Mapping[str, Any]) -> Ite
         )
 
 
-def _user(org: Org, username: str) -> Mapping[str, Any]:
-    fields = "Profile.Name, LastPasswordChangeDate"
-    soql = f"SELECT {fields} FROM User WHERE Username = '{_quoted(username)}'"  # noqa: S608 - quoted
-    rows = _if_allowed(lambda: org.query(soql))
-    return rows[0] if rows else {}
-
-
-def _granted_by(org: Org, username: str, permission: str) -> str:
-    """The profile and permission sets that give a permission to the user; empty where none does, or none is shown."""
-    soql = (
-        "SELECT PermissionSet.Label, PermissionSet.IsOwnedByProfile, PermissionSet.Profile.Name "  # noqa: S608 - quoted
-        f"FROM PermissionSetAssignment WHERE Assignee.Username = '{_quoted(username)}' "
-        f"AND PermissionSet.Permissions{permission} = true"
-    )
-    rows = _if_allowed(lambda: org.query(soql))
-    return ", ".join(dict.fromkeys(_giver(row.get("PermissionSet") or {}) for row in rows or ()))
-
-
-def _giver(permission_set: Mapping[str, Any]) -> str:
-    if permission_set.get("IsOwnedByProfile"):
-        return f"by the profile {(permission_set.get('Profile') or {}).get('Name')}"
-    return f"by the permission set {permission_set.get('Label')}"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
+def _given_by(org: Org, username: str, permission: str) -> str:
+    """Return what gives a permission to the user; empty where nothing does, or it is not shown."""
+    return ", ".join(_if_allowed(lambda: permission_givers(org, username, permission)) or ())
 
 
 def _if_allowed(read: Callable[[], T]) -> T | None:

@@ -49,6 +49,11 @@ class StoreOptions:
         names = ("token", "role_id", "secret_id", "namespace", "ca_path")
         return cls(location=location, key_file=key_file, **{name: get(f"store_{name}") or None for name in names})
 
+    @property
+    def on_server(self) -> bool:
+        """Whether the store is on a key-value server, which other controllers may use too."""
+        return bool(_URL.match(self.location))
+
     def open(self) -> Store:
         """Open the store; raises OptionError when it or its keys cannot be used."""
         return self.open_with(load_keys(key_path(self.key_file)))

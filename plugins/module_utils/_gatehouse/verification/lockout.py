@@ -12,11 +12,11 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..access.login_history import USERS_SOQL
 from ..auth.connection import Connection
 from ..credentials.credential import PASSWORD_FLOWS
 from ..errors import GatehouseError, LoginError
 from ..org.client import Org
+from ..org.queries import find_user, logins_of
 
 LOGINS_AN_HOUR = 3600
 MAX_ATTEMPTS = {"ThreeAttempts": 3, "FiveAttempts": 5, "TenAttempts": 10}
@@ -50,15 +50,11 @@ def require_attempts_left(connection: Connection, administrator: Callable[[], Or
 
 
 def _why_not(org: Org, connection: Connection) -> LoginError | None:
-    quoted = (connection.username or "").replace("\\", "\\\\").replace("'", "\\'")
-    users = org.query(f"{USERS_SOQL} WHERE Username = '{quoted}'")
-    if not users:
+    user = find_user(org, connection.username or "")
+    if user is None:
         return None
     now = datetime.datetime.now(datetime.UTC)
-    rows = org.query(
-        f"SELECT Status, LoginTime FROM LoginHistory WHERE UserId = '{users[0]['Id']}' "  # noqa: S608 - an id and a time
-        f"AND LoginTime >= {now - HISTORY_WINDOW:%Y-%m-%dT%H:%M:%SZ} ORDER BY LoginTime DESC LIMIT {LOGINS_AN_HOUR}"
-    )
+    rows = logins_of(org, user.id, limit=LOGINS_AN_HOUR, since=now - HISTORY_WINDOW)
     if logins_since(rows, now - datetime.timedelta(hours=1)) >= LOGINS_AN_HOUR:
         return LoginError(
             f"{connection.username} has used up its {LOGINS_AN_HOUR} logins of this hour, so none was tried; wait",
