@@ -40,19 +40,19 @@ REFRESH_SCOPE = "refresh_token scope is required and the connected app should be
 
 
 def settle(state: State, org: Org, user_id: str) -> None:
-    """What follows from a write: policies of the org's own, and the time from which the token endpoint knows of it."""
+    """Make what follows from a write: policies, and the time from which the token endpoint knows of it."""
     external_client_apps.make_policies(state, org, user_id)
     now = state.clock.now()
     for name, app in org.external_client_apps.items():
-        known = _known(org, name, app)
+        known = _view(org, name, app)
         if known is None or (app.published and app.published[-1][1] == known):
             continue
         minutes = org.switches.eca_change_after if app.published else org.switches.eca_known_after
         app.published.append((now + datetime.timedelta(minutes=minutes), known))
 
 
-def _known(org: Org, name: str, app: ExternalClientApp) -> App | None:
-    """The app as the token endpoint sees it, without its key and secret."""
+def _view(org: Org, name: str, app: ExternalClientApp) -> App | None:
+    """Show the app as the token endpoint sees it, without its key and secret."""
     if app.consumer is None or not {GLOBAL, OAUTH} <= set(app.parts):
         return None
     settings, oauth = app.parts[GLOBAL].values, app.parts[OAUTH].values
@@ -88,7 +88,7 @@ def _known(org: Org, name: str, app: ExternalClientApp) -> App | None:
 
 
 def find(state: State, consumer_key: str) -> App | None:
-    """The app behind a key, as the token endpoint knows it by now, with the secret that belongs to that key.
+    """Find the app behind a key, as the token endpoint knows it by now, with the secret that belongs to that key.
 
     Raises ApiError where it does not yet know of it.
     """
@@ -148,7 +148,7 @@ def count_login(state: State, app: App) -> None:
         external.logins += 1
 
 
-def is_pre_authorized(org: Org, app: App, user: User) -> bool:
+def is_pre_authorised(org: Org, app: App, user: User) -> bool:
     """Whether a permission set or the profile of the user opens the app."""
     external = org.external_client_apps.get(app.external or "")
     if external is None:

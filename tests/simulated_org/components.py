@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from . import external_client_apps, grants, schemas, security_settings, soap
+from . import app_settings, external_client_apps, permission_sets, schemas, security_settings, soap
 from .clock import stamp
 from .profiles import plan_profile, render_profile
 from .save import Change, Element, Failure, Plan, Saving
@@ -47,7 +47,7 @@ class Type:
 
     @property
     def package_name(self) -> str:
-        """What a manifest calls it."""
+        """The name in a manifest."""
         return "Settings" if self.member else self.name
 
     def path(self, name: str) -> str:
@@ -63,17 +63,17 @@ def available(org: Org, kind: Type, version: float) -> bool:
 
 
 def by_name(name: str) -> Type | None:
-    """A type by the name that the CRUD calls use."""
+    """Find a type by the name that the CRUD calls use."""
     return next((one for one in TYPES if one.name == name), None)
 
 
 def members(package_name: str) -> list[Type]:
-    """The types behind a name in a manifest."""
+    """Find the types behind a name in a manifest."""
     return [one for one in TYPES if one.package_name == package_name]
 
 
 def missing_permission(caller: Caller, kinds: Sequence[Type]) -> str:
-    """What the caller lacks; whether the permissions of the setup pages are checked too is UNKNOWN."""
+    """Say what the caller lacks; whether the permissions of the setup pages are checked too is UNKNOWN."""
     switches, permissions = caller.org.switches, caller.permissions
     if not permissions.intersection(WRITE_PERMISSIONS):
         return "insufficient access rights: requires Modify Metadata Through Metadata API Functions"
@@ -89,7 +89,7 @@ def missing_permission(caller: Caller, kinds: Sequence[Type]) -> str:
 
 
 def file_properties(caller: Caller, kind: Type, named: Named, folder: str = "") -> str:
-    """FileProperties in schema order."""
+    """Write FileProperties in schema order."""
     author = caller.org.users.get(named.author_id)
     who = soap.tag("createdById", named.author_id) + soap.tag("createdByName", author.name if author else "Automated")
     return (
@@ -105,7 +105,7 @@ def file_properties(caller: Caller, kind: Type, named: Named, folder: str = "") 
     )
 
 
-def _planned(
+def _save_by_plan(
     plan: Callable[[State, Caller, Element], Plan],
     render: Callable[[Org, str, float], str | None],
     saving: Saving,
@@ -113,9 +113,9 @@ def _planned(
 ) -> Change:
     """Carry out a plan, and compare what can be read before and after it."""
     org, name, version = saving.caller.org, saving.full_name(element), saving.caller.version
-    plan_ = plan(saving.state, saving.caller, element)
+    work = plan(saving.state, saving.caller, element)
     before = render(org, name, version)
-    plan_()
+    work()
     return Change(changed=before != render(org, name, version))
 
 
@@ -125,7 +125,7 @@ def _profile(org: Org, name: str, version: float) -> str | None:
 
 
 def _security(org: Org, name: str, version: float) -> str | None:
-    """The full name is not matched strictly, one is read even as `passwordPolicies` (REPORTED)."""
+    """Write the settings. The full name is not matched strictly, one is read even as `passwordPolicies` (REPORTED)."""
     return security_settings.render(org, version)
 
 
@@ -165,7 +165,7 @@ TYPES = (
         "settings",
         _only("Security"),
         _security,
-        partial(_planned, security_settings.plan, _security),
+        partial(_save_by_plan, security_settings.plan, _security),
         member="Security",
     ),
     Type(
@@ -173,8 +173,8 @@ TYPES = (
         "settings",
         "settings",
         _only("ExternalClientApp"),
-        grants.render_app_settings,
-        grants.save_app_settings,
+        app_settings.render_external_client_apps,
+        app_settings.save_external_client_apps,
         member="ExternalClientApp",
     ),
     Type(
@@ -182,8 +182,8 @@ TYPES = (
         "settings",
         "settings",
         _only("OauthOidc"),
-        grants.render_oauth_settings,
-        grants.save_oauth_settings,
+        app_settings.render_oauth,
+        app_settings.save_oauth,
         member="OauthOidc",
     ),
     Type(
@@ -192,16 +192,16 @@ TYPES = (
         "profile",
         lambda org: [Named(one.name, one.id) for one in org.profiles.values()],
         _profile,
-        partial(_planned, plan_profile, _profile),
+        partial(_save_by_plan, plan_profile, _profile),
     ),
     Type(
         "PermissionSet",
         "permissionsets",
         "permissionset",
         lambda org: [Named(one.name, one.id) for one in org.grants.sets.values()],
-        grants.render_permission_set,
-        grants.save_permission_set,
-        grants.delete_permission_set,
+        permission_sets.render,
+        permission_sets.save,
+        permission_sets.delete,
     ),
     *(_app_type(kind) for kind in schemas.SCHEMAS),
 )

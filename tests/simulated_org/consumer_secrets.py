@@ -37,7 +37,7 @@ _PATH = re.compile(r"apps/oauth/credentials/(\w{15,18})(?:/(\w{15,18})(/staged(?
 
 
 def operation(path: str, method: str) -> str | None:
-    """The name of an operation, for the request log and for faults."""
+    """Name an operation, for the request log and for faults."""
     if path.rstrip("/") == "apps/oauth/usage":
         return "listApps"
     match = _PATH.fullmatch(path)
@@ -78,7 +78,7 @@ def _missing() -> ApiError:
 
 
 def _check_access(caller: Caller) -> None:
-    """The setting and the two permissions; whether a session of a SOAP login is good for it is UNKNOWN."""
+    """Refuse without the setting or a permission; whether a session of a SOAP login is good for it is UNKNOWN."""
     switches = caller.org.switches
     if caller.org.external_client_app_settings["enableClientSecretInRestApiAccess"] != "true":
         raise ApiError("FUNCTIONALITY_NOT_ENABLED", OFF[switches.eca_secrets_off])
@@ -144,7 +144,7 @@ def _staged(
 
 
 def _stage(state: State, caller: Caller, consumer: Consumer) -> StagedPair:
-    """A new key and a new secret; there is one staged pair at a time (REPORTED)."""
+    """Make a new key and a new secret; there is one staged pair at a time (REPORTED)."""
     now = state.clock.now()
     if consumer.staged is not None and now < consumer.staged.expires:
         raise ApiError("DUPLICATE_VALUE", "There are staged credentials for this consumer already.")
@@ -155,7 +155,7 @@ def _stage(state: State, caller: Caller, consumer: Consumer) -> StagedPair:
 
 
 def _rotate(caller: Caller, consumer: Consumer, held: StagedPair, request: Request, now: datetime.datetime) -> None:
-    """The staged pair becomes the consumer's, and the one that it had takes its place for a while."""
+    """Give the staged pair to the consumer; the one that it had takes its place for a while."""
     try:
         command = json.loads(request.body)["command"]
     except (ValueError, KeyError, TypeError):
@@ -178,7 +178,7 @@ def _collection(
     status: int,
     now: datetime.datetime | None = None,
 ) -> Response:
-    """The name of the list is REPORTED."""
+    """Show a list of at most one pair; its name is REPORTED."""
     shown = [] if held is None else [_pair(caller, app, consumer, held, now or held.created)]
     return json_response({"stagedCredentials": shown}, status)
 

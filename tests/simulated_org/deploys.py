@@ -21,7 +21,7 @@ from .clock import stamp
 from .errors import ApiError, ClientFault
 from .http import Request, Response, json_response
 from .packages import Component, Package, PackageProblem
-from .save import Change, Failure, Saving, undone
+from .save import Change, Failure, Saving, roll_back
 from .sessions import Caller
 from .state import State
 
@@ -77,7 +77,7 @@ class Deploy:
 
 
 def deploy(state: State, call: soap.Call, caller: Caller) -> str:
-    """Take a package; clients are seen that write `True` for true."""
+    """Accept a package; clients are seen that write `True` for true."""
     options = next((one for one in call.element if soap.local_name(one) == "DeployOptions"), None)
     sent = {} if options is None else {soap.local_name(one): soap.content(one).strip().lower() for one in options}
     text = soap.child_text(call.element, "ZipFile") or ""
@@ -93,7 +93,7 @@ def deploy(state: State, call: soap.Call, caller: Caller) -> str:
 
 
 def deploy_by_rest(state: State, request: Request, caller: Caller) -> Response:
-    """A form of two parts: the package, and its options as JSON, whose part bears different names (CONFIRMED)."""
+    """Accept a form of two parts: the package, and its options as JSON, a part of two names (CONFIRMED)."""
     parts = _parts(request)
     text = next((parts[name] for name in ("json", "entity_content") if name in parts), b"{}")
     try:
@@ -114,7 +114,7 @@ def deploy_by_rest(state: State, request: Request, caller: Caller) -> Response:
 
 
 def _parts(request: Request) -> dict[str, bytes]:
-    """The parts of a form by name."""
+    """Take a form apart by the names of its parts."""
     header = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode("latin-1", "replace")
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(header + request.body)
     if not message.is_multipart():
@@ -173,7 +173,7 @@ def _run(state: State, one: Deploy) -> None:
         one.status = ("SucceededPartial" if partial else "Failed") if failed else "Succeeded"
         return not one.options["checkOnly"] and (partial or not failed)
 
-    with undone(org, unless=kept):
+    with roll_back(org, unless=kept):
         one.messages.append(Message("", packages.MANIFEST, packages.MANIFEST))
         for item in package.before:
             one.messages.append(_delete(one, caller, item))
@@ -233,7 +233,7 @@ def _delete(one: Deploy, caller: Caller, item: Component) -> Message:
 
 def _attempt(one: Deploy, item: Component, work: Callable[[], Change]) -> Message:
     try:
-        with undone(one.caller.org, unless=lambda: True):
+        with roll_back(one.caller.org, unless=lambda: True):
             change = work()
     except (ClientFault, Failure) as exc:
         problem = exc.message if isinstance(exc, Failure) else f"Error parsing file: {exc}"
@@ -289,7 +289,7 @@ def find(caller: Caller, deploy_id: str) -> Deploy:
 
 
 def _result(one: Deploy, detailed: bool) -> dict[str, Any]:
-    """DeployResult, in schema order."""
+    """Show a DeployResult, in schema order."""
     failures = [message for message in one.messages if not message.success]
     counted = [message for message in one.messages if message.kind]
     when = stamp(one.created).replace("+0000", "Z")

@@ -83,7 +83,7 @@ def available(org: Org, version: float) -> bool:
 
 
 def find(org: Org, kind: str, full_name: str) -> tuple[str, Part] | None:
-    """The app's name and its component of this type and name."""
+    """Find the app's name and its component of this type and name."""
     return next(((name, part) for name, part in components(org, kind) if part.name == full_name), None)
 
 
@@ -95,17 +95,17 @@ def components(org: Org, kind: str) -> Iterator[tuple[str, Part]]:
 
 
 def render(org: Org, kind: str, full_name: str, version: float) -> str | None:
-    """A component's elements, or None where there is no such one."""
+    """Write a component's elements; None where there is no such one."""
     found = find(org, kind, full_name)
     if found is None:
         return None
     name, part = found
     return schemas.render(
-        schemas.SCHEMAS[kind], full_name, _shown(org, org.external_client_apps[name], kind, part), version
+        schemas.SCHEMAS[kind], full_name, _readable(org, org.external_client_apps[name], kind, part), version
     )
 
 
-def _shown(org: Org, app: ExternalClientApp, kind: str, part: Part) -> dict[str, str]:
+def _readable(org: Org, app: ExternalClientApp, kind: str, part: Part) -> dict[str, str]:
     values = dict(part.values)
     if kind == GLOBAL and app.consumer:
         values["consumerKey"] = app.consumer.key
@@ -117,7 +117,7 @@ def _shown(org: Org, app: ExternalClientApp, kind: str, part: Part) -> dict[str,
             if shown == "absent":
                 del values["certificate"]
     if kind == OAUTH_POLICY and org.switches.eca_grant == "same_rows":
-        names = granted(org, app)
+        names = permission_set_names(org, app)
         values["commaSeparatedPermissionSet"] = ",".join(names)
         if not names:
             del values["commaSeparatedPermissionSet"]
@@ -127,8 +127,8 @@ def _shown(org: Org, app: ExternalClientApp, kind: str, part: Part) -> dict[str,
     return values
 
 
-def granted(org: Org, app: ExternalClientApp) -> list[str]:
-    """The names of the permission sets that open the app."""
+def permission_set_names(org: Org, app: ExternalClientApp) -> list[str]:
+    """Name the permission sets that open the app."""
     app_id = app.parts[APP].id
     sets = (org.grants.sets.get(set_id) for set_id, entity in org.grants.accesses.values() if entity == app_id)
     return [one.name for one in sets if one]
@@ -157,7 +157,7 @@ class _Write:
         return self.app.parts.get(self.kind)
 
     def values(self) -> dict[str, str]:
-        """What is stored: the whole record as sent, or upon what it was."""
+        """Return what is stored: the whole record as sent, or upon what it was."""
         schema = schemas.SCHEMAS[self.kind]
         kept = self.old.values if self.old and self.org.switches.eca_left_out == "kept" else schema.defaults
         return {**kept, **self.sent}
@@ -195,7 +195,7 @@ def _check_required(org: Org, schema: schemas.Schema, sent: dict[str, str]) -> N
 
 
 def _check_name(write: _Write) -> None:
-    """An app has one component of each type; whether another name may take its place is UNKNOWN for policies."""
+    """Refuse a second component of a type; whether another name may take its place is UNKNOWN for policies."""
     old, switches = write.old, write.org.switches
     other = find(write.org, write.kind, write.full_name)
     if other and other[0] != write.app_name:
@@ -277,12 +277,12 @@ def _save_global(write: _Write) -> Change:
 
 
 def new_secret() -> str:
-    """64 hexadecimal digits in capitals, as consumer secrets are."""
+    """Make 64 hexadecimal digits in capitals, as consumer secrets are."""
     return secrets.token_hex(32).upper()
 
 
 def _certificate(text: str) -> str:
-    """A whole PEM, or only its base64 body (REPORTED, both)."""
+    """Read a whole PEM, or only its base64 body (REPORTED, both), as a PEM."""
     body = re.sub(r"-----(BEGIN|END) CERTIFICATE-----|\s", "", text)
     try:
         x509.load_der_x509_certificate(base64.b64decode(body, validate=True))
@@ -293,7 +293,7 @@ def _certificate(text: str) -> str:
 
 
 def _check_key(write: _Write, key: str) -> None:
-    """Length and uniqueness over all orgs are CONFIRMED of connected apps."""
+    """Refuse a key that is no key, or taken; length and uniqueness are CONFIRMED of connected apps."""
     state, switches = write.saving.state, write.org.switches
     plain = switches.eca_key_format == "any" or (key.isascii() and key.isalnum())
     if not (plain and 8 <= len(key) <= 256):
@@ -342,7 +342,7 @@ def _check_run_as(write: _Write, values: dict[str, str]) -> None:
 
 
 def _grant(write: _Write, values: dict[str, str]) -> None:
-    """What the list of permission sets does to the rows of SetupEntityAccess."""
+    """Add and remove rows of SetupEntityAccess as the list of permission sets says."""
     org, switches = write.org, write.org.switches
     left_out = "commaSeparatedPermissionSet" not in write.sent
     old = write.old.values.get("commaSeparatedPermissionSet", "") if write.old else ""
@@ -366,7 +366,7 @@ def _grant(write: _Write, values: dict[str, str]) -> None:
 
 
 def _permission_sets(org: Org, listed: str, *, strict: bool = True) -> list[str]:
-    """The ids of permission sets in a list of names or ids."""
+    """Find the ids of the permission sets in a list of names or ids."""
     takes = org.switches.eca_permission_sets
     found = []
     for word in filter(None, (one.strip() for one in listed.split(","))):
@@ -405,7 +405,7 @@ def _store(write: _Write, values: dict[str, str]) -> Change:
 
 
 def default_names(org: Org, app: ExternalClientApp, app_name: str) -> dict[str, str]:
-    """The names of the policies that the org makes (REPORTED x5, and two more where pages of Setup made them)."""
+    """Name the policies that the org makes (REPORTED x5, and two more where pages of Setup made them)."""
     suffixes = SUFFIXES[org.switches.eca_default_policy_names]
     oauth = (
         app_name
@@ -416,7 +416,7 @@ def default_names(org: Org, app: ExternalClientApp, app_name: str) -> dict[str, 
 
 
 def make_policies(state: State, org: Org, user_id: str) -> None:
-    """Policies for apps that have OAuth settings and none of their own."""
+    """Make policies for apps that have OAuth settings and none of their own."""
     if org.switches.eca_default_policies == "none":
         return
     now = state.clock.now()

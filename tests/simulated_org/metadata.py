@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Metadata service: the CRUD calls, what lists and describes components; deployments and retrieves by others."""
+"""The Metadata service: the CRUD calls, and what lists and describes components."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Literal
 from . import app_clients, components, deploys, retrieves, soap
 from .components import Type
 from .errors import ApiError, ClientFault
-from .save import Change, Failure, Saving, undone
+from .save import Change, Failure, Saving, roll_back
 from .sessions import Caller
 from .state import State
 
@@ -33,7 +33,7 @@ class _Saved:
 
 
 def perform(state: State, call: soap.Call, caller: Caller) -> str:
-    """The payload of the answer to one call. CRUD calls exist from version 30 on (CONFIRMED)."""
+    """Answer one call with its payload. CRUD calls exist from version 30 on (CONFIRMED)."""
     operation = _OPERATIONS.get(call.operation)
     if operation is None or (call.operation in CRUD and caller.version < FIRST_VERSION):
         raise ClientFault(f"No operation available for request {{{call.namespace}}}{call.operation}")
@@ -78,7 +78,7 @@ def _record(caller: Caller, kind: Type, name: str, body: str | None) -> str:
 
 
 def list_metadata(state: State, call: soap.Call, caller: Caller) -> str:
-    """Up to three types at once; without any component there is no result (CONFIRMED by a recording)."""
+    """List up to three types at once; without any component there is no result (CONFIRMED by a recording)."""
     caller.require(*components.WRITE_PERMISSIONS)
     queries = [child for child in call.element if soap.local_name(child) == "queries"]
     if len(queries) > QUERIES_PER_CALL:
@@ -97,7 +97,7 @@ def list_metadata(state: State, call: soap.Call, caller: Caller) -> str:
 
 
 def describe_metadata(state: State, call: soap.Call, caller: Caller) -> str:
-    """The settings' type is called `Settings` here, not SecuritySettings (REPORTED)."""
+    """Describe the types; the settings' one is called `Settings` here, not SecuritySettings (REPORTED)."""
     shown = {
         kind.package_name: kind for kind in components.TYPES if components.available(caller.org, kind, caller.version)
     }
@@ -114,7 +114,7 @@ def describe_metadata(state: State, call: soap.Call, caller: Caller) -> str:
 
 
 def check_status(state: State, call: soap.Call, caller: Caller) -> str:
-    """The status of a deployment or a retrieve by the call of old, which is in no WSDL of today; jsforce uses it."""
+    """Answer the call of old for deployments and retrieves: it is in no WSDL of today, but jsforce uses it."""
     process = (soap.child_text(call.element, "asyncProcessId") or "").strip()
     done = retrieves.exists(caller, process) or deploys.find(caller, process).done
     return (
@@ -177,7 +177,7 @@ def delete_metadata(state: State, call: soap.Call, caller: Caller) -> str:
 
 
 def _refusal(caller: Caller, kind: Type) -> Failure | None:
-    """Why nothing of this type is written for this caller; a fault or a status by switch (UNKNOWN)."""
+    """Say why this caller may not write this type: by a fault or by a status, by switch (UNKNOWN)."""
     switches = caller.org.switches
     missing = components.missing_permission(caller, [kind])
     if missing and switches.insufficient_access == "fault":
@@ -198,7 +198,7 @@ def _carry_out(
 ) -> list[_Saved]:
     all_or_none = (call.header("AllOrNoneHeader", "allOrNone") or "").strip() in ("true", "1")
     saved: list[_Saved] = []
-    rolled_back = undone(caller.org, unless=lambda: not any(one.failure for one in saved))
+    rolled_back = roll_back(caller.org, unless=lambda: not any(one.failure for one in saved))
     with rolled_back if all_or_none else contextlib.nullcontext():
         for name, job in zip(names, jobs, strict=True):
             saved.append(_Saved(name, refusal) if refusal else _attempt(caller, name, job))
@@ -211,7 +211,7 @@ def _carry_out(
 
 def _attempt(caller: Caller, name: str, job: Callable[[], Change]) -> _Saved:
     try:
-        with undone(caller.org, unless=lambda: True):
+        with roll_back(caller.org, unless=lambda: True):
             change = job()
     except Failure as failure:
         return _Saved(name, failure)
@@ -219,7 +219,7 @@ def _attempt(caller: Caller, name: str, job: Callable[[], Change]) -> _Saved:
 
 
 def _save_result(saved: _Saved, how: str) -> str:
-    """SaveResult in schema order: errors, fullName, success; of an upsert, what was created comes first."""
+    """Write a SaveResult in schema order: errors, fullName, success; of an upsert, what was created comes first."""
     errors = f"<created>{str(saved.created).lower()}</created>" if how == "upsert" else ""
     if saved.failure:
         fields = "".join(soap.tag("fields", field) for field in saved.failure.fields)

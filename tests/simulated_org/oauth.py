@@ -255,7 +255,7 @@ class Exchange:
         if user.username in app.approved_users and user.org_id == app.org_id:
             return
         if app.permitted_users == "admin_approved":
-            if app_clients.is_pre_authorized(self.state.orgs[app.org_id], app, user):
+            if app_clients.is_pre_authorised(self.state.orgs[app.org_id], app, user):
                 return
             raise ApiError("invalid_app_access", "user is not admin approved to access this app")
         if not by_password:

@@ -30,7 +30,7 @@ MOST_FILES = 10_000
 
 
 class PackageProblem(Exception):
-    """A package that is none: the file, and what is wrong with it."""
+    """A file of a package, and what is wrong with it."""
 
     def __init__(self, file: str, problem: str) -> None:
         super().__init__(problem)
@@ -68,10 +68,10 @@ def read(data: bytes) -> Package:
     deleted: dict[bool, list[Component]] = {False: [], True: []}
     for name, after in DESTRUCTIVE.items():
         if name in files:
-            named = _named(_parse(name, files[name]))
+            named = _members(_parse(name, files[name]))
             deleted[after] += [Component(kind, member, name) for kind, member in named]
     order = {kind.name: place for place, kind in enumerate(TYPES)}
-    present = [one for kind, member in _named(manifest) for one in _component(files, kind, member)]
+    present = [one for kind, member in _members(manifest) for one in _component(files, kind, member)]
     return Package(
         version,
         tuple(sorted(deleted[False], key=lambda one: -order[one.kind.name])),
@@ -81,7 +81,7 @@ def read(data: bytes) -> Package:
 
 
 def _unpack(data: bytes) -> dict[str, bytes]:
-    """The files by path below the package's folder, which may have any name or none."""
+    """Return the files by path below the package's folder, which may have any name or none."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = [one for one in archive.infolist() if not one.is_dir()]
@@ -102,8 +102,8 @@ def _parse(name: str, content: bytes) -> Element:
         raise PackageProblem(name, f"Error parsing file: {exc}") from None
 
 
-def _named(manifest: Element) -> Iterator[tuple[Type, str]]:
-    """The types and members of a manifest."""
+def _members(manifest: Element) -> Iterator[tuple[Type, str]]:
+    """Return the types and members of a manifest."""
     for types in manifest:
         if soap.local_name(types) != "types":
             continue
@@ -120,7 +120,7 @@ def _named(manifest: Element) -> Iterator[tuple[Type, str]]:
 
 
 def _component(files: Mapping[str, bytes], kind: Type, member: str) -> Iterator[Component]:
-    """The file of a member, or with `*` all files of its type; names of files may be encoded (REPORTED of a tab)."""
+    """Read the file of a member, or with `*` all of its type; names of files may be encoded (REPORTED of a tab)."""
     for path, content in files.items():
         folder, _slash, file = path.rpartition("/")
         if folder != kind.folder or not file.endswith(f".{kind.suffix}"):
@@ -144,7 +144,7 @@ def _component(files: Mapping[str, bytes], kind: Type, member: str) -> Iterator[
 
 
 def _name(element: Element, name: str) -> None:
-    """A component in a package is named by its file."""
+    """Name a component as its file is named."""
     for child in [one for one in element if soap.local_name(one) == "fullName"]:
         element.remove(child)
     full_name = etree.Element(f"{{{soap.METADATA}}}fullName")
@@ -153,7 +153,7 @@ def _name(element: Element, name: str) -> None:
 
 
 def write(version: float, files: Iterable[tuple[Type, str, str]]) -> bytes:
-    """A zip with these components (type, name, elements) and their manifest, below the folder `unpackaged`."""
+    """Make a zip of these components (type, name, elements) and their manifest, below the folder `unpackaged`."""
     entries: dict[str, str] = {}
     members: dict[str, list[str]] = {}
     for kind, name, body in files:

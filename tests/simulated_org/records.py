@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import grants, ids, tables
+from . import ids, permission_sets, tables
 from .errors import ApiError
 from .external_client_apps import components
 from .http import Request, Response, json_response
-from .save import Failure, undone
+from .save import Failure, roll_back
 from .schemas import APP
 from .sessions import Caller
 from .soql import Query, project
@@ -29,7 +29,7 @@ OPERATIONS = {"POST": "createRecord", "PATCH": "updateRecord", "DELETE": "delete
 
 
 def operation(path: str, method: str) -> str | None:
-    """The name of an operation, for the request log and for faults."""
+    """Name an operation, for the request log and for faults."""
     if path.rstrip("/") == COLLECTION:
         return {"POST": "createRecords", "DELETE": "deleteRecords"}.get(method)
     return OPERATIONS.get(method) if _PATH.fullmatch(path) else None
@@ -80,7 +80,7 @@ def perform_collection(state: State, request: Request, caller: Caller) -> Respon
 
 def _all(caller: Caller, jobs: Sequence[Callable[[], str]], *, all_or_none: bool) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
-    with undone(caller.org, unless=lambda: not all_or_none or all(one["success"] for one in results)):
+    with roll_back(caller.org, unless=lambda: not all_or_none or all(one["success"] for one in results)):
         for job in jobs:
             try:
                 results.append({"id": job(), "success": True, "errors": []})
@@ -134,7 +134,7 @@ def _fields(request: Request) -> Fields:
 
 
 def _describe(caller: Caller, kind: str) -> Response:
-    """What may be done with a type, as far as clients ask for it."""
+    """Say what may be done with a type, as far as clients ask for it."""
     table, _unused = tables.find(caller, kind)
     name = kind.lower()
     can = {"createable": name in _CREATE, "updateable": name in _UPDATE, "deletable": name in _DELETE}
@@ -170,7 +170,7 @@ def _text(fields: Fields, name: str) -> str:
 def _create_permission_set(state: State, caller: Caller, record_id: str, fields: Fields) -> str:
     _require(caller, "ManageProfilesPermissionsets")
     name, label = _text(fields, "Name"), _text(fields, "Label")
-    grants.check_name(name)
+    permission_sets.check_name(name)
     if caller.org.grants.find(name):
         raise ApiError("DUPLICATE_DEVELOPER_NAME", f"The permission set API name {name} has already been used")
     one = PermissionSet(state.ids.new(ids.PERMISSION_SET), name, label)
@@ -200,7 +200,7 @@ def _fill(one: PermissionSet, fields: Fields) -> None:
 
 def _delete_permission_set(state: State, caller: Caller, record_id: str, fields: Fields) -> str:
     _require(caller, "ManageProfilesPermissionsets")
-    grants.delete_permission_set(caller.org, _permission_set(caller, record_id).name)
+    permission_sets.delete(caller.org, _permission_set(caller, record_id).name)
     return ""
 
 

@@ -84,7 +84,7 @@ def _find(caller: Caller, retrieve_id: str) -> Retrieve | None:
 
 
 def check_status(state: State, call: soap.Call, caller: Caller) -> str:
-    """RetrieveResult in schema order; the zip unless it is not wanted."""
+    """Write a RetrieveResult in schema order; without the zip where it is not wanted."""
     name = (soap.child_text(call.element, "asyncProcessId") or "").strip()
     one = _find(caller, name)
     if one is None:

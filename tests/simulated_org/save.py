@@ -79,7 +79,7 @@ class Saving:
 
 
 @contextlib.contextmanager
-def undone(org: Org, *, unless: Callable[[], bool]) -> Iterator[None]:
+def roll_back(org: Org, *, unless: Callable[[], bool]) -> Iterator[None]:
     """Take back what metadata calls changed in an org, unless it is to stay; an error takes it back, too."""
     held = {
         "trusted_ranges": org.trusted_ranges,

@@ -201,7 +201,7 @@ SCHEMAS = {
 
 
 def read(schema: Schema, element: Element, version: float, *, drop_misplaced: bool) -> dict[str, str]:
-    """The values of a component; of elements in a wrong order, the later ones are refused or dropped in silence.
+    """Read the values of a component; of elements in a wrong order, the later ones are refused or dropped in silence.
 
     Raises ClientFault or Failure. The texts are INVENTED for these types, after those of others.
     """
@@ -246,7 +246,7 @@ def _value(schema: Schema, name: str, child: Element, values: Mapping[str, str])
 
 
 def _plain(element: Element) -> str:
-    """An element with its leaves, without prefixes."""
+    """Write an element with its leaves, without prefixes."""
     name = soap.local_name(element)
     return (
         f"<{name}>{''.join(map(_plain, element))}</{name}>" if len(element) else soap.tag(name, soap.content(element))
@@ -254,7 +254,7 @@ def _plain(element: Element) -> str:
 
 
 def render(schema: Schema, full_name: str, values: Mapping[str, str], version: float) -> str:
-    """The elements in schema order, as far as the version has them."""
+    """Write the elements in schema order, as far as the version has them."""
     shown = soap.tag("fullName", full_name)
     for name, allowed in schema.elements.items():
         first, final = schema.versions.get(name, (0, 999))

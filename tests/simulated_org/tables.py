@@ -190,7 +190,7 @@ def permission_sets(org: Org) -> Table:
 
 
 def _profile_set_id(profile_id: str) -> str:
-    """The permission set that a profile is, too."""
+    """Return the id of the permission set that a profile is, too."""
     short = f"{ids.PERMISSION_SET}Pr{profile_id[5:15]}"
     return ids.long_id(short) if profile_id else short
 
@@ -214,7 +214,7 @@ class Access:
 
 
 def accesses(org: Org) -> Table:
-    """SetupEntityAccess; the type of an External Client App is REPORTED."""
+    """Make the table SetupEntityAccess; the type of an External Client App is REPORTED."""
     fields = {
         "Id": Field(attrgetter("id")),
         "ParentId": Field(attrgetter("granted.id")),
@@ -260,7 +260,7 @@ def _component_rows(kind: str) -> Callable[[Caller], Iterable[Component]]:
 
 
 def _component_table(name: str, *elements: str, **fields: Getter) -> Callable[[Org], Table]:
-    """A table whose columns are called after the elements (CONFIRMED for those that are here)."""
+    """Make a table whose columns are called after the elements (CONFIRMED for those that are here)."""
 
     def value(element: str) -> Getter:
         return lambda row: row.value(element)

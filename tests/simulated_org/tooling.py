@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"\d{1,9}")
 
 
 def find(caller: Caller, query: Query) -> tuple[Table, list[Any]]:
-    """The table, with the field that the plain query does not have, and its rows."""
+    """Find the table, with the field that the plain query does not have, and its rows."""
     name = query.table.lower()
     wants_metadata = any(field.lower() == "metadata" for field in query.fields)
     if name == "securitysettings":
@@ -61,7 +61,7 @@ def _metadata(caller: Caller, name: str) -> Field:
 
 
 def _values(element: Element) -> Any:
-    """An element as JSON: true, false and numbers as such; lists even where there is one entry, or none."""
+    """Turn an element into JSON: true, false and numbers as such; lists even where there is one entry, or none."""
     if not len(element):
         text = soap.content(element)
         if soap.local_name(element) in ("networkAccess",):

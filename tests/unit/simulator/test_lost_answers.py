@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whoever makes an app or rotates its secret can be cut off at any step, before the org has done it or after."""
+"""A client that makes an app or rotates its secret loses an answer, at every step, with the step done or not."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Permission sets and permissions by metadata, and the settings of apps: types that have no ranges."""
+"""Permission sets by metadata."""
 
 from __future__ import annotations
 
-from . import ids, settings, soap
+from . import ids, soap
 from .save import Change, Element, Failure, Saving, check_elements
 from .state import Org, PermissionSet
 
@@ -36,8 +36,8 @@ _KNOWN = frozenset(
 )
 
 
-def render_permission_set(org: Org, name: str, version: float) -> str | None:
-    """The permission set in schema order; it has no element for External Client Apps (CONFIRMED)."""
+def render(org: Org, name: str, version: float) -> str | None:
+    """Write the permission set in schema order; it has no element for External Client Apps (CONFIRMED)."""
     one = org.grants.find(name)
     if one is None:
         return None
@@ -55,7 +55,7 @@ def render_permission_set(org: Org, name: str, version: float) -> str | None:
     )
 
 
-def save_permission_set(saving: Saving, element: Element) -> Change:
+def save(saving: Saving, element: Element) -> Change:
     """Add or change a permission set; what is not listed is kept."""
     check_elements(element, _KNOWN, "PermissionSet")
     org, name = saving.caller.org, saving.full_name(element)
@@ -85,13 +85,13 @@ def save_permission_set(saving: Saving, element: Element) -> Change:
 
 
 def check_name(name: str) -> None:
-    """API names begin with a letter, hold letters, digits and single underscores, and do not end in one (CONFIRMED)."""
+    """Refuse a name that is no API name: letters, digits and single underscores, a letter first (CONFIRMED)."""
     plain = name.replace("_", "a")
     if not (name and name[0].isalpha() and plain.isalnum() and plain.isascii()) or "__" in name or name.endswith("_"):
         raise Failure("INVALID_FIELD", f"The API name {name} can only contain underscores and alphanumeric characters")
 
 
-def delete_permission_set(org: Org, name: str) -> bool:
+def delete(org: Org, name: str) -> bool:
     """Delete a permission set with its accesses; one that users have stays (the code is INVENTED)."""
     one = org.grants.find(name)
     if one is None:
@@ -101,44 +101,3 @@ def delete_permission_set(org: Org, name: str) -> bool:
     del org.grants.sets[one.id]
     org.grants.accesses = {row: pair for row, pair in org.grants.accesses.items() if pair[0] != one.id}
     return True
-
-
-# -- settings ----------------------------------------------------------------------------------------------------------
-
-
-def render_app_settings(org: Org, name: str, version: float) -> str | None:
-    shown = org.external_client_app_settings
-    if version < 62:
-        shown = {key: value for key, value in shown.items() if key != "enableClientSecretInRestApiAccess"}
-    return soap.tag("fullName", "ExternalClientApp") + "".join(soap.tag(key, value) for key, value in shown.items())
-
-
-def save_app_settings(saving: Saving, element: Element) -> Change:
-    org = saving.caller.org
-    values = _settings(element, settings.EXTERNAL_CLIENT_APP_SETTINGS, "ExternalClientAppSettings")
-    changed = values.items() - org.external_client_app_settings.items()
-    org.external_client_app_settings.update(values)
-    return Change(changed=bool(changed))
-
-
-def render_oauth_settings(org: Org, name: str, version: float) -> str | None:
-    blocked = str(not org.username_password_flow_enabled).lower()
-    return soap.tag("fullName", "OauthOidc") + soap.tag("blockOAuthUnPwFlow", blocked)
-
-
-def save_oauth_settings(saving: Saving, element: Element) -> Change:
-    org = saving.caller.org
-    values = _settings(element, settings.OAUTH_SETTINGS, "OauthOidcSettings")
-    before = org.username_password_flow_enabled
-    org.username_password_flow_enabled = values.get("blockOAuthUnPwFlow", str(not before).lower()) != "true"
-    return Change(changed=before != org.username_password_flow_enabled)
-
-
-def _settings(element: Element, schema: dict[str, tuple[str, ...]], type_name: str) -> dict[str, str]:
-    check_elements(element, {*schema, "fullName"}, type_name)
-    values = {soap.local_name(one): soap.content(one).strip() for one in element if not soap.is_nil(one)}
-    values.pop("fullName", None)
-    wrong = settings.problem(schema, values)
-    if wrong:
-        raise Failure("FIELD_INTEGRITY_EXCEPTION", wrong)
-    return values
