@@ -16,29 +16,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
-
-NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
-
-
-def store(sim: SimulatedOrg, **changes: Any) -> dict[str, Any]:
-    admin = sim.admin
-    options = {
-        "name": "billing",
-        "username": admin.username,
-        "password": admin.password,
-        "security_token": admin.security_token,
-        **changes,
-    }
-    wanted = {name: value for name, value in options.items() if value is not None}
-    return {"name": "store", "gatehouse.salesforce.credential": wanted}
+from tests.support.tasks import NOBODY, store, use
 
 
 def forget() -> dict[str, Any]:
     return {"name": "forget", "gatehouse.salesforce.credential": {"name": "billing", "state": "absent"}}
-
-
-def use(expression: str) -> dict[str, Any]:
-    return {"name": "use", "ansible.builtin.set_fact": {"seen": f"{{{{ {expression} }}}}"}}
 
 
 def records(playbook: Playbooks) -> list[Path]:

@@ -12,18 +12,16 @@ import pytest
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
+from tests.support.tasks import NOBODY, store
 
 USER, PASSWORD, TOKEN = "billing@acme.example", "Billing-Pass-1", "BillingToken00000000000001"
-NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
 
 
 @pytest.fixture(autouse=True)
 def administrator(sim: SimulatedOrg, playbook: Playbooks) -> None:
     """An administrator's credential is stored, and there is a user beside."""
-    admin = sim.admin
     sim.control.add_user(USER, PASSWORD, security_token=TOKEN, profile="Standard User")
-    given = {"username": admin.username, "password": admin.password, "security_token": admin.security_token}
-    playbook([{"gatehouse.salesforce.credential": {"name": "admin", **given}}], **NOBODY)
+    playbook([store(sim, name="admin")], **NOBODY)
     sim.control.clear_requests()
 
 

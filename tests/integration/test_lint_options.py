@@ -12,21 +12,11 @@ import pytest
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
+from tests.support.tasks import login, trusted
 
 OFFICE = {"range": "20.0.0.0/24", "description": "Office"}
 DESK = {"range": "20.0.0.7", "description": "Desk"}
 OVERLAP = "20.0.0.7 (Desk) lies within 20.0.0.0/24 (Office) (overlap)"
-
-
-def trusted(*ranges: Any, **options: Any) -> dict[str, Any]:
-    return {"name": "trusted", "gatehouse.salesforce.trusted_ip_ranges": {"ranges": list(ranges), **options}}
-
-
-def login(*ranges: Any, **options: Any) -> dict[str, Any]:
-    return {
-        "name": "login",
-        "gatehouse.salesforce.login_ip_ranges": {"profile": "Standard User", "ranges": list(ranges), **options},
-    }
 
 
 def held(sim: SimulatedOrg) -> list[tuple[str, str, str | None]]:

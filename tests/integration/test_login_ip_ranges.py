@@ -15,6 +15,7 @@ import pytest
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 from tests.support.processes import COLLECTIONS, ROOT
+from tests.support.tasks import bounds, login, login_bounds
 
 PROFILE = "Integration"
 OFFICE = {"range": "198.51.100.0/24", "description": "Office"}
@@ -24,13 +25,7 @@ CLICKED = "192.0.2.0/24"
 
 
 def declare(*ranges: Any, profile: str = PROFILE, **options: Any) -> dict[str, Any]:
-    arguments = {"profile": profile, "ranges": list(ranges), **options}
-    return {"name": "declare", "gatehouse.salesforce.login_ip_ranges": arguments}
-
-
-def held(sim: SimulatedOrg, profile: str = PROFILE) -> list[str]:
-    (found,) = (item for item in sim.control.org()["profiles"] if item["name"] == profile)
-    return [f"{item['start']}-{item['end']}" for item in found["login_ip_ranges"]]
+    return login(*ranges, profile=profile, **options)
 
 
 @pytest.fixture(autouse=True)
@@ -53,9 +48,9 @@ GRID = [
 def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
     sim: SimulatedOrg, playbook: Playbooks, state: str, ranges: list[Any], added: list[str], removed: list[str]
 ) -> None:
-    before = held(sim)
+    before = login_bounds(sim, PROFILE)
     predicted = playbook([declare(*ranges, state=state)], "--check", "--diff").last
-    assert held(sim) == before
+    assert login_bounds(sim, PROFILE) == before
     assert "updateMetadata" not in sim.control.counts()
 
     done = playbook([declare(*ranges, state=state)], "--diff").last
@@ -64,7 +59,7 @@ def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
     assert [item["range"] for item in done["removed"]] == removed
     for key in ("changed", "ranges", "added", "removed", "updated", "diff"):
         assert predicted[key] == done[key], key
-    assert held(sim) == [f"{item['start']}-{item['end']}" for item in done["ranges"]]
+    assert login_bounds(sim, PROFILE) == bounds(done["ranges"])
 
     sim.control.clear_requests()
     again = playbook([declare(*ranges, state=state)], "--diff").last
@@ -83,7 +78,7 @@ def test_the_last_range_is_not_removed_and_the_error_says_what_a_person_must_do(
     assert result["msg"].startswith("ranges: this would remove the last login IP range of the profile Integration")
     assert "Setup > Profiles > Integration > Login IP Ranges" in result["msg"]
     assert sim.control.counts() == {"login": 1, "readMetadata": 1}
-    assert len(held(sim)) == 2
+    assert len(login_bounds(sim, PROFILE)) == 2
 
 
 def test_a_profile_without_ranges_stays_so_when_none_are_wanted(sim: SimulatedOrg, playbook: Playbooks) -> None:
@@ -98,7 +93,7 @@ def test_a_standard_profile_is_found_by_its_label_and_its_metadata_name(
     sim: SimulatedOrg, playbook: Playbooks, name: str
 ) -> None:
     first, second = playbook([declare("127.0.0.1", profile=name), declare("127.0.0.1", profile="Admin")])
-    assert held(sim, "Admin") == ["127.0.0.1-127.0.0.1"]
+    assert login_bounds(sim, "Admin") == ["127.0.0.1-127.0.0.1"]
     assert first["result"]["changed"] is True and second["result"]["changed"] is False
 
 
@@ -163,7 +158,7 @@ class TestLabels:
     def test_its_ranges_are_changed(self, sim: SimulatedOrg, playbook: Playbooks, name: str) -> None:
         added = playbook([declare("203.0.113.8", profile=name)]).last
         assert [item["range"] for item in added["added"]] == ["203.0.113.8"] and "warnings" not in added
-        assert "203.0.113.8-203.0.113.8" in held(sim, self.NAME)
+        assert "203.0.113.8-203.0.113.8" in login_bounds(sim, self.NAME)
 
     @pytest.mark.parametrize("name", [LABEL, NAME])
     def test_guard_sees_its_logins(self, sim: SimulatedOrg, playbook: Playbooks, name: str) -> None:
@@ -207,7 +202,7 @@ class TestLabels:
         command = {"command": "add_login_ip_range", "profile": self.NAME, "range": "203.0.113.99"}
         sim.control.hook("updateMetadata", [{**command, "by": "eve@simulated.example"}])
         result = playbook([declare("203.0.113.8", profile=name)]).last
-        assert "203.0.113.99-203.0.113.99" in held(sim, self.NAME)
+        assert "203.0.113.99-203.0.113.99" in login_bounds(sim, self.NAME)
         assert "203.0.113.99, which eve@simulated.example at" in result["warnings"][0]
 
 
@@ -227,13 +222,13 @@ class TestRaces:
     ) -> None:
         self.eve(sim, "add_login_ip_range", "203.0.113.99")
         result = playbook([declare(OFFICE)]).last
-        assert "203.0.113.99-203.0.113.99" in held(sim)
+        assert "203.0.113.99-203.0.113.99" in login_bounds(sim, PROFILE)
         assert "203.0.113.99, which eve@simulated.example at 20" in result["warnings"][0]
 
     def test_a_range_that_was_deleted_meanwhile_is_deleted_again(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         self.eve(sim, "remove_login_ip_range", "192.0.2.7")
         result = playbook([declare(OFFICE)]).last
-        assert "192.0.2.7-192.0.2.7" not in held(sim)
+        assert "192.0.2.7-192.0.2.7" not in login_bounds(sim, PROFILE)
         assert "was deleted again" in result["warnings"][0]
 
     def test_a_change_of_another_profile_is_none_of_this_run(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
@@ -244,7 +239,7 @@ class TestRaces:
         sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1"])
         self.eve(sim, "add_login_ip_range", "203.0.113.99", profile="Admin")
         playbook([declare(OFFICE, profile="Admin")])
-        assert "203.0.113.99-203.0.113.99" in held(sim, "Admin")
+        assert "203.0.113.99-203.0.113.99" in login_bounds(sim, "Admin")
 
     def test_where_the_trail_may_not_be_read_a_warning_says_so(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_switches(audit_trail_permission="ViewSetupAuditTrail")

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 from tests.support.processes import ROOT
+from tests.support.tasks import NOBODY
 from tests.unit.simulator.apps import key_pair
 
 pytestmark = pytest.mark.ansible
@@ -136,9 +137,6 @@ def test_its_key_logs_in_once_the_certificate_is_uploaded(sim: SimulatedOrg, pla
         "consumer_key": "key",
         "private_key": made["private_key"],
     }
-    nobody: dict[str, Any] = {
-        f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")
-    }
-    result = playbook([{"gatehouse.salesforce.credential": store}], **nobody).last
+    result = playbook([{"gatehouse.salesforce.credential": store}], **NOBODY).last
     assert result["verification"]["result"] == "ok"
     assert result["credential"]["secrets"] == ["private_key"]

@@ -15,19 +15,13 @@ import yaml
 from ansible_collections.gatehouse.salesforce.plugins.lookup import access_token
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
+from tests.support.tasks import NOBODY, store, use
 from tests.unit.simulator.apps import key_pair
 
 pytestmark = pytest.mark.ansible
 
 HOSTS = ",".join(f"host{number:02}" for number in range(12))
-NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
 READ = {"name": "read", "gatehouse.salesforce.network_access_info": {}}
-
-
-def store(sim: SimulatedOrg, **changes: Any) -> dict[str, Any]:
-    admin = sim.admin
-    options = {"username": admin.username, "password": admin.password, "security_token": admin.security_token}
-    return {"name": "store", "gatehouse.salesforce.credential": {"name": "billing", **options, **changes}}
 
 
 def read(**options: Any) -> dict[str, Any]:
@@ -48,7 +42,7 @@ class TestManyHosts:
         assert len(results) == 12 * 4
         assert sim.control.counts()["login"] == 1
 
-    def test_so_do_inline_options(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+    def test_inline_options_share_one_login(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         on_all_hosts(playbook, READ, READ)
         assert sim.control.counts()["login"] == 1
 
@@ -60,7 +54,7 @@ class TestManyHosts:
         assert sim.control.counts() == {"login": 1}
         assert "Wrong-Canary" not in results.output
 
-    def test_so_is_one_to_be_stored(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+    def test_a_wrong_password_to_be_stored_is_tried_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         wrong = store(sim, security_token="WrongCanaryToken")
         results = on_all_hosts(playbook, wrong, wrong, ok=False, **NOBODY)
         assert {item["result"]["verification"]["cause"] for item in results} == {"invalid_credentials"}
@@ -68,7 +62,7 @@ class TestManyHosts:
         on_all_hosts(playbook, wrong, ok=False, **NOBODY)
         assert sim.control.counts() == {"login": 2}, "another run tries again"
 
-    def test_so_is_a_password_without_the_token_that_is_needed_since_that_may_count_as_well(
+    def test_a_password_without_the_token_that_is_needed_is_tried_once_since_it_may_count(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
         sim.control.set_switches(missing_token_counts=True)
@@ -78,7 +72,7 @@ class TestManyHosts:
         assert sim.control.user(sim.admin.username)["locked"] is False
 
     @pytest.mark.parametrize("fault", [{"kind": "truncate"}, {"kind": "html", "status": 200}], ids=["cut off", "HTML"])
-    def test_so_is_one_whose_refusals_get_lost_on_the_way(
+    def test_a_wrong_password_whose_refusals_are_lost_on_the_way_is_tried_once(
         self, sim: SimulatedOrg, playbook: Playbooks, fault: dict[str, Any]
     ) -> None:
         sim.control.inject(operation="login", executed=True, times=None, **fault)
@@ -141,9 +135,6 @@ class TestAccessToken:
 
     LOOKUP = "lookup('gatehouse.salesforce.access_token', 'billing')"
 
-    def use(self) -> dict[str, Any]:
-        return {"name": "use", "ansible.builtin.set_fact": {"seen": f"{{{{ {self.LOOKUP} }}}}"}}
-
     def limits(self, sim: SimulatedOrg) -> dict[str, Any]:
         return {
             "name": "limits",
@@ -183,13 +174,13 @@ class TestAccessToken:
         playbook([store(sim)], **NOBODY)
         os.utime(self.kept(playbook), (0, 0))
         sim.control.clear_requests()
-        seen = playbook([self.use(), self.use()], **NOBODY).last["ansible_facts"]["seen"]
+        seen = playbook([use(self.LOOKUP), use(self.LOOKUP)], **NOBODY).last["ansible_facts"]["seen"]
         assert set(seen) == {"access_token", "instance_url"}
         assert sim.control.counts() == {"resources": 1}
 
     def test_a_refused_login_is_told_and_tried_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         playbook([store(sim, password="Wrong-Canary-1", verify="skip")], **NOBODY)
-        results = on_all_hosts(playbook, self.use(), ok=False, **NOBODY)
+        results = on_all_hosts(playbook, use(self.LOOKUP), ok=False, **NOBODY)
         assert "could not log in" in results.output
         assert "Wrong-Canary" not in results.output
         assert sim.control.counts() == {"login": 1}
@@ -208,7 +199,4 @@ class TestAccessToken:
     @staticmethod
     def _of(*names: str, **options: str) -> dict[str, Any]:
         given = ", ".join([*map(repr, names), *(f"{name}={value!r}" for name, value in options.items())])
-        return {
-            "name": "use",
-            "ansible.builtin.set_fact": {"seen": f"{{{{ query('gatehouse.salesforce.access_token', {given}) }}}}"},
-        }
+        return use(f"query('gatehouse.salesforce.access_token', {given})")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_credential import NOBODY, store, use
 from tests.simulated_org import SimulatedOrg
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.plays import Playbooks
+from tests.support.tasks import NOBODY, store, use
 
 pytestmark = pytest.mark.ansible
 

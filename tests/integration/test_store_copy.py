@@ -17,11 +17,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.bench.stores import credential
-from tests.integration.test_credential import NOBODY, use
 from tests.support.openbao import OpenBao
 from tests.support.plays import Playbooks
 from tests.support.processes import ROOT, ansible_environment
 from tests.support.stores import open_store
+from tests.support.tasks import NOBODY, use
 from tests.unit.test_stores import delivery
 
 pytestmark = pytest.mark.ansible

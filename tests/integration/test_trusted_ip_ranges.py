@@ -15,19 +15,12 @@ import pytest
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 from tests.support.processes import COLLECTIONS, ROOT
+from tests.support.tasks import bounds, trusted, trusted_bounds
 
 OFFICE = {"range": "198.51.100.0/24", "description": "Office"}
 FARM = {"range": "203.0.113.7", "description": "Build farm"}
 VPN = {"range": "2001:db8:10::-2001:db8:10::ff", "description": "VPN"}
 CLICKED = "192.0.2.0/24"
-
-
-def declare(*ranges: Any, **options: Any) -> dict[str, Any]:
-    return {"name": "declare", "gatehouse.salesforce.trusted_ip_ranges": {"ranges": list(ranges), **options}}
-
-
-def held(sim: SimulatedOrg) -> list[str]:
-    return [f"{item['start']}-{item['end']}" for item in sim.control.org()["trusted_ranges"]]
 
 
 @pytest.fixture(autouse=True)
@@ -48,22 +41,22 @@ GRID = [
 def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
     sim: SimulatedOrg, playbook: Playbooks, state: str, ranges: list[Any], added: list[str], removed: list[str]
 ) -> None:
-    before = held(sim)
-    predicted = playbook([declare(*ranges, state=state)], "--check", "--diff").last
-    assert held(sim) == before
+    before = trusted_bounds(sim)
+    predicted = playbook([trusted(*ranges, state=state)], "--check", "--diff").last
+    assert trusted_bounds(sim) == before
     assert sim.control.counts().get("updateMetadata", 0) == 0
 
     sim.control.clear_requests()
-    done = playbook([declare(*ranges, state=state)], "--diff").last
+    done = playbook([trusted(*ranges, state=state)], "--diff").last
     assert done["changed"] is True
     assert [item["range"] for item in done["added"]] == added
     assert [item["range"] for item in done["removed"]] == removed
     for key in ("changed", "ranges", "added", "removed", "updated", "diff"):
         assert predicted[key] == done[key], key
-    assert held(sim) == [f"{item['start']}-{item['end']}" for item in done["ranges"]]
+    assert trusted_bounds(sim) == bounds(done["ranges"])
 
     sim.control.clear_requests()
-    again = playbook([declare(*ranges, state=state)], "--diff").last
+    again = playbook([trusted(*ranges, state=state)], "--diff").last
     assert again["changed"] is False
     assert again["ranges"] == done["ranges"]
     assert "updateMetadata" not in sim.control.counts()
@@ -71,20 +64,20 @@ def test_check_mode_predicts_the_run_changes_and_a_second_run_does_not(
 
 @pytest.mark.ansible
 def test_the_diff_is_readable_and_comes_from_the_plan(playbook: Playbooks) -> None:
-    diff = playbook([declare(OFFICE)], "--diff").last["diff"]
+    diff = playbook([trusted(OFFICE)], "--diff").last["diff"]
     assert diff["before"] == "192.0.2.0/24  Clicked\n"
     assert diff["after"] == "192.0.2.0/24  Clicked\n198.51.100.0/24  Office\n"
 
 
 def test_an_unchanged_run_is_one_login_and_one_read(sim: SimulatedOrg, playbook: Playbooks) -> None:
-    playbook([declare({"range": CLICKED})])
+    playbook([trusted({"range": CLICKED})])
     assert sim.control.counts() == {"login": 1, "readMetadata": 1}
 
 
 def test_a_changed_run_looks_into_the_audit_trail_before_and_after_it_writes(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
-    playbook([declare(OFFICE)])
+    playbook([trusted(OFFICE)])
     order = [entry["operation"] for entry in sim.control.requests()]
     assert order == ["login", "readMetadata", "query", "updateMetadata", "query", "readMetadata"]
 
@@ -93,7 +86,7 @@ def test_a_changed_run_looks_into_the_audit_trail_before_and_after_it_writes(
 def test_many_tasks_and_hosts_of_a_run_share_one_login(sim: SimulatedOrg, playbook: Playbooks) -> None:
     hosts: dict[str, Any] = {"all": {"hosts": {f"org{number}": {} for number in range(6)}}}
     (playbook.folder / "hosts.json").write_text(json.dumps(hosts))
-    play = {"hosts": "all", "gather_facts": False, "tasks": [declare({"range": CLICKED})] * 3}
+    play = {"hosts": "all", "gather_facts": False, "tasks": [trusted({"range": CLICKED})] * 3}
     playbook.run([play], "-i", "hosts.json", "--forks", "6")
     assert sim.control.counts() == {"login": 1, "readMetadata": 18}
 
@@ -102,20 +95,20 @@ def test_many_tasks_and_hosts_of_a_run_share_one_login(sim: SimulatedOrg, playbo
 @pytest.mark.ansible
 def test_other_strategies_share_the_login_too(sim: SimulatedOrg, playbook: Playbooks, strategy: str) -> None:
     (playbook.folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"a": {}, "b": {}}}}))
-    play = {"hosts": "all", "strategy": strategy, "gather_facts": False, "tasks": [declare({"range": CLICKED})] * 2}
+    play = {"hosts": "all", "strategy": strategy, "gather_facts": False, "tasks": [trusted({"range": CLICKED})] * 2}
     playbook.run([play], "-i", "hosts.json")
     assert sim.control.counts()["login"] == 1
 
 
 @pytest.mark.ansible
 def test_nothing_of_a_session_remains_after_the_run(playbook: Playbooks) -> None:
-    playbook([declare({"range": CLICKED})])
+    playbook([trusted({"range": CLICKED})])
     assert not list(playbook.folder.rglob("*.session"))
 
 
 def test_only_the_ranges_are_sent_and_other_security_settings_stay(sim: SimulatedOrg, playbook: Playbooks) -> None:
     before = sim.control.org()
-    playbook([declare(OFFICE, state="exact")])
+    playbook([trusted(OFFICE, state="exact")])
     after = sim.control.org()
     for group in ("password_policies", "session_settings", "security_flags"):
         assert after[group] == before[group]
@@ -136,20 +129,20 @@ def test_a_second_run_is_unchanged_whatever_notation_or_order_the_org_answers_in
     sim: SimulatedOrg, playbook: Playbooks, switches: dict[str, Any]
 ) -> None:
     sim.control.set_switches(**switches)
-    first, second = playbook([declare(OFFICE, VPN, FARM, state="exact"), declare(VPN, FARM, OFFICE, state="exact")])
+    first, second = playbook([trusted(OFFICE, VPN, FARM, state="exact"), trusted(VPN, FARM, OFFICE, state="exact")])
     assert first["result"]["changed"] is True
     assert second["result"]["changed"] is False
 
 
 def test_a_description_is_corrected_when_given_and_kept_when_not(sim: SimulatedOrg, playbook: Playbooks) -> None:
-    renamed = playbook([declare({"range": CLICKED, "description": 'Office <old> & "new"'})]).last
+    renamed = playbook([trusted({"range": CLICKED, "description": 'Office <old> & "new"'})]).last
     assert [item["description"] for item in renamed["updated"]] == ['Office <old> & "new"']
     assert sim.control.org()["trusted_ranges"][0]["description"] == 'Office <old> & "new"'
-    assert playbook([declare({"range": CLICKED})]).last["changed"] is False
+    assert playbook([trusted({"range": CLICKED})]).last["changed"] is False
 
 
 def test_a_plain_string_is_a_range(playbook: Playbooks) -> None:
-    assert [item["range"] for item in playbook([declare("198.51.100.0/24")]).last["added"]] == ["198.51.100.0/24"]
+    assert [item["range"] for item in playbook([trusted("198.51.100.0/24")]).last["added"]] == ["198.51.100.0/24"]
 
 
 class TestRaces:
@@ -168,8 +161,8 @@ class TestRaces:
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
         self.eve_adds(sim, "203.0.113.99")
-        result = playbook([declare(OFFICE)]).last
-        assert "203.0.113.99-203.0.113.99" in held(sim)
+        result = playbook([trusted(OFFICE)]).last
+        assert "203.0.113.99-203.0.113.99" in trusted_bounds(sim)
         assert "203.0.113.99" in result["warnings"][0] and "eve@simulated.example at" in result["warnings"][0]
 
     def test_where_the_trail_tells_no_addresses_the_warning_says_who_and_when(
@@ -177,19 +170,19 @@ class TestRaces:
     ) -> None:
         sim.control.set_switches(trusted_range_audit="no_addresses")
         self.eve_adds(sim, "203.0.113.99")
-        result = playbook([declare(OFFICE)]).last
+        result = playbook([trusted(OFFICE)]).last
         assert any("eve@simulated.example at 20" in text for text in result["warnings"])
 
     def test_where_the_trail_may_not_be_read_a_warning_says_so(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_switches(audit_trail_permission="ViewSetupAuditTrail")
         sim.control.set_profile("Admin", permissions=["ApiEnabled", "ModifyAllData", "ModifyMetadata"])
-        result = playbook([declare(OFFICE)]).last
+        result = playbook([trusted(OFFICE)]).last
         assert "Setup Audit Trail cannot be read" in result["warnings"][0]
 
     def test_what_is_added_after_the_write_is_kept(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         self.eve_adds(sim, "203.0.113.99", when="after")
-        playbook([declare(OFFICE)])
-        assert "203.0.113.99-203.0.113.99" in held(sim)
+        playbook([trusted(OFFICE)])
+        assert "203.0.113.99-203.0.113.99" in trusted_bounds(sim)
         assert sim.control.counts()["updateMetadata"] == 1
 
 
@@ -201,18 +194,18 @@ def test_tasks_of_one_user_within_a_second_leave_what_they_declare(
     """Whatever the audit trail records of a list that is replaced, and however soon after another."""
     sim.control.set_switches(replaced_list_audit=audit, trusted_range_audit=style)
     tasks = [
-        declare("203.0.113.8", state="present"),
-        declare("203.0.113.8", state="absent"),
-        declare("203.0.113.9"),
-        declare("203.0.113.9", state="absent"),
-        declare("203.0.113.9"),
-        declare(OFFICE),
-        declare("198.51.100.0/23", "203.0.113.9", state="exact", guard="off"),
-        declare(OFFICE, "203.0.113.9", state="exact", guard="off"),
-        declare("203.0.113.7"),
+        trusted("203.0.113.8", state="present"),
+        trusted("203.0.113.8", state="absent"),
+        trusted("203.0.113.9"),
+        trusted("203.0.113.9", state="absent"),
+        trusted("203.0.113.9"),
+        trusted(OFFICE),
+        trusted("198.51.100.0/23", "203.0.113.9", state="exact", guard="off"),
+        trusted(OFFICE, "203.0.113.9", state="exact", guard="off"),
+        trusted("203.0.113.7"),
     ]
     results = playbook(tasks)
-    assert held(sim) == ["198.51.100.0-198.51.100.255", "203.0.113.7-203.0.113.7", "203.0.113.9-203.0.113.9"]
+    assert trusted_bounds(sim) == ["198.51.100.0-198.51.100.255", "203.0.113.7-203.0.113.7", "203.0.113.9-203.0.113.9"]
     assert not [item for item in results if "warnings" in item["result"]]
     assert sim.control.counts()["updateMetadata"] == len(tasks)
 
@@ -233,7 +226,7 @@ def test_hosts_that_add_to_one_list_take_turns_and_none_of_their_ranges_is_lost(
         "run_once": True,
     }
     entry = {"range": "{{ address }}", "description": "of {{ inventory_hostname }}"}
-    task = declare(entry, **({"credential": "admin"} if stored else {}))
+    task = trusted(entry, **({"credential": "admin"} if stored else {}))
     play = {"hosts": "all", "gather_facts": False, "tasks": [*([store] if stored else []), task]}
     results = playbook.run([play], "-i", "hosts.json", "--forks", "5")
     ranges = sim.control.org()["trusted_ranges"]
@@ -249,11 +242,11 @@ class TestTrouble:
 
     def test_an_expired_session_is_opened_again_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.hook("readMetadata", [{"command": "end_sessions"}])
-        playbook([declare({"range": CLICKED})])
+        playbook([trusted({"range": CLICKED})])
         assert sim.control.counts()["login"] == 2
 
     def test_a_refused_login_fails_after_one_try(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        result = playbook([declare(OFFICE)], ok=False, gatehouse_salesforce_security_token="Wrong").last
+        result = playbook([trusted(OFFICE)], ok=False, gatehouse_salesforce_security_token="Wrong").last
         assert sim.control.counts() == {"login": 1}
         assert "INVALID_LOGIN" in result["msg"]
 
@@ -275,11 +268,11 @@ class TestTrouble:
         sim.control.inject(operation=operation, times=None, **fault)
         if operation == "query":
             # The audit query comes after the change, which is done and must be reported as done.
-            result = playbook([declare(OFFICE)]).last
+            result = playbook([trusted(OFFICE)]).last
             assert result["changed"] is True
             assert any("Setup Audit Trail cannot be read" in text for text in result["warnings"])
         else:
-            result = playbook([declare(OFFICE)], ok=False).last
+            result = playbook([trusted(OFFICE)], ok=False).last
             assert problem in result["msg"]
             assert "We are down" not in result["msg"]
             passing = fault["kind"] in ("html", "status", "reset", "truncate")
@@ -289,7 +282,7 @@ class TestTrouble:
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
         sim.control.inject("server_url", operation="login", url="https://evil.example")
-        result = playbook([declare(OFFICE)], ok=False).last
+        result = playbook([trusted(OFFICE)], ok=False).last
         assert "evil.example" in result["msg"] and "allowed_hosts" in result["msg"]
         assert sim.control.counts() == {"login": 1}
 
@@ -297,22 +290,22 @@ class TestTrouble:
     def test_an_unknown_authority_is_told_apart_and_ca_path_beats_the_environment(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
-        result = playbook([declare(OFFICE)], ok=False, gatehouse_salesforce_ca_path=None).last
+        result = playbook([trusted(OFFICE)], ok=False, gatehouse_salesforce_ca_path=None).last
         assert "TLS with localhost failed" in result["msg"] and "ca_path" in result["msg"]
         assert sim.control.counts() == {}
         playbook(
-            [declare(OFFICE)], env={"REQUESTS_CA_BUNDLE": "/nonexistent.pem", "CURL_CA_BUNDLE": "/nonexistent.pem"}
+            [trusted(OFFICE)], env={"REQUESTS_CA_BUNDLE": "/nonexistent.pem", "CURL_CA_BUNDLE": "/nonexistent.pem"}
         )
 
     def test_a_write_that_the_org_refuses_is_told_with_its_code(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_switches(description_cap=3)
-        result = playbook([declare(OFFICE)], ok=False).last
+        result = playbook([trusted(OFFICE)], ok=False).last
         assert "the org refused to change SecuritySettings" in result["msg"]
 
     @pytest.mark.ansible
     def test_a_netrc_file_does_not_replace_the_session(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         (playbook.folder / ".netrc").write_text("machine localhost login someone password else\n")
-        playbook([declare(OFFICE)], env={"HOME": str(playbook.folder), "NETRC": str(playbook.folder / ".netrc")})
+        playbook([trusted(OFFICE)], env={"HOME": str(playbook.folder), "NETRC": str(playbook.folder / ".netrc")})
 
 
 @pytest.mark.parametrize(
@@ -345,7 +338,7 @@ class TestTrouble:
 def test_bad_input_is_named_and_nothing_is_sent(
     sim: SimulatedOrg, playbook: Playbooks, ranges: list[Any], extra: dict[str, Any], problem: str
 ) -> None:
-    result = playbook([declare(*ranges)], ok=False, **extra).last
+    result = playbook([trusted(*ranges)], ok=False, **extra).last
     assert problem in result["msg"]
     assert sim.control.counts() == {}
 
@@ -353,10 +346,10 @@ def test_bad_input_is_named_and_nothing_is_sent(
 def test_over_the_limit_nothing_is_changed_but_what_the_org_holds_already_may_be_declared(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
-    failed = playbook([declare("20.0.0.0/7")], ok=False).last
+    failed = playbook([trusted("20.0.0.0/7")], ok=False).last
     assert "ranges: 20.0.0.0/7 takes the list over Salesforce's limit" in failed["msg"]
     sim.control.set_org(trusted_ranges=["20.0.0.0/7"])
-    assert playbook([declare("20.0.0.0/7", state="exact")]).last["changed"] is False
+    assert playbook([trusted("20.0.0.0/7", state="exact")]).last["changed"] is False
     assert "updateMetadata" not in sim.control.counts()
 
 
@@ -373,7 +366,7 @@ def test_module_defaults_of_the_action_group_reach_the_task(sim: SimulatedOrg, p
                 "security_token": admin.security_token,
             }
         },
-        "tasks": [declare({"range": CLICKED})],
+        "tasks": [trusted({"range": CLICKED})],
     }
     usual: dict[str, Any] = {
         f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")
@@ -392,7 +385,7 @@ def test_options_come_from_the_environment_last(sim: SimulatedOrg, playbook: Pla
         "SALESFORCE_PASSWORD": admin.password,
         "SALESFORCE_SECURITY_TOKEN": admin.security_token,
     }
-    playbook([declare({"range": CLICKED})], env=env, **usual)
+    playbook([trusted({"range": CLICKED})], env=env, **usual)
 
 
 @pytest.mark.ansible

@@ -26,6 +26,7 @@ from unittest import mock
 
 from ansible import constants
 from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
 from ansible.template import Templar
 from cryptography.fernet import Fernet
 
@@ -207,13 +208,10 @@ def _run_directly(
     with _folder_of_a_run(folder):
         for task in tasks:
             module = _module(task)
-            stated = SimpleNamespace(
-                action=module,
-                args=dict(task[module] or {}),
-                async_val=0,
-                check_mode=task.get("check_mode", "--check" in options),
-                diff=task.get("diff", "--diff" in options),
-            )
+            stated = Task()
+            stated.action, stated.args = module, dict(task[module] or {})
+            stated.check_mode = task.get("check_mode", "--check" in options)
+            stated.diff = task.get("diff", "--diff" in options)
             templar = Templar(loader=loader, variables=variables)
             action = _action(module)(stated, connection, None, loader, templar, None)
             # As Ansible leaves it, and the callback writes it down.
