@@ -43,11 +43,12 @@ def settle(state: State, org: Org, user_id: str) -> None:
     """Make what follows from a write: policies, and the time from which the token endpoint knows of it."""
     external_client_apps.make_policies(state, org, user_id)
     now = state.clock.now()
-    for name, app in org.external_client_apps.items():
+    for name, app in list(org.external_client_apps.items()):
         known = _view(org, name, app)
         if known is None or (app.published and app.published[-1][1] == known):
             continue
         minutes = org.switches.eca_change_after if app.published else org.switches.eca_known_after
+        app = org.external_client_apps[name] = app.copy()
         app.published.append((now + datetime.timedelta(minutes=minutes), known))
 
 

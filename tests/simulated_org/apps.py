@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 APP_FLOWS = frozenset({"password", "jwt_bearer", "client_credentials", "refresh_token"})
 
@@ -79,7 +79,10 @@ class Consumer:
 
 @dataclass
 class ExternalClientApp:
-    """An External Client App: its components by type, its consumer, and what the token endpoint knows of it when."""
+    """An External Client App: its components by type, its consumer, and what the token endpoint knows of it when.
+
+    A write changes a copy that takes its place, so that it can be taken back.
+    """
 
     parts: dict[str, Part] = field(default_factory=dict)
     consumer: Consumer | None = None
@@ -88,3 +91,9 @@ class ExternalClientApp:
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     exchanged_tokens: dict[str, tuple[datetime.datetime, str]] = field(default_factory=dict)
     logins: int = 0
+
+    def copy(self) -> ExternalClientApp:
+        """Copy what a write may change; logins and what they leave stay the same objects."""
+        parts = {kind: replace(part, values=dict(part.values)) for kind, part in self.parts.items()}
+        consumer = replace(self.consumer) if self.consumer else None
+        return replace(self, parts=parts, consumer=consumer, published=list(self.published))

@@ -176,6 +176,7 @@ def save(saving: Saving, kind: str, element: Element) -> Change:
     app = org.external_client_apps.get(app_name)
     if app is None:
         raise Failure("INVALID_CROSS_REFERENCE_KEY", f"In field: {PARENT} - no {APP} named {app_name} found", [PARENT])
+    app = org.external_client_apps[app_name] = app.copy()
     write = _Write(saving, kind, full_name, sent, app, app_name)
     _check_name(write)
     change = {OAUTH: _save_oauth, GLOBAL: _save_global, OAUTH_POLICY: _save_oauth_policy, POLICY: _save_policy}[kind](
@@ -229,6 +230,7 @@ def _save_app(saving: Saving, name: str, sent: dict[str, str]) -> Change:
         app = org.external_client_apps[name] = ExternalClientApp()
     else:
         saving.may_update(name)
+        app = org.external_client_apps[name] = app.copy()
     write = _Write(saving, APP, name, sent, app, name)
     return _store(write, {"label": name, **write.values(), "orgScopedExternalApp": scoped})
 
@@ -420,8 +422,11 @@ def make_policies(state: State, org: Org, user_id: str) -> None:
     if org.switches.eca_default_policies == "none":
         return
     now = state.clock.now()
-    for app_name, app in org.external_client_apps.items():
-        for kind, name in default_names(org, app, app_name).items() if OAUTH in app.parts else ():
+    for app_name, app in list(org.external_client_apps.items()):
+        if OAUTH not in app.parts or {OAUTH_POLICY, POLICY} <= app.parts.keys():
+            continue
+        app = org.external_client_apps[app_name] = app.copy()
+        for kind, name in default_names(org, app, app_name).items():
             if kind not in app.parts:
                 values = {**schemas.SCHEMAS[kind].defaults, PARENT: app_name, "label": name}
                 app.parts[kind] = Part(state.ids.new(ids.APP_PART), name, values, user_id, now, now)
@@ -435,6 +440,7 @@ def delete(org: Org, kind: str, full_name: str) -> bool:
     app_name, _unused = found
     app = org.external_client_apps[app_name]
     if kind != APP:
+        app = org.external_client_apps[app_name] = app.copy()
         del app.parts[kind]
         return True
     if len(app.parts) > 1 and org.switches.eca_delete_alone == "refused":

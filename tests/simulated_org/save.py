@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -88,9 +87,9 @@ def roll_back(org: Org, *, unless: Callable[[], bool]) -> Iterator[None]:
         "session_settings": dict(org.session_settings),
         "username_password_flow_enabled": org.username_password_flow_enabled,
         "profiles": {one.id: replace(one, permissions=set(one.permissions)) for one in org.profiles.values()},
-        "grants": copy.deepcopy(org.grants),
+        "grants": org.grants.copy(),
         "external_client_app_settings": dict(org.external_client_app_settings),
-        "external_client_apps": copy.deepcopy(org.external_client_apps),
+        "external_client_apps": dict(org.external_client_apps),
         "deleted_apps": set(org.deleted_apps),
     }
     audited, kept = len(org.audit_trail), False

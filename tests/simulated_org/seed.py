@@ -222,7 +222,7 @@ def add_external_client_app(
     )
     org.external_client_apps[name] = app
     app_clients.settle(state, org, org.automated_user_id)
-    return app
+    return org.external_client_apps[name]
 
 
 def add_user(state: State, org: Org, username: str, password: str, **fields: Any) -> User:

@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import ids, settings
@@ -150,6 +150,10 @@ class Grants:
     def find(self, name: str) -> PermissionSet | None:
         """A permission set by its API name, whose case does not matter."""
         return next((one for one in self.sets.values() if one.name.lower() == name.lower()), None)
+
+    def copy(self) -> Grants:
+        sets = {one.id: replace(one, permissions=set(one.permissions)) for one in self.sets.values()}
+        return Grants(sets, dict(self.assignments), dict(self.accesses))
 
     def of(self, user_id: str) -> list[PermissionSet]:
         assigned = [set_id for set_id, assignee in self.assignments.values() if assignee == user_id]

@@ -131,3 +131,14 @@ def test_the_token_mail_has_the_recorded_lines(wire: Wire, recordings: Path) -> 
     expected = pattern.replace("integration@example.com", wire.admin.username)
     expected = expected.replace("FAKEfake0000FAKEfake00001", token)
     assert [line for line in expected.splitlines() if line and line not in ours] == []
+
+
+def test_a_list_of_components(wire: Wire, recordings: Path) -> None:
+    session = wire.login().session
+    query = "<queries><type>{}</type></queries>"
+    ours = wire.call(session, f"<listMetadata>{query.format('Profile')}</listMetadata>").root
+    recorded = read(recordings / "metaforce/list_metadata/objects.xml")
+    since, ended = {"manageableState"}, {"namespacePrefix"}
+    assert outline(ours, without=since) == outline(recorded, without=ended)
+    empty = wire.call(session, f"<listMetadata>{query.format('PermissionSet')}</listMetadata>").root
+    assert outline(empty) == outline(read(recordings / "metaforce/list_metadata/no_result.xml"))
