@@ -52,7 +52,7 @@ def test_a_program_prints_the_keys_and_is_run_once(tmp_path: Path) -> None:
 
 
 def test_a_program_is_not_read_by_a_shell(tmp_path: Path) -> None:
-    folder = tmp_path / "a b; touch $HOME"
+    folder = tmp_path / "a b; touch $(id)"
     folder.mkdir()
     subject.load_keys(key_file(folder, f"#!/bin/sh\necho {NEW}\n", 0o755))
 

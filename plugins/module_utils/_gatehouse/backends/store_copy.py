@@ -60,7 +60,7 @@ def _target(options: Mapping[str, Any]) -> Store:
 
 
 def _missing(there: list[Credential], here: Credential | None, name: str) -> list[Credential]:
-    """What was written to a credential in the source after what the target has of it."""
+    """Return what was written to a credential in the source after what the target has of it."""
     if here is None:
         return there
     if here not in there:
@@ -69,7 +69,7 @@ def _missing(there: list[Credential], here: Credential | None, name: str) -> lis
 
 
 def _news(source: Store, target: Store, name: str) -> Deliveries:
-    """Who holds the credential, as far as the source knows more about it than the target."""
+    """Return the deliveries of which the source knows more than the target."""
     known = target.deliveries(name)
     return {
         consumer: delivery

@@ -48,7 +48,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
-    """Have the file for oneself, as tasks for many hosts come at once."""
+    """Lock the file of keys, as tasks for many hosts come at once."""
     make_folder_of(file)
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # where no lock can be made, no key can be replaced either
@@ -86,7 +86,7 @@ def _add(file: Path, task: Task) -> bool:
 
 
 def _outdated(task: Task, file: Path) -> list[str]:
-    """The credentials of which something was sealed with another key than the newest."""
+    """Return the credentials of which something was sealed with another key than the newest."""
     newest, *older = key_texts(file)
     store = task.store_options.open_with(fernet_of([newest]))
     return [name for name in store.all_names() if not _opens(store, name)] if older else []
@@ -133,7 +133,7 @@ def _retire(file: Path, task: Task) -> bool:
 
 
 def retired_file(file: Path) -> Path:
-    """Where keys are that have been retired."""
+    """Return the file of retired keys."""
     return file.with_name(f"{file.name}.retired")
 
 

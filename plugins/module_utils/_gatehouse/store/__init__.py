@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where credentials are kept."""
+"""The store of credentials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ON_MISSING = ("error", "warn", "skip")
 def read_each(
     store: Store, names: Iterable[str], *, on_missing: str, warn: Callable[[str], object]
 ) -> Iterator[Credential]:
-    """The credentials of those names, in their order; an unknown one is an error, a warning, or nothing at all."""
+    """Read the credentials of those names, in their order; an unknown one is an error, a warning, or skipped."""
     for name in names:
         try:
             yield store.read(name)
@@ -31,7 +31,7 @@ def read_each(
 
 
 def read_or_none(store: Store, name: str) -> Credential | None:
-    """The credential of that name, if there is one."""
+    """Read the credential of that name, if there is one."""
     try:
         return store.read(name)
     except CredentialNotFoundError:

@@ -173,7 +173,7 @@ class FolderBlobs:
         return self.folder / f"{checked_name(name)}{SUFFIX}"
 
     def _earlier(self, name: str) -> list[Path]:
-        """The files of earlier writes, oldest first."""
+        """Return the files of earlier writes, oldest first."""
         folder = self.folder / EARLIER / name
         return sorted(file for file in folder.glob(f"*{SUFFIX}") if file.stem.isdecimal())
 
@@ -239,7 +239,7 @@ def _is_private_folder(folder: Path) -> bool:
 
 
 def _names_in(files: Iterable[str]) -> list[str]:
-    """The names of blobs among those of files, sorted; others may be of anything."""
+    """Return the names of blobs among those of files, sorted; others may be of anything."""
     return sorted(set(filter(NAME.fullmatch, (file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX)))))
 
 

@@ -20,7 +20,7 @@ from ..files import create_file, replace_file
 
 try:
     from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-except ImportError:  # told to the user by load_keys() and generate_key()
+except ImportError:  # reported by load_keys() and generate_key()
     HAS_CRYPTOGRAPHY = False
 else:
     HAS_CRYPTOGRAPHY = True
@@ -34,7 +34,7 @@ _KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")  # Python's base64 would skip over wha
 
 
 def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
-    """The keys in a file, newest first, or those that an executable file prints; raises OptionError.
+    """Read the keys in a file, newest first, or those that an executable file prints; raises OptionError.
 
     A program is run once for each process, until its file changes.
     """
@@ -42,12 +42,12 @@ def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
 
 
 def fernet_of(keys: list[bytes]) -> MultiFernet:
-    """What seals with the first key and opens with each."""
+    """Return what seals with the first key and opens with each."""
     return MultiFernet([Fernet(key) for key in keys])
 
 
 def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
-    """The keys themselves."""
+    """Read the keys themselves; raises OptionError."""
     _require_cryptography()
     file = key_path(path)
     try:
@@ -64,7 +64,7 @@ def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
 
 
 def key_path(path: str | os.PathLike[str] | None) -> Path:
-    """The file of keys that the option names."""
+    """Return the file of keys that the option names, or the usual one."""
     return expanded(OPTION, path or DEFAULT_KEY_FILE).absolute()
 
 
@@ -81,7 +81,7 @@ def expanded(option: str, path: str | os.PathLike[str]) -> Path:
 
 
 def new_key() -> bytes:
-    """A new key."""
+    """Generate a key."""
     _require_cryptography()
     return Fernet.generate_key()
 
@@ -111,7 +111,7 @@ def rewrite_keys(file: Path, text: bytes) -> None:
 
 
 def plain_text(file: Path) -> bytes | None:
-    """The text of a file of keys that can be rewritten; None for a program, and for one encrypted by Ansible Vault."""
+    """Read a file of keys that can be rewritten; None for a program, and for one encrypted by Ansible Vault."""
     text = _text_of(file)
     return None if file.stat().st_mode & stat.S_IXUSR or text.startswith(VAULT_HEADER) else text
 
@@ -131,7 +131,7 @@ def seal(fernet: MultiFernet, data: bytes) -> str:
 
 
 def unseal(fernet: MultiFernet, sealed: str) -> bytes:
-    """What seal() was given; raises StoreError when no key fits or a bit of it was changed."""
+    """Decrypt what seal() returned; raises StoreError when no key fits or a bit of it was changed."""
     try:
         return fernet.decrypt(sealed)
     except InvalidToken:
@@ -152,7 +152,7 @@ def _loaded(file: Path, mode: int, owner: int, *_state: int) -> tuple[bytes, ...
     keys = [_key(file, number, line) for number, line in lines if line and not line.startswith(b"#")]
     if not keys:
         raise OptionError(OPTION, f"{file} holds no key" if not program else f"{file} printed no key")
-    return tuple(dict.fromkeys(keys))  # one that stands there twice must not be retired for its own sake
+    return tuple(dict.fromkeys(keys))  # ignore duplicates, or retiring one would remove the key itself
 
 
 def _require_owner(file: Path, mode: int, owner: int) -> None:
@@ -163,7 +163,7 @@ def _require_owner(file: Path, mode: int, owner: int) -> None:
 
 
 def _unvaulted(file: Path, text: bytes) -> bytes:
-    """What Ansible Vault has encrypted, opened with the vault passwords of this run."""
+    """Decrypt what Ansible Vault has encrypted, with the vault passwords of this run."""
     try:
         vault = importlib.import_module("ansible.parsing.vault")  # which is not there where a module runs
     except ImportError:
@@ -187,7 +187,7 @@ def _text_of(file: Path) -> bytes:
 
 
 def _printed_by(file: Path) -> bytes:
-    """What the program prints. Nothing of it gets into an error: it may print keys anywhere."""
+    """Run a program and return what it prints. Nothing of it gets into an error: it may print keys anywhere."""
     try:
         ran = subprocess.run(  # noqa: S603 - it is what the user named, and no shell reads it
             [file], stdin=subprocess.DEVNULL, capture_output=True, timeout=PROGRAM_SECONDS, check=False

@@ -13,35 +13,18 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 from ..errors import GatehouseError, StoreError
-from .blobs import Blob
+from .secret import Secret
 
 LEASE_SECONDS = 15.0
 _POLL_SECONDS = 0.1
 
 
-class LeaseSecret(Protocol):
-    """One secret, as the lease needs it."""
-
-    def read(self) -> Blob:
-        """Read the last write."""
-
-    def put(self, content: dict[str, Any], cas: int) -> int | None:
-        """Write in place of that write; return the number of this one, or None when another was faster."""
-
-    def expire(self, seconds: float) -> None:
-        """Have the server delete after so long what is written from now on."""
-
-    def delete_version(self, number: int) -> None:
-        """Delete one write."""
-
-
 class Lease:
     """One lock while it is held."""
 
-    def __init__(self, slot: LeaseSecret, number: int, seconds: float) -> None:
+    def __init__(self, slot: Secret, number: int, seconds: float) -> None:
         self._slot = slot
         self._number: int | None = number
         self._seconds = seconds
@@ -68,7 +51,7 @@ class Lease:
         """Stop renewing it."""
         self._ended.set()
 
-    def release(self, slot: LeaseSecret) -> None:
+    def release(self, slot: Secret) -> None:
         """Give it up, so that others need not wait for its end."""
         with contextlib.suppress(GatehouseError):  # then it ends by itself
             if self._number is not None:
@@ -76,7 +59,7 @@ class Lease:
 
 
 @contextlib.contextmanager
-def hold_lease(name: str, slot: LeaseSecret, renewal: LeaseSecret, *, wait: float) -> Iterator[Lease]:
+def hold_lease(name: str, slot: Secret, renewal: Secret, *, wait: float) -> Iterator[Lease]:
     """Hold the lock of a credential; raises StoreError when another holds it for too long.
 
     Args:
@@ -97,7 +80,7 @@ def hold_lease(name: str, slot: LeaseSecret, renewal: LeaseSecret, *, wait: floa
         lease.release(slot)
 
 
-def _taken(slot: LeaseSecret, name: str, wait: float, seconds: float) -> tuple[float, int]:
+def _taken(slot: Secret, name: str, wait: float, seconds: float) -> tuple[float, int]:
     deadline = time.monotonic() + wait
     while True:
         last = slot.read()
