@@ -10,22 +10,15 @@ from typing import Any
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import app_credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import AppFileAction
 
 
-class ActionModule(HostAction):
+class ActionModule(AppFileAction):
     """See the module of the same name."""
 
     spec = app_credential.SPEC
 
     def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         """Deliver one credential to one host."""
-        told: dict[str, Any] = {}
-
-        def ask(arguments: dict[str, Any]) -> dict[str, Any]:
-            answer = self.on_host(arguments, task, answer="held")
-            told.update({name: answer[name] for name in ("ansible_facts", "warnings") if name in answer})
-            return answer
-
-        host = self._task.delegate_to or self._task_vars["inventory_hostname"]
-        return {**app_credential.run(options, task, host=str(host), ask=ask), **told}
+        result = app_credential.run(options, task, host=self.host_name, ask=self.asker(task))
+        return self.with_notes(result)

@@ -45,13 +45,11 @@ options:
     description:
       - With V(absent) the file is removed, if it still holds what was delivered to it. If somebody else has written or
         changed it, the task fails and leaves it. The credential need not be stored any more.
-      - With V(restarted) nothing is done on the host. The store remembers that the application was restarted since its
-        file was written, see O(restart).
-      - With V(forgotten) nothing is done on the host, either. The store forgets what was delivered to it, as a host
-        that is gone for good would be listed as behind for ever, and a pair of users not be rotated. Delegate the task
-        to the name of the host; it need not be in the inventory any more.
+      - With V(forgotten) nothing is done on the host. The store forgets what was delivered to it, as a host that is
+        gone for good would be listed as outdated for ever, and a pair of users not be rotated. Delegate the task to the
+        name of the host; it need not be in the inventory any more.
     type: str
-    choices: [present, absent, restarted, forgotten]
+    choices: [present, absent, forgotten]
     default: present
   format:
     description: The format that the application reads, as in P(gatehouse.salesforce.app_config#filter).
@@ -116,21 +114,6 @@ options:
   encrypt_name:
     description: The name of the encrypted credential, which the unit must use. By default, that of the file.
     type: str
-  restart:
-    description:
-      - Whether the application is restarted to read a file that has changed. Then what was written counts as delivered
-        when a task with O(state=restarted) has followed, and what was removed as gone when one with O(state=forgotten)
-        has.
-      - Until then each run with V(true) is C(changed), so that a restart is made up for when a host or a run has died
-        before it, or when the restart has failed.
-    type: bool
-    default: false
-  version:
-    description:
-      - With O(state=restarted), the version that the file held when the application was restarted, as the task that
-        wrote it has returned. If another one was written since, by another run, it is not taken for restarted.
-      - By default, the one that was written last.
-    type: int
 seealso:
   - plugin: gatehouse.salesforce.app_config
     plugin_type: filter
@@ -206,6 +189,13 @@ fallback:
   type: bool
   returned: success with O(state=present)
   sample: false
+restarted:
+  description:
+    - V(false) when the application is still to be restarted. This module knows of no restarts, so it takes none to be
+      needed; the role P(gatehouse.salesforce.app_credentials#role) makes and records them.
+  type: bool
+  returned: success with O(state=present)
+  sample: true
 version:
   description: The version that the file holds. V(none) with O(state=absent).
   type: int
@@ -222,6 +212,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.app_file import (
     FILE,
+    PAYLOAD,
     AppFile,
     refusal,
 )
@@ -240,7 +231,9 @@ STORE = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**FILE, **STORE}, supports_check_mode=True)
+    # What the action tells this module. It is no option for users, and holds the content of the file when that differs.
+    spec = {**FILE, **STORE, PAYLOAD: {"type": "dict", "no_log": True}}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     file = AppFile(module)
     try:
         result = file.ensure()

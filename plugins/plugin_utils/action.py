@@ -61,7 +61,7 @@ class ControllerAction(ActionBase):
         with _environment(self._task_environment()):
             validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(lists, [])})
             if validated.error_messages:
-                return {"failed": True, "msg": _without_values(validated.error_messages, arguments)}
+                return {"failed": True, "msg": without_values(validated.error_messages, arguments)}
             result = self._run_backend({**validated.validated_parameters, **lists}, variables)
         if not self._task.diff:
             result.pop("diff", None)
@@ -132,7 +132,7 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
+def without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
     """Return validation errors without the values they quote: one may be a secret in the wrong place."""
     text = "; ".join(re.sub(r", got: .*|(?<=cannot be converted).*", "", error, flags=re.DOTALL) for error in errors)
     return str(mask(text, secrets_of(arguments)))

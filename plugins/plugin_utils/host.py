@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.consumer import Host
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
+INTERPRETER = "discovered_interpreter_python"
+NOTES = ("ansible_facts", "warnings")
+
 
 class HostAction(ControllerAction):
-    """Has the module of its name run on the host, where it gets other arguments than the user gave."""
+    """Runs a module on the host with other arguments than the user gave."""
 
     _requires_connection = True
 
@@ -24,21 +29,28 @@ class HostAction(ControllerAction):
         self._task_vars = task_vars or {}
         return super().run(tmp, task_vars)
 
-    def on_host(self, arguments: dict[str, Any], task: Task, *, answer: str) -> dict[str, Any]:
-        """What the module found on the host; raises GatehouseError when it did not tell.
+    def on_host(
+        self, arguments: dict[str, Any], task: Task, *, answer: str, module: str | None = None
+    ) -> dict[str, Any]:
+        """Return the result of a module on the host; raises GatehouseError when it has none.
+
+        Whoever has taken the host over decides what it answers. Of facts, which Ansible puts above the inventory's
+        variables, only the path of the host's own Python is handed on.
 
         Args:
             arguments: they reach the host through the standard input of Python, in memory only.
-            answer: the key by which a result of the module is known.
+            answer: the key that every result of the module has.
+            module: its name; that of the task by default.
         """
         self._require_stdin()
-        found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=self._task_vars)
+        found: dict[str, Any] = self._execute_module(
+            module_name=module, module_args=arguments, task_vars=self._task_vars
+        )
         if answer in found:
-            return found
-        # Of a module that broke off Ansible tells the exception only, as an object.
-        broken = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
-        said = found.get("msg", f"the module broke off: {broken}")
-        problem = GatehouseError(str(task.secrets.mask(said)))
+            return {name: value for name, value in found.items() if name not in NOTES} | _notes(found)
+        # When a module crashes, Ansible returns nothing but the exception, as an object.
+        crash = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
+        problem = GatehouseError(str(task.secrets.mask(found.get("msg", f"the module crashed: {crash}"))))
         problem.result = task.secrets.mask(
             {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}
         )
@@ -66,3 +78,46 @@ class HostAction(ControllerAction):
         built = super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
         module_args.clear()
         return built
+
+
+class AppFileAction(HostAction):
+    """Has the module app_credential write, compare or remove files on the host."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Forget what the host of another task has answered."""
+        self._facts: dict[str, str] = {}
+        self._warnings: list[str] = []
+        return super().run(tmp, task_vars)
+
+    @property
+    def host_name(self) -> str:
+        """The name by which the store knows the host."""
+        return str(self._task.delegate_to or self._task_vars["inventory_hostname"])
+
+    def asker(self, task: Task) -> Host:
+        """What has the host do its part."""
+
+        def ask(arguments: dict[str, Any]) -> dict[str, Any]:
+            found = self.on_host(arguments, task, answer="status", module="gatehouse.salesforce.app_credential")
+            self._facts.update(found.get("ansible_facts", {}))
+            self._warnings.extend(found.get("warnings", []))
+            return found
+
+        return ask
+
+    def with_notes(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return a result with what may be handed on of the host's answers."""
+        warnings = list(dict.fromkeys([*result.get("warnings", []), *self._warnings]))
+        notes = {"ansible_facts": self._facts, "warnings": warnings}
+        return result | {name: note for name, note in notes.items() if note}
+
+
+def _notes(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be handed on of an answer beside the result itself."""
+    facts, warnings = found.get("ansible_facts"), found.get("warnings")
+    notes: dict[str, Any] = {}
+    if isinstance(facts, Mapping) and isinstance(facts.get(INTERPRETER), str):
+        notes["ansible_facts"] = {INTERPRETER: facts[INTERPRETER]}
+    if isinstance(warnings, list):
+        notes["warnings"] = [text for text in warnings if isinstance(text, str)]
+    return notes

@@ -32,7 +32,9 @@ SALESFORCE_API_VERSION=64.0
 def playbook() -> list[dict[str, Any]]:
     """Role and template in turns, the first of which write and the others find everything as it is."""
     folder = f"{FOLDER}/hosts/{{{{ inventory_hostname }}}}"
-    files = [{"credential": f"app{number}", "dest": f"{folder}/role{number}.env"} for number in range(APPS)]
+    files = [
+        {"credential": f"app{number}", "dest": f"{folder}/role{number}.env", "notify": []} for number in range(APPS)
+    ]
     template = {
         "src": str(FOLDER / "app.env.j2"),
         "dest": f"{folder}/template{{{{ item }}}}.env",

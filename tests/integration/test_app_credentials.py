@@ -35,7 +35,7 @@ pytestmark = pytest.mark.ansible
 
 SECRETS = ("Canary&Pass<1>=%/ü", "CanaryToken00000000000001", "Canary&Pass<2>=%/ü", "CanaryToken00000000000002")
 NOW = "2026-11-{:02}T08:00:00Z"
-DEFAULT = "Gatehouse credentials changed"
+WRITE = "Write the credential of each application"
 
 
 def put(store: Store, name: str, version: int) -> None:
@@ -60,16 +60,17 @@ def store(playbook: Playbooks) -> Store:
 def play(*topics: str, hosts: str = "localhost", **more: Any) -> dict[str, Any]:
     """A play with the role, and a handler for each topic."""
     handlers = [
-        {"name": f"restart {topic}", "listen": topic, "ansible.builtin.debug": {"msg": "restarted"}}
-        for topic in (DEFAULT, *topics)
+        {"name": f"restart {topic}", "listen": topic, "ansible.builtin.debug": {"msg": "restarted"}} for topic in topics
     ]
     roles = ["gatehouse.salesforce.app_credentials"]
     return {"hosts": hosts, "gather_facts": False, "roles": roles, "handlers": handlers, **more}
 
 
 def deliver(playbook: Playbooks, *files: Mapping[str, Any], options: tuple[str, ...] = (), **more: Any) -> Results:
-    topics = sorted({topic for file in files for topic in file.get("notify", ())} - {DEFAULT})
-    return playbook.run([play(*topics)], *options, app_credentials_files=list(files), **more)
+    """Run the role; a file that says nothing of a restart needs none."""
+    listed = [{"notify": [], **file} for file in files]
+    topics = sorted({topic for file in listed for topic in file["notify"]})
+    return playbook.run([play(*topics)], *options, app_credentials_files=listed, **more)
 
 
 def restarted(results: Results) -> list[str]:
@@ -79,8 +80,8 @@ def restarted(results: Results) -> list[str]:
 
 def written(results: Results, host: str = "localhost") -> list[dict[str, Any]]:
     """What became of each file on a host."""
-    found = (item for item in results if "Write each" in item["task"] and item["host"] == host)
-    return list(next(found)["result"]["results"])
+    found = (item for item in results if item["task"].endswith(WRITE) and item["host"] == host)
+    return list(next(found)["result"]["files"])
 
 
 def changed(results: Results) -> list[bool]:
@@ -128,7 +129,8 @@ class TestWriting:
         deliver(playbook, file)
 
         def diff(**more: Any) -> tuple[Any, Any]:
-            found = written(deliver(playbook, {**file, **more}, options=("--diff",)))[0]["diff"]
+            results = deliver(playbook, {**file, **more}, options=("--diff",))
+            (found,) = next(item["result"]["diff"] for item in results if item["task"].endswith(WRITE))
             return found["before"], found["after"]
 
         assert diff(mode="0640") == ({"mode": "0600"}, {"mode": "0640"})
@@ -326,14 +328,14 @@ class TestSeveral:
         files: list[dict[str, Any]] = [
             {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": ["billing", "proxy"]},
             {"credential": "shipping", "dest": str(playbook.folder / "shipping.env"), "notify": ["shipping"]},
-            {"credential": "shipping", "dest": str(playbook.folder / "other.env")},
+            {"credential": "shipping", "dest": str(playbook.folder / "other.env"), "notify": ["other"]},
         ]
-        assert sorted(restarted(deliver(playbook, *files))) == [DEFAULT, "billing", "proxy", "shipping"]
+        assert sorted(restarted(deliver(playbook, *files))) == ["billing", "other", "proxy", "shipping"]
         assert restarted(deliver(playbook, *files)) == []
         put(store, "billing", 2)
         assert sorted(restarted(deliver(playbook, *files))) == ["billing", "proxy"]
         put(store, "shipping", 2)
-        assert sorted(restarted(deliver(playbook, *files))) == [DEFAULT, "shipping"]
+        assert sorted(restarted(deliver(playbook, *files))) == ["other", "shipping"]
 
     def test_a_file_that_another_credential_is_written_over_holds_the_former_no_more(
         self, playbook: Playbooks, store: Store
@@ -345,12 +347,12 @@ class TestSeveral:
         deliver(playbook, {"credential": "shipping", "dest": str(target)})
         assert (list(store.deliveries("billing")), list(store.deliveries("shipping"))) == ([], [f"localhost:{target}"])
         results = deliver(playbook, {"credential": "billing", "dest": str(target), "state": "absent"}, ok=False)
-        assert "holds nothing that was written there of billing" in results.last["msg"] and target.exists()
+        assert "contains nothing that was written there of billing" in results.last["msg"] and target.exists()
 
     def test_a_file_that_is_listed_twice_is_told(self, playbook: Playbooks, store: Store) -> None:
         file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
         results = deliver(playbook, file, {**file, "credential": "shipping"}, ok=False)
-        assert results.last["msg"] == f"{file['dest']} is listed more than once, and can hold one credential only"
+        assert results.last["msg"] == f"{file['dest']} is listed more than once, and can contain one credential only"
 
     def test_a_file_is_one_however_its_path_is_spelled(self, playbook: Playbooks, store: Store) -> None:
         for spelled in ("//app.env", "/./app.env", "/app.env"):
@@ -514,11 +516,10 @@ class TestRestarts:
         self, playbook: Playbooks, store: Store, file: dict[str, Any]
     ) -> None:
         another = {"name": "billing", "username": "billing@acme.example", "password": "Another-1", "verify": "skip"}
-        delivered = {"credential": "billing", "dest": file["dest"], "restart": True}
         book = play()
         book["handlers"] += [
             {"name": "store", "listen": "billing", "gatehouse.salesforce.credential": another},
-            {"name": "write", "listen": "billing", "gatehouse.salesforce.app_credential": delivered},
+            {"name": "write", "listen": "billing", "gatehouse.salesforce.app_credentials": {"step": "write"}},
         ]
         playbook.run([book], app_credentials_files=[file])
         assert [(each.version, each.settled) for each in store.deliveries("billing").values()] == [(3, False)]
@@ -596,7 +597,7 @@ class TestAbsent:
             target.write_text(content + "# mine\n" if how == "written over" else "{}")
         left = target.read_text()
         results = deliver(playbook, self.absent(target), ok=False)
-        assert f"{target} holds something else than what was written" in results.last["msg"]
+        assert f"{target} contains something else than what was written" in results.last["msg"]
         assert target.read_text() == left and restarted(results) == []
         assert list(store.deliveries("billing")) == [f"localhost:{target}"]
 
@@ -604,7 +605,7 @@ class TestAbsent:
         target = playbook.folder / "theirs.env"
         target.write_text("theirs")
         results = deliver(playbook, self.absent(target), ok=False)
-        assert "holds nothing that was written there of billing" in results.last["msg"]
+        assert "contains nothing that was written there of billing" in results.last["msg"]
         assert target.read_text() == "theirs"
 
     def test_one_that_is_gone_already_is_forgotten(self, playbook: Playbooks, store: Store, target: Path) -> None:

@@ -209,7 +209,7 @@ INVENTORY = {
         "hosts": {
             "billing-host": {
                 "ansible_connection": "local",
-                "app_credentials_files": [{"credential": "billing", "dest": "/etc/billing/nightly.env"}],
+                "app_credentials_files": [{"credential": "billing", "dest": "/etc/billing/nightly.env", "notify": []}],
             }
         }
     },

@@ -22,15 +22,10 @@ def deliver(playbook: Playbooks, *files: dict[str, Any], options: tuple[str, ...
         "hosts": "localhost",
         "gather_facts": False,
         "roles": ["gatehouse.salesforce.app_credentials"],
-        "handlers": [
-            {
-                "name": "restart",
-                "listen": "Gatehouse credentials changed",
-                "ansible.builtin.debug": {"msg": "restarted"},
-            }
-        ],
+        "handlers": [{"name": "restart", "ansible.builtin.debug": {"msg": "restarted"}}],
     }
-    return playbook.run([play], *options, app_credentials_files=list(files), **extra)
+    listed = [{"notify": ["restart"], **file} for file in files]
+    return playbook.run([play], *options, app_credentials_files=listed, **extra)
 
 
 def restarts(results: Results) -> int:

@@ -22,7 +22,11 @@ from unittest import mock
 from ansible.module_utils import basic
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import fingerprint
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.app_file import FILE, AppFile
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.app_file import (
+    FILE,
+    PAYLOAD,
+    AppFile,
+)
 
 ATTACKER = 1234
 IN_CREATE, IN_MOVED_TO, RENAME_EXCHANGE, AT_FDCWD = 0x100, 0x80, 2, -100
@@ -94,7 +98,7 @@ def _looks(path: Path) -> tuple[object, ...]:
 def _deliver(dest: Path, options: dict[str, str]) -> None:
     content = "SALESFORCE_PASSWORD=CANARY\n"
     given = {"wanted": fingerprint(content.encode()), "recorded": None, "content": content}
-    arguments = {"credential": "c", "dest": str(dest), "format_options": given, **options}
+    arguments = {"credential": "c", "dest": str(dest), PAYLOAD: given, **options}
     encoded = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
     with (
         mock.patch.object(basic, "_ANSIBLE_ARGS", encoded),
@@ -102,7 +106,11 @@ def _deliver(dest: Path, options: dict[str, str]) -> None:
         mock.patch("builtins.print"),
         contextlib.suppress(FileNotFoundError),
     ):
-        AppFile(basic.AnsibleModule(argument_spec=FILE, supports_check_mode=True)).ensure()
+        AppFile(
+            basic.AnsibleModule(
+                argument_spec={**FILE, PAYLOAD: {"type": "dict", "no_log": True}}, supports_check_mode=True
+            )
+        ).ensure()
 
 
 @contextlib.contextmanager

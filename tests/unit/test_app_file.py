@@ -41,7 +41,7 @@ class Module:
     def __init__(self, dest: Path, *, selinux: bool = False, check_mode: bool = False, **params: Any) -> None:
         given = {"wanted": fingerprint(b"CANARY"), "content": "CANARY"}
         defaults = {name: option.get("default") for name, option in app_file.FILE.items()}
-        self.params = {**defaults, "dest": str(dest), "format_options": given, **params}
+        self.params = {**defaults, "dest": str(dest), "_payload": given, **params}
         self.check_mode = check_mode
         self.selinux = selinux
 
@@ -101,7 +101,7 @@ class TestSELinux:
         foreseen = ensure(Module(target, check_mode=True, **options))
         assert self.context(target) == "of:the:old:app.env"
         assert foreseen == ensure(Module(target, **options))
-        assert (foreseen["held"], foreseen["changed"]) == ("wanted", True)
+        assert (foreseen["status"], foreseen["changed"]) == ("current", True)
         assert foreseen["diff"]["after"] == {"secontext": ["system_u", "the", "old", "app.env"]}
         assert self.context(target) == "system_u:the:old:app.env"
         assert not ensure(Module(target, **options))["changed"]
@@ -305,7 +305,7 @@ class TestRaces:
     ) -> None:
         target = tmp_path / "app.env"
         target.write_text("old")
-        read = AppFile._held
+        read = AppFile._status
 
         def swapped(self: AppFile) -> str:
             found = read(self)
@@ -313,11 +313,11 @@ class TestRaces:
             target.write_text("swapped")
             return found
 
-        monkeypatch.setattr(AppFile, "_held", swapped)
+        monkeypatch.setattr(AppFile, "_status", swapped)
         given = {"wanted": fingerprint(b"CANARY"), "recorded": fingerprint(b"old"), "content": "CANARY"}
         options: dict[str, Any] = {"backup": True} if step == "backup" else {"state": "absent"}
         with pytest.raises(Failed, match="somebody has replaced the file meanwhile"):
-            ensure(Module(target, format_options=given, **options))
+            ensure(Module(target, _payload=given, **options))
         assert target.read_text() == "swapped"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["app.env", "moved"]
 
@@ -415,7 +415,7 @@ def test_of_a_file_of_any_size_no_more_is_read_than_a_credential_may_have(
     foreseen = ensure(Module(target, check_mode=True))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert foreseen == {"held": "other", "changed": True}
+    assert foreseen == {"status": "other", "changed": True}
     assert peak < 4 * app_file.MAX_READ
 
 

@@ -1,22 +1,23 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give an application its credential, and note down which version it holds."""
+"""Give an application its credential, and record which version its file contains."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..credentials.deliveries import consumer_of
 from ..delivery.consumer import Consumer, Host
-from ..delivery.deliver import _forget, _require_usable, ensure_absent, ensure_present, record_restart
+from ..delivery.deliver import deliver
+from ..delivery.options import FileOptions
 from ..host.app_file import FILE
 from ..task.context import Task
 from ..task.options import STORE, Spec
 
 # The path is one of the host, where it is expanded.
-SPEC: Spec = {**FILE, "dest": {"type": "str", "required": True}, **STORE}
+ITEM: Spec = {**FILE, "dest": {"type": "str", "required": True}}
+SPEC: Spec = {**ITEM, **STORE}
 
 
 def run(options: Mapping[str, Any], task: Task, *, host: str, ask: Host) -> dict[str, Any]:
@@ -26,14 +27,17 @@ def run(options: Mapping[str, Any], task: Task, *, host: str, ask: Host) -> dict
         host: its name in the inventory.
         ask: has the host do its part.
     """
-    _require_usable(options)
-    store, name = task.store, consumer_of(host, options["dest"])
-    before = store.deliveries(options["credential"]).get(name)
-    consumer = Consumer(name=name, options=options, store=store, before=before, ask=ask)
-    ensure = {
-        "absent": ensure_absent,
-        "forgotten": _forget,
-        "present": ensure_present,
-        "restarted": record_restart,
-    }
-    return ensure[options["state"]](consumer, task)
+    return deliver(open_consumer(FileOptions.read(options), False, task, host=host, ask=ask))
+
+
+def open_consumer(file: FileOptions, restart: bool | None, task: Task, *, host: str, ask: Host) -> Consumer:
+    """Look up what was delivered to a file on a host, as a task that may deliver to it."""
+    return Consumer.open(
+        file,
+        host=host,
+        store=task.store,
+        ask=ask,
+        check_mode=task.check_mode,
+        secrets=task.secrets,
+        restart=restart,
+    )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A consumer of a credential: one file on one host, and the version that it holds."""
+"""A consumer of a credential: one file on one host, and the version that it contains."""
 
 from __future__ import annotations
 
@@ -9,12 +9,43 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..credentials.deliveries import Delivery
-from ..errors import StoreError
-from ..host.app_file import PASSED_THROUGH
+from ..credentials.deliveries import Delivery, consumer_of
+from ..errors import GatehouseError, StoreError
+from ..host.app_file import PAYLOAD, STATUSES
+from ..masking import Secrets
 from ..store.base import Store
+from .options import FileOptions
 
-Host = Callable[[dict[str, Any]], dict[str, Any]]
+Host = Callable[[dict[str, Any]], Mapping[str, Any]]
+ATTRIBUTES = ("owner", "group", "mode", "secontext")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HostAnswer:
+    """What the host says of its file. Whoever has taken the host over may say anything, so it is read strictly.
+
+    Attributes:
+        status: C(missing), C(current), C(previous) or C(other).
+        diff: attributes of the file before and after.
+    """
+
+    status: str
+    changed: bool
+    diff: dict[str, dict[str, Any]] | None = None
+    backup_file: str | None = None
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> HostAnswer:
+        """Read the result of the module; raises GatehouseError when it is none of this module's."""
+        status, changed, backup = answer.get("status"), answer.get("changed"), answer.get("backup_file")
+        if (
+            not isinstance(status, str)
+            or status not in STATUSES
+            or not isinstance(changed, bool)
+            or not isinstance(backup, str | None)
+        ):
+            raise GatehouseError("the host gave an answer that is not this module's, so what it has is not known")
+        return cls(status=status, changed=changed, diff=_diff(answer.get("diff")), backup_file=backup)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,45 +55,103 @@ class Consumer:
     Attributes:
         before: what was delivered to it; None when nothing was.
         ask: asks the host about the file, or to change it.
+        restart: whether a restart has to follow a change; None when nobody has said so.
     """
 
     name: str
-    options: Mapping[str, Any]
+    file: FileOptions
     store: Store
     before: Delivery | None
     ask: Host
+    check_mode: bool
+    secrets: Secrets
+    restart: bool | None = False
+
+    @classmethod
+    def open(
+        cls,
+        file: FileOptions,
+        *,
+        host: str,
+        store: Store,
+        ask: Host,
+        check_mode: bool,
+        secrets: Secrets,
+        restart: bool | None = False,
+    ) -> Consumer:
+        """Look up what was delivered to a file on a host; raises StoreError."""
+        name = consumer_of(host, file.dest)
+        before = store.deliveries(file.credential).get(name)
+        return cls(
+            name=name,
+            file=file,
+            store=store,
+            before=before,
+            ask=ask,
+            check_mode=check_mode,
+            secrets=secrets,
+            restart=restart,
+        )
 
     @property
     def result(self) -> dict[str, Any]:
-        """What every result tells."""
+        """What every result contains."""
         return {
             "consumer": self.name,
-            "credential": self.options["credential"],
-            "dest": self.options["dest"],
+            "credential": self.file.credential,
+            "dest": self.file.dest,
             "version_before": None,
             "version": None,
         }
 
-    def asked(self, wanted: str | None, *, content: str | None = None, **more: Any) -> dict[str, Any]:
-        """What the host answers; with the content it writes the file."""
-        recorded = self.before.fingerprint if self.before else None
-        return self.ask(
-            {name: self.options[name] for name in PASSED_THROUGH}
-            | {name: self.options[name] for name in ("credential", "encrypt", "encrypt_name")}
-            | {"format_options": {"wanted": wanted, "recorded": recorded, "content": content}}
-            | more
-        )
+    def query(self, wanted: str | None, *, content: str | None = None, encrypted: str | None = None) -> HostAnswer:
+        """Ask the host what the file contains; with the content it writes the file.
 
-    def note(self, delivery: Delivery | None, result: dict[str, Any], *, credential: str | None = None) -> None:
-        """Have the store know what the consumer holds now of this credential, or of another one."""
+        Args:
+            wanted: the fingerprint of what it is to contain.
+            encrypted: the name under which the host encrypts it; None when it does not.
+        """
+        payload = {
+            "wanted": wanted,
+            "recorded": self.before.fingerprint if self.before else None,
+            "content": content,
+        }
+        arguments = {
+            **self.file.on_host,
+            "credential": self.file.credential,
+            "dest": self.file.dest,
+            "state": self.file.state,
+            "encrypt": encrypted is not None,
+            "encrypt_name": encrypted,
+            PAYLOAD: payload,
+        }
+        return HostAnswer.read(self.ask(arguments))
+
+    def record(self, delivery: Delivery | None, result: dict[str, Any], *, credential: str | None = None) -> None:
+        """Record in the store what the file contains now of this credential, or of another one."""
         try:
-            self.store.record_deliveries(credential or self.options["credential"], {self.name: delivery})
+            self.store.record_deliveries(credential or self.file.credential, {self.name: delivery})
         except StoreError as exc:
             exc.result = result
             raise
 
     def take_from_others(self, result: dict[str, Any]) -> None:
-        """Have the store know that the consumer holds no other credential any more."""
+        """Record in the store that the file contains no other credential any more."""
         for other in self.store.delivered_names():
-            if other != self.options["credential"] and self.name in self.store.read_public_deliveries(other):
-                self.note(None, result, credential=other)
+            if other != self.file.credential and self.name in self.store.read_public_deliveries(other):
+                self.record(None, result, credential=other)
+
+
+def _diff(given: Any) -> dict[str, dict[str, Any]] | None:
+    if not isinstance(given, Mapping):
+        return None
+    sides = {side: given.get(side) for side in ("before", "after")}
+    return {
+        side: {name: value for name, value in attributes.items() if name in ATTRIBUTES and _is_plain(value)}
+        for side, attributes in sides.items()
+        if isinstance(attributes, Mapping)
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, list) and all(isinstance(part, str) for part in value))

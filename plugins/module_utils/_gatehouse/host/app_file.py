@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible.module_utils.basic import AnsibleModule
+CONTEXT = ("seuser", "serole", "setype", "selevel")
+# The options that the host gets as the user gave them.
+ON_HOST = ("owner", "group", "mode", *CONTEXT, "validate", "backup")
+PAYLOAD = "_payload"  # what the action tells the host: see AppFile
 FILE: dict[str, dict[str, Any]] = {
     "credential": {"type": "str", "required": True},
     "dest": {"type": "path", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent", "restarted", "forgotten"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "forgotten"], "default": "present"},
     "format": {"type": "str", "default": "env"},
     "format_options": {"type": "dict", "default": {}, "no_log": True},
     "standby": {"type": "bool", "default": False},
@@ -47,12 +51,9 @@ FILE: dict[str, dict[str, Any]] = {
     "backup": {"type": "bool", "default": False},
     "encrypt": {"type": "bool", "default": False},
     "encrypt_name": {"type": "str"},
-    "restart": {"type": "bool", "default": False},
-    "version": {"type": "int"},
 }
-CONTEXT = ("seuser", "serole", "setype", "selevel")
-# Of what the user gave, the host gets these as they are. In place of format_options it gets what the file is to hold.
-PASSED_THROUGH = ("dest", "state", "owner", "group", "mode", *CONTEXT, "validate", "backup")
+# What a file has: nothing is there; what it is to contain; what was delivered to it before; something else.
+STATUSES = (MISSING, CURRENT, PREVIOUS, OTHER) = ("missing", "current", "previous", "other")
 MAX_CONTENT = 2**20  # bytes, as systemd limits a credential
 MAX_READ = 2 * MAX_CONTENT  # bytes; encryption makes a content longer by less than that
 MAX_LINKS = 40  # in a path, as the kernel has it
@@ -82,21 +83,21 @@ class Folder(NamedTuple):
 
 
 class AppFile:
-    """The file, and what the controller says of it.
+    """The file, and what the controller says of it in the internal option C(_payload).
 
     Attributes:
-        wanted: the fingerprint of what it is to hold.
+        wanted: the fingerprint of what it is to contain.
         recorded: the fingerprint of what was delivered before; None when nothing was.
-        content: what it is to hold; None until the controller knows that the file differs.
+        content: what it is to contain; None until the controller knows that the file differs.
     """
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.dest = Path(module.params["dest"])
-        given = module.params["format_options"]
-        if "wanted" not in given:
+        payload = module.params[PAYLOAD]
+        if not payload:
             self.fail("works by its action on the controller, which did not run")
-        self.wanted, self.recorded, self.content = (given.get(name) for name in ("wanted", "recorded", "content"))
+        self.wanted, self.recorded, self.content = (payload.get(name) for name in ("wanted", "recorded", "content"))
         self.name: str | None = None
         if module.params["encrypt"]:
             self.name = module.params["encrypt_name"] or self.dest.name
@@ -112,9 +113,9 @@ class AppFile:
         try:
             folder = open_folder(self.dest.parent)
         except (FileNotFoundError, NotADirectoryError):
-            if self._is_to_be_written():
+            if self.content is not None and not self.module.check_mode:
                 raise
-            return {"held": "nothing", "changed": self.module.params["state"] != "absent"}
+            return {"status": MISSING, "changed": self.module.params["state"] != "absent"}
         self.folder = folder.descriptor
         try:
             self._require_no_foreign_way(folder)
@@ -124,20 +125,17 @@ class AppFile:
                 os.close(descriptor)
 
     def _ensure(self, way_is_safe: bool) -> dict[str, Any]:
-        held = self._held()
+        status = self._status()
         if self.module.params["state"] == "absent":
-            if held == "recorded" and not self.module.check_mode:
+            if status == PREVIOUS and not self.module.check_mode:
                 self._remove()
-            return {"held": held, "changed": held == "recorded"}
-        if held == "wanted":
+            return {"status": status, "changed": status == PREVIOUS}
+        if status == CURRENT:
             diff = self._change_attributes()
-            return {"held": held, "changed": bool(diff), **({"diff": diff} if diff else {})}
-        if not self._is_to_be_written():
-            return {"held": held, "changed": True}
-        return {"held": held, "changed": True, **self._write(self.content.encode(), way_is_safe)}
-
-    def _is_to_be_written(self) -> bool:
-        return self.content is not None and not self.module.check_mode
+            return {"status": status, "changed": bool(diff), **({"diff": diff} if diff else {})}
+        if self.content is None or self.module.check_mode:
+            return {"status": status, "changed": True}
+        return {"status": status, "changed": True, **self._write(self.content.encode(), way_is_safe)}
 
     def _require_no_foreign_way(self, folder: Folder) -> None:
         """Refuse links by which a user leads the file into a folder of somebody else."""
@@ -148,32 +146,32 @@ class AppFile:
                 "without links"
             )
 
-    def _held(self) -> str:
-        """What is there: C(nothing), what is C(wanted), what was C(recorded) before, or something C(other)."""
+    def _status(self) -> str:
+        """Open the file and compare what it contains."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             self.current = os.open(self.dest.name, flags, dir_fd=self.folder)
         except OSError as exc:
             if exc.errno == errno.ENOENT:
-                return "nothing"
+                return MISSING
             if exc.errno == errno.ELOOP:  # a link
-                return "other"
+                return OTHER
             raise
         if not stat.S_ISREG(os.fstat(self.current).st_mode):
             self.fail("is not a file")
         with os.fdopen(self.current, "rb", closefd=False) as opened:
             content = opened.read(MAX_READ + 1)
         if len(content) > MAX_READ:
-            return "other"
+            return OTHER
         if self.name:
             decrypt = [*self._systemd_creds("decrypt"), "-", "-"]
             status, content, _errors = self.module.run_command(decrypt, data=content, binary_data=True, encoding=None)
             if status != 0:
-                return "other"
+                return OTHER
         found = hashlib.sha256(content).hexdigest()
         if found == self.wanted:
-            return "wanted"
-        return "recorded" if found == self.recorded else "other"
+            return CURRENT
+        return PREVIOUS if found == self.recorded else OTHER
 
     def _remove(self) -> None:
         self._require_same(self.current, self.dest.name, self.folder)

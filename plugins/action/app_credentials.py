@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of the role app_credentials: Python decides, the role's tasks notify handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import app_credentials
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.applications import Application
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import require_text
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import without_values
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import AppFileAction
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
+
+FILES = "app_credentials_files"
+# Variables of the role and of the playbooks that use it.
+PREFIXES = ("app_credentials_", "deliver_", "rotate_")
+
+
+class ActionModule(AppFileAction):
+    """See the module of the same name."""
+
+    spec = app_credentials.SPEC
+
+    def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+        """Run one step of the role, on the files that the host's own variables list."""
+        if options["step"] == "list":
+            return self._list(options["hosts"])
+        applications, problems = _read(self._items(self._task_vars))
+        result = app_credentials.run(
+            options,
+            task,
+            applications=applications,
+            problems=problems,
+            host=self.host_name,
+            ask=self.asker(task),
+        )
+        return self.with_notes(result)
+
+    def _list(self, hosts: list[str]) -> dict[str, Any]:
+        """Return what the files of other hosts contain, by host."""
+        files: dict[str, list[dict[str, str]]] = {}
+        for host in hosts:
+            applications, _problems = _read(self._items(self._task_vars["hostvars"][host]))
+            files[host] = [
+                {"credential": application.file.credential, "dest": application.file.dest}
+                for application in applications
+                if application.file.state == "present"
+            ]
+        credentials = sorted({file["credential"] for listed in files.values() for file in listed})
+        return {"changed": False, "files": files, "credentials": credentials}
+
+    def _items(self, variables: Mapping[str, Any]) -> list[Any]:
+        """The role's list, and those of other names by which the groups of a host add to it; none of them a fact."""
+        facts = variables.get("ansible_facts") or ()
+        require_no_facts(variables, *(str(fact) for fact in facts if str(fact).startswith(PREFIXES)))
+        items: list[Any] = []
+        for name in sorted(str(name) for name in variables):
+            if name != FILES and not name.startswith(f"{FILES}_"):
+                continue
+            given = self._templar.template(variables[name])
+            if not isinstance(given, list):
+                raise OptionError(name, f"must be a list of files, not {type(given).__name__}")
+            items.extend(given)
+        return items
+
+
+def _read(items: list[Any]) -> tuple[list[Application], list[str]]:
+    """The applications of these items, and why others are none."""
+    applications, problems = [], []
+    for number, item in enumerate(items):
+        name = item.get("dest") if isinstance(item, Mapping) else None
+        try:
+            applications.append(app_credentials.read_application(_validated(item)))
+        except GatehouseError as exc:
+            problems.append(f"{name or f'{FILES}[{number}]'}: {exc}")
+    return applications, problems
+
+
+def _validated(item: Any) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise GatehouseError(f"must be a dictionary with credential and dest, not {type(item).__name__}")
+    item = {**item, "notify": [item["notify"]]} if isinstance(item.get("notify"), str) else dict(item)
+    require_text(app_credentials.APPLICATION, item)
+    validated = ArgumentSpecValidator(app_credentials.APPLICATION).validate(item)
+    if validated.error_messages:
+        raise GatehouseError(without_values(validated.error_messages, item))
+    return dict(validated.validated_parameters)
