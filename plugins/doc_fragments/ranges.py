@@ -15,7 +15,8 @@ options:
     description:
       - The ranges, in any order and notation. Two entries with the same addresses are one range.
       - An entry is a range, or a dictionary with the keys C(range), C(description) and C(expires), of which only the
-        first is needed.
+        first is needed; C(start) and C(end) may stand in its place. So the ranges that modules return can be given.
+      - A text of several lines is as many entries. Blank lines count for nothing, nor does what follows a C(#).
       - A range is a CIDR block, a single address, or C(first-last), IPv4 or IPv6. An IPv4-mapped IPv6 address counts as
         IPv4.
       - A description has at most 255 characters. Where none is given, any description in the org is kept.

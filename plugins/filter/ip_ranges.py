@@ -19,7 +19,8 @@ options:
   _input:
     description:
       - Ranges as text, each a CIDR block, an address, or C(first-last), IPv4 or IPv6.
-      - Or dictionaries of such a C(range) and perhaps a C(description), as modules take and return them.
+      - Or dictionaries of such a C(range), or C(start) and C(end), and perhaps a C(description), as modules take and
+        return them.
     type: list
     elements: raw
     required: true
@@ -65,7 +66,7 @@ _value:
       sample: Office
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -75,8 +76,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ra
     collapse as join_ranges,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import (
+    parse_each,
     parse_entries,
-    parse_entry,
 )
 
 
@@ -84,20 +85,11 @@ def ip_ranges(entries: list[Any], collapse: bool = False) -> list[dict[str, str]
     """Return the ranges in their normal form; raises AnsibleFilterError naming the entry at fault."""
     if not isinstance(entries, list | tuple):
         raise AnsibleFilterError("ip_ranges: the input must be a list of ranges")
-    declared = [_declared(entry) for entry in entries]
     try:
-        if collapse:
-            found = join_ranges(parse_entry(entry, f"ranges[{number}]") for number, entry in enumerate(declared))
-        else:
-            found = parse_entries(declared)
+        found = join_ranges(parse_each(entries)) if collapse else parse_entries(entries)
     except GatehouseError as exc:
         raise AnsibleFilterError(f"ip_ranges: {exc}") from exc
     return [item.as_entry() for item in found]
-
-
-def _declared(entry: Any) -> Any:
-    """Without the bounds that results of modules have beside the range."""
-    return {key: entry[key] for key in entry if key not in ("start", "end")} if isinstance(entry, Mapping) else entry
 
 
 class FilterModule:

@@ -56,32 +56,28 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import RangeIndex
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_entry
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_each
 
 
 def in_ip_ranges(address: str, ranges: list[Any]) -> bool:
-    """Whether any of the ranges holds the address; raises AnsibleFilterError for what is neither."""
+    """Whether any of the ranges contains the address; raises AnsibleFilterError for what is neither."""
     if not isinstance(ranges, list | tuple):
         raise AnsibleFilterError("in_ip_ranges: the ranges must be a list")
+    entries = tuple(tuple(entry.items()) if isinstance(entry, Mapping) else entry for entry in ranges)
     try:
-        index = _index(tuple(map(_text, ranges)))
+        try:
+            index = _index(entries)
+        except TypeError:  # what cannot be a key of the cache is no range either
+            index = _index.__wrapped__(entries)
         return index.find(str(address)) is not None
     except (GatehouseError, ValueError) as exc:
         raise AnsibleFilterError(f"in_ip_ranges: {exc}") from exc
 
 
-def _text(entry: Any) -> str | None:
-    """What an entry says of its addresses; None for what says nothing."""
-    found = entry.get("range") if isinstance(entry, Mapping) else entry
-    return found if isinstance(found, str) else None
-
-
 # select() and reject() ask about one address after another against the same ranges.
 @lru_cache(maxsize=8)
-def _index(entries: tuple[str | None, ...]) -> RangeIndex:
-    return RangeIndex(
-        parse_entry({} if entry is None else entry, f"ranges[{number}]") for number, entry in enumerate(entries)
-    )
+def _index(entries: tuple[Any, ...]) -> RangeIndex:
+    return RangeIndex(parse_each([dict(entry) if isinstance(entry, tuple) else entry for entry in entries]))
 
 
 class TestModule:

@@ -347,7 +347,7 @@ def test_over_the_limit_nothing_is_changed_but_what_the_org_holds_already_may_be
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
     failed = playbook([trusted("20.0.0.0/7")], ok=False).last
-    assert "ranges: 20.0.0.0/7 takes the list over Salesforce's limit" in failed["msg"]
+    assert "ranges: the list would have" in failed["msg"] and "most are in 20.0.0.0/7" in failed["msg"]
     sim.control.set_org(trusted_ranges=["20.0.0.0/7"])
     assert playbook([trusted("20.0.0.0/7", state="exact")]).last["changed"] is False
     assert "updateMetadata" not in sim.control.counts()

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import http.server
 import ipaddress
 import json
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,6 +171,17 @@ class TestShapes:
     def test_a_byte_order_mark_is_no_part_of_a_document(self) -> None:
         assert parse(b"\xef\xbb\xbf20.0.0.0/24", "ips-v4") == [Prefix("20.0.0.0/24")]
 
+    def test_comments_and_blank_lines_of_a_plain_list_count_for_nothing(self) -> None:
+        assert parse(b"# Office\n20.0.0.0/24 # first\n\n21.0.0.0/24\n", "feed") == [
+            Prefix("20.0.0.0/24"),
+            Prefix("21.0.0.0/24"),
+        ]
+
+    def test_an_entry_of_aws_with_both_families_is_two_prefixes(self) -> None:
+        entry = {"ip_prefix": "20.0.0.0/24", "ipv6_prefix": "2a00::/48", "service": "EC2", "region": "eu-central-1"}
+        found = parse(json.dumps({"prefixes": [entry]}).encode(), "aws")
+        assert found == [Prefix(text, ("EC2",), "eu-central-1") for text in ("20.0.0.0/24", "2a00::/48")]
+
     def test_cloudflares_plain_lists(self) -> None:
         assert parse(b"173.245.48.0/20\n103.21.244.0/22\n", "ips-v4") == [
             Prefix("173.245.48.0/20"),
@@ -177,7 +192,15 @@ class TestShapes:
         ("content", "problem"),
         [
             (b"{", "is not a JSON document"),
-            (b"\xff\xfe", "is not a JSON document"),
+            (b"\xff\xfe{", "is not UTF-8 but probably UTF-16; convert it: iconv -f UTF-16 -t UTF-8"),
+            ('{"prefixes": []}'.encode("utf-16-be"), "is not UTF-8 but probably UTF-16"),
+            (gzip.compress(b"20.0.0.0/24"), "is compressed by gzip; decompress it first"),
+            (b"\n<!DOCTYPE html><title>Log in</title>", "is an HTML or XML page"),
+            (b'[{"ip_prefix": "20.0.0.0/24"}]', "is a JSON list, a part of a document such as jq writes"),
+            (b'"20.0.0.0/24"\n"21.0.0.0/24"', "has prefixes in quotes, as jq writes them; write them without: jq -r"),
+            (b"", "is empty"),
+            (b"\xef\xbb\xbf \n", "is empty"),
+            (b"\xe4{", "is not a JSON document"),
             (b'{"a":' * 100_000, "is not a JSON document"),
             (b'{"message": "API rate limit exceeded"}', "is not a document of aws, "),
             (b'{"prefixes": [{"region": "x"}]}', "has not the shape"),
@@ -433,10 +456,47 @@ class TestFetching:
     def test_a_file_that_is_not_there_or_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(FeedError, match="none.json: cannot be read: No such file"):
             published.load(str(tmp_path / "none.json"))
+        with pytest.raises(FeedError, match="^AWS: cannot be read: No such file .*; the publisher is called 'aws'$"):
+            published.load("AWS")
         monkeypatch.setattr(published, "MAX_BYTES", 3)
         (tmp_path / "large").write_bytes(b"1234")
         with pytest.raises(FeedError, match="larger"):
             published.load(str(tmp_path / "large"))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"X"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" "),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["status line", "header", "body", "informational responses"],
+)
+def test_a_server_that_sends_a_little_now_and_then_is_given_up_in_time(
+    authority: ca.Certificates, monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes
+) -> None:
+    monkeypatch.setattr(published, "MAX_SECONDS", 1.0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate, authority.key)
+
+    def drip(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            connection.recv(4096)
+            connection.sendall(first)
+            while True:
+                connection.sendall(then)
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,), daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/drips"
+        with pytest.raises(
+            FeedError, match=r"/drips: (took longer than 1 seconds|did not answer as a web server does)"
+        ):
+            published.load(url, timeout=0.5, ca_path=str(authority.ca))
 
 
 def test_every_publisher_has_an_https_address_and_its_name_as_label() -> None:

@@ -100,10 +100,10 @@ class TestTest:
             ("office", [], "'office' does not appear to be"),
             (None, [], "'None' does not appear to be"),
             ("192.0.2.1", ["192.0.2.1", "198.51.100"], r"ranges\[1\]: '198.51.100' is not a usable range"),
-            ("192.0.2.1", [{"cidr": "192.0.2.1"}], r"ranges\[0\]: must be a range"),
+            ("192.0.2.1", [{"cidr": "192.0.2.1"}], r"ranges\[0\]: has unknown keys: cidr"),
             ("192.0.2.1", ["192.0.2.1", ["198.51.100.0/24"]], r"ranges\[1\]: must be a range"),
-            ("192.0.2.1", [{"range": ["192.0.2.1"]}], r"ranges\[0\]: must be a range"),
-            ("192.0.2.1", [""], r"ranges\[0\]: '' is not a usable range"),
+            ("192.0.2.1", [{"range": ["192.0.2.1"]}], r"ranges\[0\]: its range must be text"),
+            ("192.0.2.1", [""], r"ranges\[0\]: is empty; leave it out"),
             ("192.0.2.1", "192.0.2.0/24", "the ranges must be a list"),
         ],
     )

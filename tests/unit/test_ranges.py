@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 from typing import Any
 
@@ -48,9 +49,8 @@ def test_each_notation_is_read_and_shown_in_its_shortest_form(text: str, start: 
     ("text", "problem"),
     [
         ("198.51.100.0/33", "198.51.100.0/33"),
-        ("198.51.100.7/24", "host bits"),
+        ("198.51.100.7/24", "its network is 198.51.100.0/24, the address alone is 198.51.100.7"),
         ("198.51.100", "198.51.100"),
-        ("", "''"),
         ("198.51.100.9-198.51.100.3", "higher"),
         ("198.51.100.9-2001:db8::1", "families"),
         ("255.255.255.255-::1:0:0:0", "families"),
@@ -90,9 +90,25 @@ def test_the_same_addresses_with_two_descriptions_are_an_error() -> None:
     [
         ({"range": "192.0.2.1", "descripton": "typo"}, "unknown keys: descripton"),
         ({"description": "no range"}, "'range'"),
-        ({"range": 5}, "'range'"),
+        ({"range": 5}, "its range must be text, but YAML made it a number, 5; quote it"),
+        (20011001020, "it must be text, but YAML made it a number, 20011001020; quote it"),
+        (10.1, "it must be text, but YAML made it a number, 10.1; quote it"),
+        (datetime.date(2026, 1, 1), "it must be text, but YAML made it a date, 2026-01-01; quote it"),
+        ({"range": "192.0.2.1", "description": datetime.date(2026, 1, 1)}, "its description must be text, but YAML"),
+        ({"range": "192.0.2.1", "description": True}, "YAML made it a boolean, True; quote it"),
+        ({"range": "192.0.2.1", "description": ["a"]}, "its description must be text"),
+        ({"range": "192.0.2.1", "start": "192.0.2.2", "end": "192.0.2.2"}, "its range 192.0.2.1 is not what its start"),
+        ("", "is empty; leave it out"),
+        (" ", "is empty; leave it out"),
+        ("[2001:db8::1]", r"character '\[' \(U\+005B, LEFT SQUARE BRACKET\)"),
+        ("192.0.2.1,", r"character ',' \(U\+002C, COMMA\)"),
+        ("• 192.0.2.1", r"character '•' \(U\+2022, BULLET\)"),
+        ("192.0.2.1…192.0.2.9", r"character '…' \(U\+2026, HORIZONTAL ELLIPSIS\)"),
         ({"range": "192.0.2.1", "description": "x" * 256}, "255"),
-        ({"range": "192.0.2.1", "description": 5}, "must be text"),
+        (
+            {"range": "192.0.2.1", "description": 5},
+            "its description must be text, but YAML made it a number, 5; quote it",
+        ),
         ({"range": "192.0.2.1", "description": "a\x0bb"}, "control character"),
         ({"range": "192.0.2.1", "description": "a\ud800b"}, "control character"),
         ({"range": "192.0.2.1", "description": "a\uffffb"}, "control character"),
@@ -102,6 +118,39 @@ def test_the_same_addresses_with_two_descriptions_are_an_error() -> None:
 def test_a_malformed_entry_is_refused(entry: Any, problem: str) -> None:
     with pytest.raises(OptionError, match=problem):
         parse_entries([entry])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"range": "192.0.2.0/30", "start": "192.0.2.0", "end": "192.0.2.3", "description": "Office"},
+        {"start": "192.0.2.0", "end": "192.0.2.3", "description": "Office"},
+        {"range": None, "start": "192.0.2.0", "end": "192.0.2.3", "description": "Office"},
+        {"range": "192.0.2.0-192.0.2.3", "start": "192.0.2.0", "end": "192.0.2.3", "description": "Office"},
+        {"range": "192.0.2.0\u2013192.0.2.3", "description": "Office"},
+        {"range": "192.0.2.0 \u2014 192.0.2.3\u200b", "description": "Office"},
+        {"range": "\ufeff192.0.2.0\u00a0\u2212\u00a0192.0.2.3", "description": "Office"},
+    ],
+)
+def test_what_modules_return_and_what_editors_make_of_a_range_are_entries(entry: dict[str, Any]) -> None:
+    (item,) = parse_entries([entry])
+    assert (str(item), item.description) == ("192.0.2.0/30", "Office")
+
+
+def test_a_single_address_may_be_given_as_start_alone() -> None:
+    assert str(parse_entries([{"start": "192.0.2.1", "end": None, "description": None}])[0]) == "192.0.2.1"
+
+
+def test_a_pasted_list_is_as_many_entries_and_its_comments_and_blank_lines_count_for_nothing() -> None:
+    pasted = "# Offices\n192.0.2.0/30 # Vienna\n\n  \n198.51.100.1 \u2013 198.51.100.9\n"
+    assert [str(item) for item in parse_entries([pasted])] == ["192.0.2.0/30", "198.51.100.1-198.51.100.9"]
+    lines = ["# Offices", "192.0.2.0/30 # Vienna"]
+    assert [str(item) for item in parse_entries(lines)] == ["192.0.2.0/30"]
+
+
+def test_a_line_of_a_pasted_list_is_named() -> None:
+    with pytest.raises(OptionError, match=r"^ranges\[1\] line 3: '192\.0\.2\.300' is not a usable range"):
+        parse_entries(["192.0.2.1", "# Offices\n192.0.2.2\n192.0.2.300"])
 
 
 def test_descriptions_are_trimmed_as_salesforce_does_and_an_empty_one_is_none() -> None:
@@ -116,9 +165,13 @@ def test_an_end_of_line_is_what_xml_makes_of_it_so_that_the_org_shows_what_was_d
 class TestLimits:
     """What the org accepts in all, since Winter '26."""
 
-    def test_the_entry_that_takes_the_list_over_the_limit_is_named(self) -> None:
-        with pytest.raises(OptionError, match=r"^ranges: 21\.0\.0\.0 takes the list over .*16,777,216 IPv4"):
-            check_limits([parse("20.0.0.0/8"), parse("21.0.0.0")])
+    def test_the_ranges_that_take_the_room_are_named_and_not_the_newcomer(self) -> None:
+        with pytest.raises(OptionError) as caught:
+            check_limits([parse("20.0.0.0/9", "Cloud"), parse("21.0.0.0"), parse("22.0.0.0/9"), parse("23.0.0.0/24")])
+        assert str(caught.value) == (
+            "ranges: the list would have 16,777,473 addresses, and Salesforce accepts 16,777,216 IPv4 addresses "
+            "(10.0.0.0/8 is not counted); most are in 20.0.0.0/9 (Cloud), 22.0.0.0/9, 23.0.0.0/24"
+        )
 
     def test_exactly_the_limit_is_accepted(self) -> None:
         check_limits([parse("20.0.0.0/8"), parse("2001:db8::/29")])
@@ -135,7 +188,7 @@ class TestLimits:
     def test_what_the_org_holds_already_is_not_to_blame_but_counts(self) -> None:
         held = [parse("20.0.0.0/7")]
         check_limits(held, already=held)
-        with pytest.raises(OptionError, match=r"192\.0\.2\.1 takes"):
+        with pytest.raises(OptionError, match=r"most are in 20\.0\.0\.0/7, 192\.0\.2\.1"):
             check_limits([*held, parse("192.0.2.1")], already=held)
 
 
@@ -242,3 +295,9 @@ def test_a_plan_touches_nothing_that_was_not_declared_unless_exact(
     others_after = [item for item in change.after if item.key not in declared]
     assert others_after == ([] if state == "exact" else others_before)
     assert bool(change) == (change.diff()["before"] != change.diff()["after"])
+
+
+@given(st.lists(any_range, max_size=5))
+def test_what_a_module_returns_is_what_it_takes(ranges: list[IpRange]) -> None:
+    known = {item.key: item for item in ranges}.values()
+    assert parse_entries([item.as_result() for item in known]) == tuple(sorted(known))

@@ -9,9 +9,11 @@ An IPv4-mapped IPv6 address counts as IPv4, as it does for Salesforce.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import ipaddress
+import re
 import socket
-from collections import Counter
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -23,8 +25,16 @@ Key: TypeAlias = tuple[int, int, int]
 # Since Winter '26, over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
 LIMITS = {4: 2**24, 6: 2**99}
 MAX_DESCRIPTION = 255
+SHOWN = 3
 _FREE = (int(ipaddress.IPv4Address("10.0.0.0")), int(ipaddress.IPv4Address("10.255.255.255")))
 _MAPPED = (int(ipaddress.IPv6Address("::ffff:0:0")), int(ipaddress.IPv6Address("::ffff:ffff:ffff")))
+# What stands for a hyphen or a blank in pasted texts, and what cannot be seen there.
+_PLAIN = {
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-"),
+    **dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2009\u202f\u3000"), " "),
+    **dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff")),
+}
+_COMMENT = re.compile(r"(?:^|\s)#.*")
 # Sizes of IPv4 blocks by their prefix length.
 _PREFIXES = {str(bits): 2 ** (32 - bits) for bits in range(33)}
 
@@ -120,7 +130,23 @@ def from_bounds(start: str, end: str, description: str | None = None) -> IpRange
 
 
 def parse_range(text: str, description: str | None = None) -> IpRange:
-    """A range from a CIDR block, an address, or C(first-last). Raises ValueError saying what is wrong."""
+    """Parse a CIDR block, an address, or C(first-last). Raises ValueError saying what is wrong.
+
+    The dashes and blanks that editors and web pages make of plain ones are understood.
+    """
+    if not text.isascii():
+        text = text.translate(_PLAIN)
+    try:
+        return _parse_plain(text, description)
+    except ValueError:
+        strange = next((char for char in text if not char.isascii() or not (char.isalnum() or char in ".:/-% ")), None)
+        if strange is None:
+            raise
+        name = unicodedata.name(strange, "a control character")
+        raise ValueError(f"it has the character {strange!r} (U+{ord(strange):04X}, {name})") from None
+
+
+def _parse_plain(text: str, description: str | None) -> IpRange:
     if "-" in text:
         start, _dash, end = text.partition("-")
         return from_bounds(start, end, description)
@@ -131,7 +157,9 @@ def parse_range(text: str, description: str | None = None) -> IpRange:
         if number is not None and size is not None and number % size == 0:
             return IpRange(4, number, number + size - 1, _clean(description))
         parse_address(base)  # refuses a zone, which a network would drop
-        network = ipaddress.ip_network(text.strip())
+        network = ipaddress.ip_network(text.strip(), strict=False)
+        if network.network_address != ipaddress.ip_address(base):
+            raise ValueError(f"it has bits of a host set; its network is {network}, the address alone is {base}")
         return from_bounds(str(network[0]), str(network[-1]), description)
     return from_bounds(text, text, description)
 
@@ -155,11 +183,24 @@ def parse_each(
     option: str = "ranges",
     parse: Callable[[str | Mapping[str, Any], str], IpRange] | None = None,
 ) -> list[IpRange]:
-    """Entry by entry what a user declared, in the order given. Raises OptionError as parse_entries does."""
+    """Parse entry by entry what a user declared, in the order given. Raises OptionError as parse_entries() does.
+
+    A text of several lines is as many entries; blank lines, and what follows C(#), count for nothing.
+    """
     if isinstance(entries, str | Mapping) or not isinstance(entries, Sequence):
         raise OptionError(option, "must be a list of ranges")
     parse = parse or parse_entry
-    return [parse(entry, f"{option}[{number}]") for number, entry in enumerate(entries)]
+    ranges = []
+    for number, entry in enumerate(entries):
+        where = f"{option}[{number}]"
+        if isinstance(entry, str) and ("\n" in entry or "#" in entry):
+            lines = ((line, _COMMENT.sub("", text).strip()) for line, text in enumerate(entry.splitlines(), 1))
+            ranges += [
+                parse(text, where if "\n" not in entry else f"{where} line {line}") for line, text in lines if text
+            ]
+        else:
+            ranges.append(parse(entry, where))
+    return ranges
 
 
 def unique(items: Sequence[IpRange], *, option: str = "ranges") -> tuple[IpRange, ...]:
@@ -173,7 +214,7 @@ def unique(items: Sequence[IpRange], *, option: str = "ranges") -> tuple[IpRange
 
 
 def parse_entry(entry: str | Mapping[str, Any], where: str) -> IpRange:
-    """One entry as a user declared it. Raises OptionError, naming C(where) and the entry."""
+    """Parse an entry as a user declares or a module returns it. Raises OptionError naming C(where) and the entry."""
     text, description = _entry_parts(entry, where)
     try:
         item = parse_range(text, description)
@@ -187,17 +228,44 @@ def parse_entry(entry: str | Mapping[str, Any], where: str) -> IpRange:
 
 
 def _entry_parts(entry: str | Mapping[str, Any], where: str) -> tuple[str, str | None]:
+    """Return the range and the description of an entry."""
     if isinstance(entry, str):
+        if not entry.strip():
+            raise OptionError(where, "is empty; leave it out")
         return entry, None
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("range"), str):
+    if not isinstance(entry, Mapping):
+        _require_text(entry, where, "it")
         raise OptionError(where, "must be a range, or a dictionary with the key 'range'")
-    unknown = set(entry) - {"range", "description"}
+    unknown = set(entry) - {"range", "start", "end", "description"}
     if unknown:
         raise OptionError(where, f"has unknown keys: {', '.join(sorted(map(str, unknown)))}")
-    description = entry.get("description")
-    if description is not None and not isinstance(description, str):
-        raise OptionError(where, "its description must be text")
-    return entry["range"], description
+    parts = {key: value for key, value in entry.items() if value is not None}
+    for key, value in parts.items():
+        _require_text(value, where, f"its {key}")
+    start, end = parts.get("start"), parts.get("end")
+    bounds = f"{start or end}-{end or start}" if start or end else None
+    text = parts.get("range") or bounds
+    if not text:
+        raise OptionError(where, "must be a range, or a dictionary with the key 'range'")
+    if bounds and text != bounds and not _is_same(text, bounds):
+        raise OptionError(where, f"its range {text} is not what its start and end say, {bounds}")
+    return text, parts.get("description")
+
+
+def _require_text(value: Any, where: str, what: str) -> None:
+    """Raise OptionError for a number or a date: what YAML makes of a text without quotes."""
+    if isinstance(value, bool | int | float | datetime.date):
+        kind = "boolean" if isinstance(value, bool) else "date" if isinstance(value, datetime.date) else "number"
+        raise OptionError(where, f"{what} must be text, but YAML made it a {kind}, {value}; quote it")
+    if not isinstance(value, str) and what != "it":
+        raise OptionError(where, f"{what} must be text")
+
+
+def _is_same(one: str, two: str) -> bool:
+    try:
+        return parse_range(one) == parse_range(two)
+    except ValueError:
+        return True  # what is wrong with it is found by whoever parses it
 
 
 def _clean(description: str | None) -> str | None:
@@ -212,18 +280,24 @@ def _is_mapped(text: str) -> bool:
 
 
 def check_limits(ranges: Iterable[IpRange], *, already: Iterable[IpRange] = (), option: str = "ranges") -> None:
-    """Raise OptionError naming the entry with which a list outgrows what Salesforce accepts.
+    """Raise OptionError naming the ranges that take the room when a list outgrows what Salesforce accepts.
 
-    Ranges that the org already holds (C(already)) count but are never to blame: Salesforce lets them stay.
+    A list that the org has already (C(already)) may stay, and shrink: Salesforce lets it.
     """
     held = {item.key for item in already}
-    totals: Counter[int] = Counter()
-    for item in sorted(ranges, key=lambda item: item.key not in held):
-        if item.version == 4 and item.first >= _FREE[0] and item.last <= _FREE[1]:
+    counted = [item for item in ranges if not _is_free(item)]
+    for version, limit in LIMITS.items():
+        items = [item for item in counted if item.version == version]
+        total = sum(item.size for item in items)
+        if total <= limit or all(item.key in held for item in items):
             continue
-        totals[item.version] += item.size
-        if totals[item.version] > LIMITS[item.version] and item.key not in held:
-            limit = "16,777,216 IPv4 addresses" if item.version == 4 else "2^99 IPv6 addresses"
-            raise OptionError(
-                option, f"{item} takes the list over Salesforce's limit of {limit} (10.0.0.0/8 is not counted)"
-            )
+        largest = sorted(items, key=lambda item: -item.size)[:SHOWN]
+        names = ", ".join(f"{item} ({item.description})" if item.description else str(item) for item in largest)
+        accepted = f"{limit:,} IPv4 addresses (10.0.0.0/8 is not counted)" if version == 4 else "2^99 IPv6 addresses"
+        raise OptionError(
+            option, f"the list would have {total:,} addresses, and Salesforce accepts {accepted}; most are in {names}"
+        )
+
+
+def _is_free(item: IpRange) -> bool:
+    return item.version == 4 and item.first >= _FREE[0] and item.last <= _FREE[1]

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -23,6 +24,7 @@ from typing import Any
 from ansible.module_utils.urls import ConnectionError as AnsibleConnectionError
 from ansible.module_utils.urls import open_url
 
+from ..deadline import call_within
 from ..errors import GatehouseError, OptionError
 from .collapse import merge_overlaps
 from .model import MAX_DESCRIPTION, IpRange, parse_range
@@ -159,7 +161,9 @@ def _read_file(path: str) -> bytes:
         with Path(path).expanduser().open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as exc:
-        raise FeedError(f"{path}: cannot be read: {exc.strerror}") from exc
+        publisher = path.rpartition("/")[2].lower()
+        hint = f"; the publisher is called {publisher!r}" if publisher in PUBLISHERS else ""
+        raise FeedError(f"{path}: cannot be read: {exc.strerror}{hint}") from exc
     _check_size(path, content)
     return content
 
@@ -182,7 +186,8 @@ def _fetch(url: str, timeout: float, ca_path: str | None) -> bytes:
         raise OptionError(f"{parts.scheme}://{parts.netloc}{parts.path}", "only https URLs are fetched")
     name = f"https://{parts.netloc}{parts.path}"
     deadline = time.monotonic() + MAX_SECONDS
-    try:
+
+    def exchange() -> tuple[bytes, str | None]:
         # Redirects are not followed: one of them could lead through plain http.
         with open_url(
             url,
@@ -194,13 +199,22 @@ def _fetch(url: str, timeout: float, ca_path: str | None) -> bytes:
             use_netrc=False,
             http_agent="gatehouse.salesforce",
         ) as response:
-            length = response.headers.get("Content-Length")
-            content = _read(name, response, deadline)
+            return _read(name, response, deadline), response.headers.get("Content-Length")
+
+    try:
+        content, length = call_within(MAX_SECONDS, exchange)
     except urllib.error.HTTPError as exc:
         if 300 <= exc.code < 400:
             raise FeedError(f"{name}: moved to {exc.url}; give that address if you trust it") from exc
         raise FeedError(f"{name}: HTTP status {exc.code}") from exc
-    except (OSError, http.client.HTTPException, AnsibleConnectionError) as exc:
+    except http.client.IncompleteRead as exc:
+        raise FeedError(f"{name}: was cut short") from exc
+    except http.client.HTTPException as exc:
+        # What such an exception says may be anything that the server sent.
+        raise FeedError(f"{name}: did not answer as a web server does ({type(exc).__name__})") from None
+    except (OSError, AnsibleConnectionError) as exc:
+        if isinstance(exc, TimeoutError) and time.monotonic() >= deadline:
+            raise FeedError(f"{name}: took longer than {MAX_SECONDS:.0f} seconds") from None
         raise FeedError(f"{name}: cannot be fetched: {getattr(exc, 'reason', None) or exc}") from exc
     if length is not None and length != str(len(content)):
         raise FeedError(f"{name}: was cut short, {len(content)} of {length} bytes came")
@@ -266,10 +280,14 @@ def parse(content: bytes, label: str) -> list[Prefix]:
     Raises:
         FeedError: it has no known shape.
     """
+    problem = _not_a_document(content)
+    if problem:
+        raise FeedError(f"{label}: {problem}")
     try:
         text = content.decode("utf-8-sig").strip()
         if not text.startswith("{"):
-            return [Prefix(line) for line in text.split()]
+            lines = (_COMMENT.sub("", line) for line in text.splitlines())
+            return [Prefix(prefix) for line in lines for prefix in line.split()]
         document = json.loads(text)
         for key, reader in _READERS.items():
             if key in document:
@@ -281,13 +299,41 @@ def parse(content: bytes, label: str) -> list[Prefix]:
     raise FeedError(f"{label}: is not a document of {', '.join(PUBLISHERS)} or Azure")
 
 
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+
+
+def _not_a_document(content: bytes) -> str | None:
+    """Return what is wrong with a document that is something else altogether, and what to do."""
+    start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        return "is empty"
+    if start.startswith(b"\x1f\x8b"):
+        return "is compressed by gzip; decompress it first"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in start:
+        return "is not UTF-8 but probably UTF-16; convert it: iconv -f UTF-16 -t UTF-8"
+    if start.startswith(b"<"):
+        return "is an HTML or XML page, such as one of a proxy or a login, and no list of prefixes"
+    if start.startswith(b"["):
+        return "is a JSON list, a part of a document such as jq writes; keep the whole document, or text: jq -r '.[]'"
+    if start.startswith(b'"'):
+        return "has prefixes in quotes, as jq writes them; write them without: jq -r"
+    return None
+
+
+_PREFIX_KEYS = ("ip_prefix", "ipv6_prefix", "ipv4Prefix", "ipv6Prefix")
+
+
 def _aws_google_salesforce(document: Mapping[str, Any]) -> Iterator[Prefix]:
-    """AWS and Google have a prefix an entry. Salesforce has a list, and names the cloud it runs in as provider."""
+    """Read what AWS, Google and Salesforce publish.
+
+    An entry has one prefix, or one of each family; Salesforce's has a list, and names the cloud it runs in as provider.
+    """
     for entry in [*document["prefixes"], *document.get("ipv6_prefixes", [])]:
-        found = entry[next((key for key in ("ipv6_prefix", "ipv4Prefix", "ipv6Prefix") if key in entry), "ip_prefix")]
         service = entry.get("service") or entry.get("provider")
-        for text in [found] if isinstance(found, str) else found:
-            yield Prefix(text, (service,) if service else (), entry.get("region") or entry.get("scope"))
+        names = [name for name in _PREFIX_KEYS if name in entry] or ["ip_prefix"]
+        for prefixes in (entry[name] for name in names):
+            for text in [prefixes] if isinstance(prefixes, str) else prefixes:
+                yield Prefix(text, (service,) if service else (), entry.get("region") or entry.get("scope"))
 
 
 def _azure(document: Mapping[str, Any]) -> Iterator[Prefix]:
