@@ -12,7 +12,6 @@ from typing import Any
 from ansible.module_utils.common.parameters import AnsibleFallbackNotFound
 
 from ..auth.connection import AUTH_FLOWS, DEFAULT_API_VERSION, DEFAULT_LOGIN_URL, SECRET_FIELDS, Connection
-from ..auth.private_key import key_text
 from ..errors import OptionError
 
 Spec = dict[str, dict[str, Any]]
@@ -45,6 +44,7 @@ def _login_options() -> Spec:
         "private_key": _option("SALESFORCE_PRIVATE_KEY", no_log=True),
         "access_token": _option("SALESFORCE_ACCESS_TOKEN", no_log=True),
         "instance_url": _option("SALESFORCE_INSTANCE_URL"),
+        "audience": _option("SALESFORCE_AUDIENCE"),
         "api_version": _option("SALESFORCE_API_VERSION", default=DEFAULT_API_VERSION),
         "ca_path": _option("SALESFORCE_CA_PATH", type="path"),
         "allowed_hosts": _option("SALESFORCE_ALLOWED_HOSTS", type="list", elements="str", default=[]),
@@ -72,8 +72,6 @@ CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **S
 def connection_from(options: Mapping[str, Any]) -> Connection:
     """Return the connection that inline options describe; not checked, as a stored one may supply the rest."""
     given = {name: options[name] for name in LOGIN if options.get(name) is not None}
-    if "private_key" in given:
-        given["private_key"] = key_text(given["private_key"])
     given["allowed_hosts"] = tuple(given.get("allowed_hosts", ()))
     return Connection(**given)
 
