@@ -26,7 +26,7 @@ from .transport import translate_errors, unexpected_response
 
 try:
     import requests
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 # Labels of standard profiles and their metadata names, as reported. Others are declared by their metadata name.
 METADATA_NAMES = {"System Administrator": "Admin", "Standard User": "Standard"}
@@ -52,9 +52,9 @@ class ReadRanges:
 class MetadataApi:
     """The calls of one session."""
 
-    def __init__(self, transport: requests.Session, session: Session, version: str, patience: ReadRetry) -> None:
+    def __init__(self, transport: requests.Session, session: Session, version: str, retry: ReadRetry) -> None:
         self._transport = transport
-        self._patience = patience
+        self._retry = retry
         self._session = session
         self._version = version
         self._url = f"{session.instance_url.rstrip('/')}/services/Soap/m/{version}"
@@ -113,7 +113,7 @@ class MetadataApi:
 
     def _retrieve(self, kind: str, full_names: Sequence[str]) -> tuple[ElementTree.Element, datetime.datetime]:
         names = "".join(f"<fullNames>{escape(name)}</fullNames>" for name in full_names)
-        return self._patience(lambda: self._call("readMetadata", f"<type>{kind}</type>{names}"))
+        return self._retry(lambda: self._call("readMetadata", f"<type>{kind}</type>{names}"))
 
     def _update(self, kind: str, content: str) -> None:
         answer, _date = self._call("updateMetadata", f'<metadata xsi:type="{kind}">{content}</metadata>')
@@ -138,17 +138,17 @@ class MetadataApi:
 
 
 def _fault(root: ElementTree.Element, response: requests.Response, operation: str) -> OrgError:
-    """The error in a SOAP fault."""
-    told = fault_in(root)
-    if told is None:
+    """Return the error in a SOAP fault."""
+    fault = fault_in(root)
+    if fault is None:
         return unexpected_response(response)
-    code, message = told
+    code, message = fault
     if code == "INVALID_SESSION_ID":
         return SessionExpired("the session has expired or was ended")
     if code == "SERVER_UNAVAILABLE":
         return NoResponseError(f"the org cannot serve {operation} now ({code})")
-    found = cause_of_code(code, message)
-    cause = found.cause if found else "unreachable"
+    known = cause_of_code(code, message)
+    cause = known.code if known else "unreachable"
     return OrgError(f"the org refused {operation}: {message[:300]} ({code})", cause=cause)
 
 

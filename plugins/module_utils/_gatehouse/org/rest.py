@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The REST API, by simple-salesforce."""
+"""Call the REST API, by simple-salesforce."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ try:
     import requests
     from simple_salesforce.api import Salesforce
     from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 T = TypeVar("T")
-LONGEST_QUERY = 600.0  # seconds; a hundred thousand rows are fifty pages
+MAX_QUERY_SECONDS = 600.0  # a hundred thousand rows are fifty pages
 
 
 def query(
@@ -30,7 +30,7 @@ def query(
     soql: str,
     into: Callable[[Iterator[dict[str, Any]]], T],
 ) -> T:
-    """What is made of the records that a SOQL query finds, page by page.
+    """Return what C(into) makes of the records of a SOQL query, page by page.
 
     Raises:
         SessionExpired: the session is no longer valid.
@@ -55,8 +55,8 @@ def query(
 
 
 def _records(client: Salesforce, soql: str) -> Iterator[dict[str, Any]]:
-    """The records, page after page, as long as the pages are what Salesforce sends."""
-    deadline = time.monotonic() + LONGEST_QUERY
+    """Yield the records, page after page, as long as the pages are what Salesforce sends."""
+    deadline = time.monotonic() + MAX_QUERY_SECONDS
     page, following = _page(lambda: client.query(soql))
     while True:
         yield from page
@@ -68,7 +68,7 @@ def _records(client: Salesforce, soql: str) -> Iterator[dict[str, Any]]:
 
 
 def _page(ask: Callable[[], Any]) -> tuple[list[dict[str, Any]], str | None]:
-    """The records of a page, and where the next one is; None at the end."""
+    """Return the records of a page, and where the next one is; None at the end."""
     try:
         answer = ask()
         records, following = answer["records"], None if answer["done"] else str(answer["nextRecordsUrl"])
@@ -83,7 +83,7 @@ def _page(ask: Callable[[], Any]) -> tuple[list[dict[str, Any]], str | None]:
 
 
 def check(transport: requests.Session, session: Session, version: str) -> Session:
-    """The session itself, if the org takes it; raises SessionExpired or OrgError."""
+    """Return the session itself, if the org accepts it; raises SessionExpired or OrgError."""
     url = f"{session.instance_url}/services/data/v{version}/"
     with translate_errors(url):
         response = transport.get(url, headers={"Authorization": f"Bearer {session.access_token}"})
@@ -98,7 +98,7 @@ def check(transport: requests.Session, session: Session, version: str) -> Sessio
 
 
 def _code(error: SalesforceError) -> str:
-    """The error code alone: the rest of an answer may repeat what was sent."""
+    """Return the error code alone: the rest of an answer may repeat what was sent."""
     try:
         content: Any = error.content  # typed as bytes, but decoded JSON where it is JSON
         return str(content[0]["errorCode"])[:80]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers in SOAP."""
+"""Read answers in SOAP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .transport import unexpected_response
 
 try:
     import requests
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 
 
@@ -24,17 +24,22 @@ class Fault(NamedTuple):
 
 
 def parse(response: requests.Response) -> ElementTree.Element:
-    """The envelope of an answer."""
+    """Return the envelope of an answer."""
     try:
         return ElementTree.fromstring(response.content)  # noqa: S314 - the transport refuses document types
-    except (ElementTree.ParseError, LookupError, ValueError):  # the latter two for an encoding that nobody knows
+    except (
+        ElementTree.ParseError,
+        LookupError,
+        ValueError,
+        RecursionError,
+    ):
         raise unexpected_response(response) from None
 
 
 def fault_in(root: ElementTree.Element) -> Fault | None:
-    """The fault in an envelope, whatever its prefixes; None where there is none."""
-    told = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
-    if "faultcode" not in told:
+    """Return the fault in an envelope, whatever its prefixes; None where there is none."""
+    texts = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
+    if "faultcode" not in texts:
         return None
-    code = (told.get("exceptionCode") or told["faultcode"]).rpartition(":")[2]
-    return Fault(code, told.get("exceptionMessage") or told.get("faultstring") or "no message")
+    code = (texts.get("exceptionCode") or texts["faultcode"]).rpartition(":")[2]
+    return Fault(code, texts.get("exceptionMessage") or texts.get("faultstring") or "no message")

@@ -9,11 +9,13 @@ Verified TLS, allowed hosts only, no redirects, bounded time and size, and no XM
 from __future__ import annotations
 
 import io
+import os
 import queue
+import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -27,23 +29,21 @@ from ..errors import NoResponseError, OptionError, OrgError
 try:
     import requests
     from requests.adapters import HTTPAdapter
-    from urllib3.exceptions import HTTPError, NewConnectionError
-except ImportError:  # told to the user by require_libraries()
+    from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError
+except ImportError:  # reported by require_libraries()
     HTTPAdapter = object  # type: ignore[assignment,misc]
 T = TypeVar("T")
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
 MAX_ANSWER = 8 * 1024 * 1024  # bytes, of which a parser makes twenty times as many; 10,000 ranges are about 2 MiB
 MAX_PAGE = 512 * 1024  # a page of Setup is about 100 KiB
-MAX_LOGIN_ANSWER = 128 * 1024  # 3 KiB in earnest; its parser needs a thousand times as much
+MAX_LOGIN_ANSWER = 128 * 1024  # a real response has 3 KiB; the parser needs 1,000 times the size
 CHUNK = 16 * 1024  # as it comes; what is compressed may grow by a thousand
 TOTAL_TIMEOUT_FACTOR = 4  # a whole answer may take this many times the timeout
 CONNECT_TIMEOUT = 10.0
-RETRYABLE_STATUSES = (
-    429,
-    502,
-    503,
-    504,
-)  # from whatever stands before the org, or the org itself; never with more to know
-MAX_RETRY_AFTER = 3600.0
+RETRYABLE_STATUSES = (429, 502, 503, 504)  # sent by a proxy or by the org; the body is never useful
+MAX_RETRY_AFTER = 3600.0  # seconds
+# Where other clients look for the authorities of a company, in their order.
+AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class OrgAdapter(HTTPAdapter):
@@ -52,6 +52,7 @@ class OrgAdapter(HTTPAdapter):
     def __init__(self, connection: Connection, limit: int) -> None:
         self._connection = connection
         self._limit = limit
+        self._authorities = _authorities(connection)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -60,10 +61,8 @@ class OrgAdapter(HTTPAdapter):
             kwargs["source_address"] = (self._connection.source_address, 0)
         super().init_poolmanager(*args, **kwargs)
 
-    def send(  # type: ignore[override]
-        self, request: requests.PreparedRequest, *, proxies: Mapping[str, str] | None = None, **_ignored: Any
-    ) -> requests.Response:
-        """Send one request. The caller's own timeout and verify are ignored: they are the connection's to say."""
+    def send(self, request: requests.PreparedRequest, **_ignored: Any) -> requests.Response:  # type: ignore[override]
+        """Send one request. The caller's own timeout, verify and proxies are ignored, as the connection decides."""
         parts = urlsplit(request.url or "")
         host = parts.hostname or ""
         if parts.scheme != "https" or not is_allowed(host, self._connection.allowed_hosts):
@@ -76,8 +75,8 @@ class OrgAdapter(HTTPAdapter):
                 request,
                 stream=True,
                 timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
-                verify=self._connection.ca_path or True,
-                proxies=proxies,
+                verify=self._authorities or True,
+                proxies=requests.utils.get_environ_proxies(request.url or ""),
             )
             return response, _read(response, host, self._limit)
 
@@ -112,10 +111,10 @@ class PageAdapter(OrgAdapter):
 
 
 def _with_deadline(seconds: float, exchange: Callable[[], T], host: str) -> T:
-    """The result of an exchange, or NoResponseError when it takes longer.
+    """Return the result of an exchange, or raise NoResponseError when it takes longer.
 
-    The timeout of a socket starts anew with each byte, so that who sends one now and then could hold us for days. The
-    exchange is in a thread of its own, which is then left behind.
+    A socket timeout restarts with every byte, so a slow sender could block us for days. The exchange is in a thread of
+    its own, which is then left behind.
     """
     done: queue.SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = queue.SimpleQueue()
 
@@ -152,31 +151,52 @@ def _read(response: requests.Response, host: str, limit: int) -> bytes:
 
 
 def open_transport(connection: Connection, limit: int = MAX_ANSWER) -> requests.Session:
-    """A requests session that keeps the promises of this module; simple-salesforce is given it for all its calls."""
+    """Return a requests session that keeps the promises of this module; simple-salesforce gets it for all calls."""
     return _open(connection, OrgAdapter(connection, limit))
 
 
 def open_pages(connection: Connection) -> requests.Session:
-    """A requests session of its own for pages: no other request gets its cookies, and it follows no redirect."""
+    """Return a requests session for pages alone: no other request gets its cookies, and it follows no redirect."""
     session = _open(connection, PageAdapter(connection, MAX_PAGE))
     session.resolve_redirects = lambda *_args, **_kwargs: iter(())  # type: ignore[method-assign]
     return session
 
 
 def _open(connection: Connection, adapter: OrgAdapter) -> requests.Session:
-    if connection.ca_path is not None and not Path(connection.ca_path).is_file():
-        raise OptionError("ca_path", f"{connection.ca_path} is not a readable file")
     session = requests.Session()
-    # The environment's CA bundle and .netrc would otherwise override what the user declared here.
+    # A .netrc would otherwise add a password, and the environment's authorities override ca_path.
     session.trust_env = False
-    session.proxies = requests.utils.get_environ_proxies(connection.login_url)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
+def _authorities(connection: Connection) -> str | None:
+    """Return the file of authorities to trust: the connection's, or the environment's; None for the usual ones."""
+    if connection.ca_path is not None:
+        if not Path(connection.ca_path).is_file():
+            raise OptionError("ca_path", f"{connection.ca_path} is not a readable file")
+        return connection.ca_path
+    for variable in AUTHORITY_VARIABLES:
+        file = os.environ.get(variable)
+        if file:
+            if not os.access(file, os.R_OK):
+                raise OptionError("ca_path", f"is not given, and {variable} names {file}, which cannot be read")
+            return file
+    return None
+
+
+def _place(url: str) -> str:
+    """Return the host of a URL, and the proxy in the way without its user and password."""
+    host = str(urlsplit(url).hostname)
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    if not proxy:
+        return host
+    return f"{host} (by the proxy {proxy.rpartition('://')[2].rpartition('@')[2].partition('/')[0]})"
+
+
 def send_once(url: str, send: Callable[[], T]) -> T:
-    """The answer to a request that must not be repeated. Without one it is not known what was done.
+    """Return the answer to a request that must not be repeated. Without one it is not known what was done.
 
     Raises:
         NoResponseError: with C(sent) false when it is certain that nothing was done.
@@ -193,28 +213,32 @@ def send_once(url: str, send: Callable[[], T]) -> T:
 @contextmanager
 def translate_errors(url: str) -> Iterator[None]:
     """Turn what can go wrong between here and the host of the URL into an OrgError without any content."""
-    host = urlsplit(url).hostname
+    host = _place(url)
     try:
         yield
     except requests.exceptions.SSLError as exc:
         reason = next((arg for arg in _causes(exc) if isinstance(arg, ssl.SSLError)), None)
-        told = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or "no details"
+        detail = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or "no details"
         raise OrgError(
-            f"TLS with {host} failed: {told}. If it uses its own authority, name it in ca_path", cause="tls_untrusted"
+            f"TLS with {host} failed: {detail}. If it uses its own authority, name it in ca_path", cause="tls_untrusted"
         ) from None
     except requests.exceptions.Timeout as exc:
         sent = not isinstance(exc, requests.exceptions.ConnectTimeout)
         raise NoResponseError(f"{host} did not answer in time", sent=sent) from None
-    except (requests.exceptions.RequestException, OSError) as exc:
+    except (requests.exceptions.RequestException, HTTPError, OSError) as exc:
         causes = list(_causes(exc))
-        system = next((arg for arg in causes if isinstance(arg, OSError) and arg.strerror), None)
-        told = system.strerror if system else type(exc).__name__
-        sent = not any(isinstance(arg, NewConnectionError) for arg in causes)
-        raise NoResponseError(f"{host} cannot be reached: {told}", sent=sent) from None
+        tunnel = next((match for cause in causes if (match := _TUNNEL_REFUSED.search(str(cause)))), None)
+        system = next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+        if tunnel:
+            detail = f"the proxy answered with HTTP {tunnel[1]}"
+        else:
+            detail = str(system.strerror) if system else type(exc).__name__
+        unsent = tunnel or any(isinstance(cause, (NewConnectionError, ProxyError)) for cause in causes)
+        raise NoResponseError(f"{host} cannot be reached: {detail}", sent=not unsent) from None
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it was made from; requests and urllib3 nest them in arguments as well as in causes."""
+    """Yield an exception and what it was made from; requests and urllib3 nest them in arguments as well as causes."""
     seen: list[BaseException | None] = [exc]
     while seen:
         current = seen.pop(0)
@@ -224,7 +248,7 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
 
 
 def unexpected_response(response: requests.Response) -> OrgError:
-    """For an answer that is not Salesforce's: says the status, never the content."""
+    """Return the error for an answer that is not Salesforce's: its status, never its content."""
     host = urlsplit(response.url).hostname
     try:
         phrase = HTTPStatus(response.status_code).phrase
@@ -232,16 +256,17 @@ def unexpected_response(response: requests.Response) -> OrgError:
         phrase = "no standard meaning"
     kind = response.headers.get("Content-Type", "no content type").split(";")[0][:60]
     problem = f"{host} did not answer as Salesforce does: HTTP {response.status_code} ({phrase}), {kind}"
-    if response.status_code >= 500 or response.status_code in RETRYABLE_STATUSES:
+    # A page for people comes from a proxy, or says with whatever status that the org is in maintenance.
+    if response.status_code >= 500 or response.status_code in RETRYABLE_STATUSES or "html" in kind.lower():
         return NoResponseError(problem, retry_after=_retry_after(response))
     return OrgError(problem)
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Seconds that the answer asks to wait, given as such or as a date; 0 when it does not."""
-    told = response.headers.get("Retry-After", "")
+    """Return the seconds that the answer asks to wait, given as such or as a date; 0 when it does not."""
+    value = response.headers.get("Retry-After", "")
     try:
-        seconds = float(told) if told.strip().isdecimal() else parsedate_to_datetime(told).timestamp() - time.time()
+        seconds = float(value) if value.strip().isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
