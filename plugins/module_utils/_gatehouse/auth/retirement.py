@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When and why a way to log in will stop working, and what to change. Pure.
+"""List when and why a way to log in will stop working, and what to change. Pure.
 
-Sources: the login() page of the SOAP API guide, and release notes as others report them. Each fact says how sure it is.
+Sources: the login() page of the SOAP API guide, Salesforce's article 005461976 on the OAuth username-password flow,
+and release notes as others report them. Each fact says how sure it is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Retirement:
         when: as it was announced.
         grade: whether it is C(confirmed) by Salesforce's own documents that it will come, or C(reported) by others.
         date: the day that is counted to.
-        date_grade: C(reported) by others, or C(assumed) where only a release is named.
+        date_grade: C(confirmed) by Salesforce, C(reported) by others, or C(assumed) where only a release is named.
         condition: whether it may be met already; a login that passed on that day or later then shows that it was.
     """
 
@@ -42,10 +43,10 @@ RETIREMENTS = (
         what="use_any_api_auth",
         flow="security_token",
         when="Winter '27",
-        grade="confirmed",
+        grade="reported",
         date=datetime.date(2026, 12, 1),
         date_grade="reported",
-        why="SOAP login needs the permission 'Use Any API Auth' of the user in all orgs",
+        why="SOAP login needs the permission 'Use Any API Auth' of the user in all orgs, as in new ones today",
         change="give the user that permission, or move the credential to jwt_bearer",
         condition=True,
     ),
@@ -53,9 +54,9 @@ RETIREMENTS = (
         what="username_password_flow",
         flow="username_password",
         when="2027-02-20",
-        grade="reported",
+        grade="confirmed",
         date=datetime.date(2027, 2, 20),
-        date_grade="reported",
+        date_grade="confirmed",
         why="the OAuth username-password flow ends for connected apps",
         change="move the credential to jwt_bearer or client_credentials",
     ),
@@ -74,7 +75,7 @@ RETIREMENTS = (
 
 
 def retirements(auth: str, verified: str | None, today: datetime.date) -> list[dict[str, Any]]:
-    """The ends that a credential has before it, the next one first, in the form in which modules return them.
+    """Return the ends that a credential has before it, the next one first, as modules return them.
 
     Args:
         verified: when the credential last passed a login; None if it never did.
