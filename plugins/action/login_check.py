@@ -1,37 +1,47 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a credential on the controller, have the managed host log in with it, and say what came out of it."""
+"""Read a credential on the controller, log in with it from the managed host, and diagnose a refusal."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import LOGGED_IN, Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.protocol import (
+    Refused,
+    UnreadableAnswer,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.refusals import login_error
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.signing import sign_assertion
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_check import (
+    OUTCOME,
     REPLACED,
     SPEC,
     skipped,
-    told,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
     standby_connection,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Verification
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import LoginError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    GatehouseError,
+    LoginError,
+    LoginUnansweredError,
+    OptionError,
+    OrgError,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_libraries
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import signed_assertion
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.attempts import LoginAttempts
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import (
-    Explanation,
-    explain,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import diagnose
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.lockout import (
     require_attempts_left,
 )
@@ -39,6 +49,8 @@ from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import H
 
 # Without the comments between them, which may hold anything.
 PEM = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+INTERPRETER = "discovered_interpreter_python"
+NOT_STARTED = (126, 127)  # what a shell answers where there is no such Python
 
 
 class ActionModule(HostAction):
@@ -51,68 +63,122 @@ class ActionModule(HostAction):
         """Check one credential from one host."""
         if task.check_mode:
             return skipped("no login is made in check mode")
-        connection, worked = _connection(options, task)
-        task = dataclasses.replace(task, source_address=None)
-        seen: dict[str, Any] = {"address": None, "local_address": None}
-        tries, tried = LoginAttempts(task.folder), False
+        connection, last_success = _connection(options, task)
+        task = dataclasses.replace(task, source_address=None)  # an address of the host, not of the controller
+        self._require_stdin()
+        arguments = _arguments(connection)
+        facts: dict[str, Any] = {}
+        try:
+            if not task.attempts.has_succeeded(connection):
+                require_attempts_left(connection, lambda: task.administrator(connection))
+            verification = task.attempts.run_once(
+                connection, lambda: self._log_in_on_host(connection, arguments, task, facts), place=self._host
+            )
+        except LoginError as exc:
+            error = diagnose(exc, connection, task.administrator, task.secrets, last_success=last_success)
+            return {**_result(_failed(error)), **facts}
+        except OrgError as exc:
+            return {**_result(_failed(exc)), **facts}
+        except GatehouseError as exc:
+            if isinstance(exc.__cause__, AnsibleConnectionFailure):
+                raise exc.__cause__ from None
+            raise
+        return {**_result(verification), **facts}
 
-        def attempt() -> Verification:
-            nonlocal tried
-            tried = True
-            try:
-                if tries.outcome(connection) is None:  # nobody has been let in yet
-                    require_attempts_left(connection, lambda: task.administrator(connection))
-            except LoginError as exc:
-                return Verification(result="failed", cause=exc.cause, detail=str(exc))
-            found = self._on_host(connection, task)
-            seen.update({name: found[name] for name in (*seen, "ansible_facts") if name in found})
-            return self._explained(Verification(**found["verification"]), connection, task, worked, seen)
+    @property
+    def _host(self) -> str:
+        return str(self._task.delegate_to or self._task_vars["inventory_hostname"])
 
-        outcome = tries.once(connection, attempt)
-        again = "" if tried else "; refused before in this run, so not tried again: wrong tries lock the user out"
-        return {**told(str(outcome.cause), outcome.detail + again), **seen}
-
-    def _explained(
-        self,
-        outcome: Verification,
-        connection: Connection,
-        task: Task,
-        worked: str | None,
-        seen: dict[str, Any],
+    def _log_in_on_host(
+        self, connection: Connection, arguments: dict[str, Any], task: Task, facts: dict[str, Any]
     ) -> Verification:
-        if outcome.result == "ok":
-            return outcome
-        refusal = Explanation(str(outcome.cause), outcome.detail, seen["local_address"])
-        cause, detail, seen["address"] = explain(refusal, connection, task.administrator, task.secrets, worked=worked)
-        return Verification(result="failed", cause=cause, detail=detail)
+        """Log in once from the host; raises LoginUnansweredError where it does not say what became of it."""
+        try:
+            answer = self.on_host(arguments, task, answer=OUTCOME)
+        except AnsibleConnectionFailure as exc:
+            raise GatehouseError("the host is unreachable, so nothing was sent") from exc
+        except GatehouseError as exc:
+            if exc.result.get("rc") in NOT_STARTED:
+                raise
+            raise LoginUnansweredError(f"{exc}. Whether a login was made is not known") from exc
+        facts.update(_interpreter(answer))
+        return _read_answer(connection, answer)
 
-    def _on_host(self, connection: Connection, task: Task) -> dict[str, Any]:
-        """What the module found on the host."""
-        arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
-        arguments["allowed_hosts"] = list(connection.allowed_hosts)
-        arguments["ca_path"] = _authorities(connection)
-        arguments["private_key"] = _assertion(connection)
-        return self.on_host(arguments, task, answer="verification")
+
+def _read_answer(connection: Connection, answer: Mapping[str, Any]) -> Verification:
+    """Return the verification in a host's answer, whose word is not trusted.
+
+    Raises:
+        LoginError: the org refused the login.
+        LoginUnansweredError: what became of the login is not known.
+        OrgError: nothing was sent.
+    """
+    outcome = answer.get(OUTCOME)
+    address, local_address, code, text, message, cause = (
+        value if isinstance(value := answer.get(name), str) else ""
+        for name in ("address", "local_address", "code", "text", "msg", "cause")
+    )
+    if outcome == "accepted":
+        return dataclasses.replace(LOGGED_IN, address=address or None, local_address=local_address or None)
+    error: OrgError
+    cause = cause if cause in ("unreachable", "tls_untrusted") else "unreachable"
+    if outcome == "not_sent":
+        error = OrgError(message, cause=cause)
+    else:
+        error = LoginUnansweredError(message or "the host does not say what became of the login", cause=cause)
+    if outcome == "refused":
+        with contextlib.suppress(UnreadableAnswer):
+            error = login_error(connection, Refused(code, text))
+    error.local_address = local_address or None
+    raise error
+
+
+def _failed(error: OrgError) -> Verification:
+    """Return the verification that a failed login comes to."""
+    return Verification("failed", error.cause, str(error), error.address, error.local_address)
+
+
+def _result(verification: Verification) -> dict[str, Any]:
+    """Return the result of the task, which fails when the login does."""
+    failure = {} if verification.result == "ok" else {"failed": True, "msg": verification.detail}
+    places = {"address": verification.address, "local_address": verification.local_address}
+    return {"changed": False, "verification": verification.to_dict(), **places, **failure}
+
+
+def _interpreter(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the only fact that a host may set here: which of its Pythons Ansible has found."""
+    facts = answer.get("ansible_facts")
+    python = facts.get(INTERPRETER) if isinstance(facts, Mapping) else None
+    return {"ansible_facts": {INTERPRETER: python}} if isinstance(python, str) else {}
+
+
+def _arguments(connection: Connection) -> dict[str, Any]:
+    """Return what the module gets, in which no file or key of the controller is named."""
+    arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
+    arguments["allowed_hosts"] = list(connection.allowed_hosts)
+    arguments["ca_path"] = _authorities(connection)
+    arguments["private_key"] = _assertion(connection)
+    return arguments
 
 
 def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str | None]:
-    """The connection to check, and when its password last passed a login."""
-    worked = None
+    """Return the connection to check, and when its password last passed a login."""
+    last_success = None
     connection = task.connection
     if task.credential:
         stored = task.store.read(task.credential)
-        # When the user on standby was let in the last time is not known.
-        used, worked = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
+        # When the user on standby last logged in is not known.
+        used, last_success = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
         connection = task.with_limits(used.connection)
         task.require_same_org(task.credential, connection)
     elif options["standby"]:
         raise OptionError("standby", "is for a stored credential, whose name is missing")
     task.secrets.add(*connection.secret_texts)
-    return connection.checked(), worked
+    return connection.checked(), last_success
 
 
 def _authorities(connection: Connection) -> str | None:
-    """The certificates in ca_path, which is a file of the controller."""
+    """Return the certificates in ca_path, which is a file of the controller."""
     if connection.ca_path is None:
         return None
     try:
@@ -125,8 +191,8 @@ def _authorities(connection: Connection) -> str | None:
 
 
 def _assertion(connection: Connection) -> str | None:
-    """What jwt_bearer sends, signed here so that the private key stays here."""
+    """Return what jwt_bearer sends, signed here so that the private key stays here."""
     if connection.auth != "jwt_bearer":
         return None
     require_libraries()
-    return signed_assertion(connection)
+    return sign_assertion(connection)

@@ -27,13 +27,14 @@ options:
     default: security_token
   login_url:
     description:
-      - Where to log in, such as C(https://test.salesforce.com) for a sandbox, or the My Domain address of the org.
+      - Where to log in, such as C(https://test.salesforce.com) for a sandbox, or the My Domain address of the org,
+        such as C(https://acme.my.salesforce.com). An address from a browser is refused, and the right one named.
       - Secrets are sent only over verified TLS, and only to C(*.salesforce.com), C(*.force.com), C(*.salesforce.mil)
         or a host in O(allowed_hosts).
     type: str
     default: https://login.salesforce.com
   username:
-    description: The user name, which has the form of an e-mail address.
+    description: The user name, which has the form of an e-mail address. Blanks around it are removed.
     type: str
   password:
     description: The password, without the security token.
@@ -53,6 +54,7 @@ options:
     description:
       - For O(auth=jwt_bearer), the RSA key in PEM form, without a passphrase; or a file on the controller that
         contains it.
+      - It is stored and delivered in one form, PKCS#8, however its lines end.
       - M(gatehouse.salesforce.login_key) creates one.
     type: str
   access_token:
@@ -61,12 +63,19 @@ options:
   instance_url:
     description: The address of the org's instance, for O(auth=session).
     type: str
+  audience:
+    description:
+      - Whom the assertion of O(auth=jwt_bearer) is for. By default the host of O(login_url), as most orgs want it.
+      - Set it where the org wants another, such as C(https://login.salesforce.com) for a site of Experience Cloud.
+    type: str
   api_version:
     description: The version of the API. The SOAP login is never sent above 64.0, where it ends.
     type: str
     default: "64.0"
   ca_path:
-    description: A file of PEM certificates to trust instead of the system's authorities.
+    description:
+      - A file of PEM certificates to trust instead of the usual authorities.
+      - Without it, E(REQUESTS_CA_BUNDLE), E(CURL_CA_BUNDLE) or E(SSL_CERT_FILE) may name one.
     type: path
   allowed_hosts:
     description: Hosts, or patterns such as C(*.example.com), to which secrets may be sent besides Salesforce's own.

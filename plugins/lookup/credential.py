@@ -96,6 +96,9 @@ _raw:
       description: The address of the instance, or V(none).
       type: str
       sample: https://example.my.salesforce.com
+    audience:
+      description: Whom an assertion is for, or V(none).
+      type: str
     api_version:
       description: The version of the API.
       type: str

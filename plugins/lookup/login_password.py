@@ -152,16 +152,19 @@ def _wants_token(credential: Credential, store: Store, option: Callable[[str], A
         return bool(token != "omit")  # noqa: S105 - a choice
     # What talks to an org takes long to import; lookups that do not ask one are spared it.
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.token_need import token_needed
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.attempts import LoginAttempts
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
 
     name = option("credential")
     asker = store.read(name) if name else credential
     folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse"
+    attempts = LoginAttempts(folder, store.local_folder)
+    sessions = SessionCache((store.local_folder or folder) / ".sessions", store.fernet, attempts)
     parts = [store.place, credential.name, credential.version, asker.name, asker.version]
     answer = token_needed(
         credential.connection.username or "",
-        lambda: Org(asker.connection, SessionCache((store.local_folder or folder) / ".sessions", store.fernet, folder)),
+        lambda: Org(asker.connection, sessions),
         folder / "token" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32],
         mask=Secrets(asker.connection.secret_texts).mask,
     )

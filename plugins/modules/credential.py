@@ -142,6 +142,7 @@ credential:
     username: billing@acme.example
     consumer_key: null
     instance_url: null
+    audience: null
     api_version: "64.0"
     ca_path: null
     allowed_hosts: []

@@ -104,6 +104,9 @@ credentials:
     instance_url:
       description: The address of the instance, or V(none).
       type: str
+    audience:
+      description: Whom an assertion is for, or V(none).
+      type: str
     api_version:
       description: The version of the API.
       type: str

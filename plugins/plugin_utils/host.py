@@ -52,7 +52,7 @@ class HostAction(ControllerAction):
         crash = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
         problem = GatehouseError(str(task.secrets.mask(found.get("msg", f"the module crashed: {crash}"))))
         problem.result = task.secrets.mask(
-            {name: found[name] for name in ("module_stdout", "module_stderr") if name in found}
+            {name: found[name] for name in ("module_stdout", "module_stderr", "rc") if name in found}
         )
         raise problem
 

@@ -128,7 +128,7 @@ def test_an_administrator_who_is_refused_too_is_tried_once_in_a_run(sim: Simulat
     tasks = [declare(name=f"billing-{number}", password=f"Wrong-{number}", verify="warn") for number in range(3)]
     results = playbook(tasks)
     for item in results:
-        assert "admin could not learn more" in item["result"]["verification"]["detail"]
+        assert "diagnose_with learned no more" in item["result"]["verification"]["detail"]
     tried = [entry["username"] for entry in sim.control.requests("login")]
     assert tried.count(sim.admin.username) == 1
 

@@ -46,7 +46,7 @@ def test_the_last_try_before_lock_out_is_left_to_a_person(
     sim.control.set_org(password_policies={"maxLoginAttempts": policy})
     fail(sim, tries - 1)
     result = playbook([verify()], ok=False, **NOBODY).last
-    assert f"{tries - 1} wrong tries of {tries}" in result["msg"]
+    assert f"{tries - 1} of {tries} failed logins" in result["msg"]
     assert result["verification"]["cause"] == "user_locked"
     assert logins(sim) == 0
 

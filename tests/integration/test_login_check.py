@@ -118,7 +118,7 @@ class TestOneHost:
         row = {"username": USER, "source_ip": "192.0.2.1", "status": "Invalid Password", "count": 9}
         sim.control.add_logins([row])
         result = playbook([check(credential="billing", diagnose_with="admin")]).last
-        assert result["verification"]["cause"] == "user_locked" and "none was made" in result["msg"]
+        assert result["verification"]["cause"] == "user_locked" and "no login was made" in result["msg"]
         assert "login" not in sim.control.counts()
 
     def test_a_password_that_was_changed_is_told_as_such(self, sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -30,6 +30,7 @@ from cryptography.fernet import Fernet
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.security_token import run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
@@ -38,7 +39,6 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
     Credential,
-    Verification,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import Mailbox
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.settings import SPEC

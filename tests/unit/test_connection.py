@@ -58,6 +58,7 @@ GOOD: dict[str, Any] = {"username": "int@example.com", "password": "Canary-Pass-
         ({"api_version": "64"}, "api_version"),
         ({"timeout": 0.0}, "timeout"),
         ({"source_address": "eth0"}, "source_address"),
+        ({"audience": "acme.my.salesforce.com"}, "audience"),
     ],
 )
 def test_a_bad_option_is_named_and_no_secret_is_told(changes: dict[str, Any], option: str) -> None:
@@ -76,7 +77,7 @@ def test_a_bad_option_is_named_and_no_secret_is_told(changes: dict[str, Any], op
         "https://acme--dev.sandbox.my.salesforce.com",
         "https://acme.my.salesforce.mil",
         "https://ACME.My.Salesforce.com",
-        "https://acme.lightning.force.com",
+        "https://acme.force.com/partners",
     ],
 )
 def test_salesforces_own_hosts_need_no_permission(url: str) -> None:
@@ -89,6 +90,67 @@ def test_other_hosts_are_allowed_by_name_pattern_or_address() -> None:
     assert is_allowed("127.0.0.1", ("127.0.0.1",))
     assert not is_allowed("sim.example", ("*.sim.example",))
     assert not is_allowed("notsim.example", ("sim.example",))
+    assert is_allowed("::1", ("::1",))
+    url = "https://[::1]:8443"
+    assert Connection(**GOOD, login_url=url, allowed_hosts=("::1",)).checked().login_url == url
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example;SpyAttributes=x.salesforce.com",
+        "evil.example,a.salesforce.com",
+        "a..salesforce.com",
+        ".salesforce.com",
+        "a.salesforce.com.",
+        "-a.salesforce.com",
+        "a_b.salesforce.com",
+        "a b.salesforce.com",
+        "\u0661.salesforce.com",
+        f"{'a' * 64}.salesforce.com",
+        f"{'a.' * 130}salesforce.com",
+        "%61.salesforce.com",
+        "*.salesforce.com",
+        "[fe80::1%25lo]",
+    ],
+)
+def test_what_is_no_host_name_is_not_sent_a_secret(host: str) -> None:
+    """It could mean another host to whoever reads a file in which it is written."""
+    for option in ("login_url", "instance_url"):
+        with pytest.raises(OptionError) as caught:
+            Connection(**{**GOOD, option: f"https://{host}", "allowed_hosts": ("fe80::1",)}).checked()
+        assert caught.value.option == option
+    assert not is_allowed(host, ())
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("https://acme.lightning.force.com", "https://acme.my.salesforce.com"),
+        ("https://acme.lightning.force.com/lightning/page/home", "https://acme.my.salesforce.com"),
+        ("https://acme--dev.sandbox.lightning.force.com/", "https://acme--dev.sandbox.my.salesforce.com"),
+        ("https://acme.my.salesforce-setup.com/lightning/setup/SetupOneHome/home", "https://acme.my.salesforce.com"),
+        ("https://acme.my.salesforce.com/home/home.jsp", "https://acme.my.salesforce.com"),
+        ("https://ACME.Lightning.Force.com", "https://acme.my.salesforce.com"),
+    ],
+)
+def test_an_address_from_the_browser_is_answered_with_the_right_one(url: str, right: str) -> None:
+    with pytest.raises(OptionError, match="^login_url: ") as caught:
+        Connection(**GOOD, login_url=url).checked()
+    assert str(caught.value).endswith(right)
+
+
+@pytest.mark.parametrize("option", ["password", "security_token", "consumer_key", "consumer_secret", "access_token"])
+@pytest.mark.parametrize("value", ["Canary-1\n", "Canary-1 ", " Canary-1", "\tCanary-1", "Canary-1\r\n", "Can\nary-1"])
+def test_blanks_and_line_ends_around_a_secret_are_refused_before_a_login(option: str, value: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        Connection(**{**GOOD, option: value}).checked()
+    assert caught.value.option == option
+    assert "Canary" not in str(caught.value)
+
+
+def test_a_user_name_is_trimmed() -> None:
+    assert Connection(**{**GOOD, "username": " int@example.com\n"}).username == "int@example.com"
 
 
 @pytest.mark.parametrize(

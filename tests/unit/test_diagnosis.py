@@ -5,30 +5,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.rules import Access
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import (
     ADVICE,
+    BY_ADDRESS,
     CAUSES,
+    NOT_ACCEPTED,
+    SAME_EVERYWHERE,
+    SAME_FROM_HERE,
+    SECRET_REJECTED,
+    UNCERTAIN,
     cause,
     cause_of_code,
     cause_of_oauth_error,
     cause_of_status,
-    own_row,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Verification
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.protocol import own_row
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_range
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification import (
-    attempts as subject_of_tries,
-)
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.attempts import LoginAttempts
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.evidence import (
     Evidence,
-    diagnose,
+    weigh,
 )
 
 DOCUMENTED = set(
@@ -58,6 +56,8 @@ REFUSED = cause("invalid_credentials")
 def test_there_is_one_sentence_of_advice_for_each_documented_cause() -> None:
     assert set(ADVICE) == DOCUMENTED
     assert set(CAUSES.values()) <= DOCUMENTED
+    for causes in (SECRET_REJECTED, SAME_EVERYWHERE, SAME_FROM_HERE, NOT_ACCEPTED, BY_ADDRESS, tuple(UNCERTAIN)):
+        assert set(causes) <= DOCUMENTED
     assert not [text for text in ADVICE.values() if text.endswith(".") or ". " in text.replace(" > ", "")]
 
 
@@ -70,6 +70,12 @@ def test_there_is_one_sentence_of_advice_for_each_documented_cause() -> None:
         ("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain", "ip_denied"),
         ("LOGIN_DURING_RESTRICTED_TIME", "", "hours_denied"),
         ("INVALID_OPERATION", "SOAP API login is disabled by default in this org.", "soap_login_disabled"),
+        ("INVALID_OPERATION", "SOAP API login() is disabled by default in this org. Contact", "soap_login_disabled"),
+        (
+            "INVALID_OPERATION",
+            "The SOAP Login operation is not available in the API version specified (65.0). Refer to",
+            "api_version_too_new",
+        ),
         ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "", "password_expired"),
         ("UNSUPPORTED_API_VERSION", "", "api_version_too_new"),
         ("INSUFFICIENT_ACCESS", "", "not_approved"),
@@ -77,7 +83,7 @@ def test_there_is_one_sentence_of_advice_for_each_documented_cause() -> None:
 )
 def test_a_fault_code_has_its_cause(code: str, text: str, cause: str) -> None:
     found = cause_of_code(code, text)
-    assert found is not None and found.cause == cause
+    assert found is not None and found.code == cause
 
 
 def test_a_code_that_is_not_about_logins_is_left_to_the_caller() -> None:
@@ -96,6 +102,14 @@ def test_a_code_that_is_not_about_logins_is_left_to_the_caller() -> None:
         ("invalid_grant", "Audience validation failed", "flow_blocked"),
         ("invalid_grant", "request not supported on this domain", "flow_blocked"),
         ("invalid_grant", "no client credentials user enabled", "not_approved"),
+        ("invalid_grant", "app_not_found", "flow_blocked"),
+        ("invalid_grant", "External client app is not installed in this org", "flow_blocked"),
+        ("invalid_client", "External client app is not installed in this org", "flow_blocked"),
+        (
+            "invalid_request",
+            "refresh_token scope is required and the connected app should be installed and preauthorized",
+            "not_approved",
+        ),
         ("invalid_grant", "something nobody has seen", "invalid_credentials"),
         ("invalid_client_id", "client identifier invalid", "invalid_credentials"),
         ("invalid_app_access", "user is not admin approved to access this app", "not_approved"),
@@ -107,7 +121,21 @@ def test_a_code_that_is_not_about_logins_is_left_to_the_caller() -> None:
 )
 def test_an_error_of_the_token_endpoint_has_its_cause(error: str, description: str, cause: str) -> None:
     found = cause_of_oauth_error(error, description)
-    assert found is not None and found.cause == cause
+    assert found is not None and found.code == cause
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "words"),
+    [
+        ("invalid_grant", "user hasn't approved this consumer", "assign the user the permission set"),
+        ("invalid_app_access", "user is not admin approved to access this app", "assign the user the permission set"),
+        ("invalid_request", "refresh_token scope is required and", "scope refresh_token"),
+        ("invalid_grant", "app_not_found", "My Domain"),
+    ],
+)
+def test_the_advice_names_what_to_change(error: str, description: str, words: str) -> None:
+    found = cause_of_oauth_error(error, description)
+    assert found is not None and words in found.advice
 
 
 def test_an_unknown_oauth_error_is_left_to_the_caller() -> None:
@@ -122,6 +150,7 @@ class TestLoginHistory:
         [
             ("Restricted IP", "ip_denied"),
             ("restricted ip", "ip_denied"),
+            ("Failed: IP Restricted", "ip_denied"),
             ("Username-Password Flow Disabled", "flow_blocked"),
             ("Restricted time", "hours_denied"),
             ("Password lockout", "user_locked"),
@@ -133,7 +162,7 @@ class TestLoginHistory:
     )
     def test_a_status_has_its_cause_whatever_its_capitals(self, status: str, cause: str) -> None:
         found = cause_of_status(status, token_sent=True)
-        assert found is not None and found.cause == cause
+        assert found is not None and found.code == cause
 
     def test_a_wrong_password_without_a_token_is_the_password(self) -> None:
         found = cause_of_status("Invalid Password", token_sent=False)
@@ -141,48 +170,54 @@ class TestLoginHistory:
 
     def test_with_a_token_it_may_be_either_and_says_so(self) -> None:
         found = cause_of_status("Invalid password", token_sent=True)
-        assert found is not None and found.cause == "bad_password" and "may also stand for" in found.advice
+        assert found is not None and found.code == "bad_password" and "may also stand for" in found.advice
 
     def test_the_password_that_worked_and_is_unchanged_leaves_only_the_token(self) -> None:
         found = cause_of_status("Invalid password", token_sent=True, password_changed=False)
-        assert found is not None and found.cause == "stale_token"
+        assert found is not None and found.code == "stale_token"
 
     def test_a_password_changed_since_ended_the_token_too(self) -> None:
         found = cause_of_status("Invalid password", token_sent=True, password_changed=True)
-        assert found is not None and found.cause == "bad_password" and "token, too" in found.advice
+        assert found is not None and found.code == "bad_password" and "token, too" in found.advice
 
     @pytest.mark.parametrize(("sent", "cause"), [(True, "stale_token"), (False, "token_required_here")])
     def test_a_token_asked_for_is_stale_if_one_was_sent(self, sent: bool, cause: str) -> None:
         found = cause_of_status("Failed: API security token required", token_sent=sent)
-        assert found is not None and found.cause == cause
+        assert found is not None and found.code == cause
 
 
 class TestDiagnosis:
     """A refusal and the evidence put together."""
 
     def test_without_a_row_the_refusal_stands(self) -> None:
-        assert diagnose(REFUSED, Evidence(token_sent=True)) == REFUSED
+        assert weigh(REFUSED, Evidence(token_sent=True)) == REFUSED
 
     def test_a_status_that_nobody_knows_leaves_the_refusal(self) -> None:
-        assert diagnose(REFUSED, Evidence(token_sent=True, status="Something new")) == REFUSED
+        assert weigh(REFUSED, Evidence(token_sent=True, status="Something new")) == REFUSED
 
     def test_a_refusal_that_says_why_is_believed_as_the_row_may_be_of_another_login(self) -> None:
         refused = cause("api_disabled")
-        assert diagnose(refused, Evidence(token_sent=True, status="Invalid password")) == refused
+        assert weigh(refused, Evidence(token_sent=True, status="Invalid password")) == refused
+
+    def test_one_text_of_oauth_for_address_and_hours_is_told_apart_by_the_history(self) -> None:
+        refused = cause("ip_denied")
+        found = weigh(refused, Evidence(token_sent=False, status="Restricted time", address="198.51.100.7"))
+        assert found == cause("hours_denied")
+        assert weigh(refused, Evidence(token_sent=False, status="Invalid password")) == refused
 
     def test_a_user_that_is_not_there_is_told(self) -> None:
-        found = diagnose(REFUSED, Evidence(token_sent=True, user_known=False))
-        assert found.cause == "invalid_credentials" and "no such user" in found.advice
+        found = weigh(REFUSED, Evidence(token_sent=True, user_known=False))
+        assert found.code == "invalid_credentials" and "no such user" in found.advice
 
     def test_a_denied_address_is_named_with_the_ranges_that_deny_it(self) -> None:
         decision = Access([parse_range("203.0.113.7")], ()).login("198.51.100.7")
-        found = diagnose(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
-        assert found.cause == "ip_denied"
+        found = weigh(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
+        assert found.code == "ip_denied"
         assert "198.51.100.7 (in none of the profile's login IP ranges)" in found.advice
 
     def test_ranges_that_would_let_it_in_explain_nothing(self) -> None:
         decision = Access((), [parse_range("198.51.100.0/24")]).login("198.51.100.7")
-        found = diagnose(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
+        found = weigh(REFUSED, Evidence(True, status="Restricted IP", address="198.51.100.7", decision=decision))
         assert found.advice.endswith("Salesforce saw the address 198.51.100.7")
 
 
@@ -205,54 +240,3 @@ class TestOwnRow:
     def test_none_where_others_came_from_elsewhere_at_the_same_time(self) -> None:
         assert own_row(self.rows(("192.0.2.1", 9), ("192.0.2.2", 9)), "10.0.0.7") is None
         assert own_row([], None) is None
-
-
-class TestTries:
-    """No wrong secret is tried twice in a run."""
-
-    WRONG = Connection(username="user@example.com", password="CANARY-1", security_token="CANARY-t")
-
-    def attempts(self, folder: Path, connection: Connection, *causes: str) -> list[Verification]:
-        made: list[str] = []
-
-        def attempt() -> Verification:
-            made.append(causes[len(made)])
-            return Verification(result="ok" if made[-1] == "ok" else "failed", cause=made[-1])
-
-        return [LoginAttempts(folder).once(connection, attempt) for _unused in causes]
-
-    @pytest.mark.parametrize(
-        ("causes", "seen"),
-        [
-            (["ok", "ok"], ["ok", "ok"]),
-            (["invalid_credentials", "ok"], ["invalid_credentials", "invalid_credentials"]),
-            (["ok", "bad_password", "ok"], ["ok", "bad_password", "bad_password"]),
-            (["ip_denied", "ok"], ["ip_denied", "ok"]),
-            (["unreachable", "user_locked", "ok"], ["unreachable", "user_locked", "user_locked"]),
-        ],
-    )
-    def test_a_refusal_that_holds_everywhere_is_the_last_try(
-        self, tmp_path: Path, causes: list[str], seen: list[str]
-    ) -> None:
-        found = self.attempts(tmp_path, self.WRONG, *causes)
-        assert [item.cause for item in found] == seen
-
-    def test_another_secret_is_tried(self, tmp_path: Path) -> None:
-        self.attempts(tmp_path, self.WRONG, "bad_password")
-        other = Connection(username="user@example.com", password="CANARY-2", security_token="CANARY-t")
-        (found,) = self.attempts(tmp_path, other, "ok")
-        assert found.result == "ok"
-
-    def test_what_it_leaves_behind_tells_no_secret_and_not_even_a_plain_digest_of_one(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def files(key: bytes) -> set[str]:
-            monkeypatch.setattr(subject_of_tries, "_RUN_KEY", key)
-            folder = tmp_path / key.decode()
-            self.attempts(folder, self.WRONG, "bad_password")
-            found = list(folder.rglob("*"))
-            assert not [path for path in found if path.is_file() and b"CANARY" in path.read_bytes()]
-            return {path.name for path in found if path.is_file()}
-
-        one, other = files(b"one"), files(b"other")
-        assert one and not one & other

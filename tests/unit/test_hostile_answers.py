@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.attempts import LoginAttempts
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import LoginError, OrgError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org import rest, retry, transport
@@ -163,7 +164,7 @@ class Asking:
     def __init__(self, liar: Liar, certificates: ca.Certificates, folder: Path) -> None:
         self.timeout = TIMEOUT
         self._liar, self._certificates = liar, certificates
-        self._cache = SessionCache(folder / "sessions", Fernet(Fernet.generate_key()), folder)
+        self._cache = SessionCache(folder / "sessions", Fernet(Fernet.generate_key()), LoginAttempts(folder, None))
 
     def _connection(self, auth: str) -> Connection:
         return connection(self._liar, self._certificates, auth=auth, timeout=self.timeout)
@@ -296,7 +297,7 @@ def test_a_query_that_is_answered_by_something_else(liar: Liar, ask: Asking, bod
 
 def test_a_query_without_end_ends(liar: Liar, ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    monkeypatch.setattr(rest, "LONGEST_QUERY", 0.5)
+    monkeypatch.setattr(rest, "MAX_QUERY_SECONDS", 0.5)
     body = b'{"records": [{"Id": "1"}], "done": false, "nextRecordsUrl": "/services/data/v64.0/query/again"}'
     liar.answer = lambda: http(body, JSON)
     with pytest.raises(OrgError, match="does not come to the end"):

@@ -20,16 +20,13 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
     AUTH_FLOWS,
     Connection,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.signing import sign_assertion
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     LoginError,
     OptionError,
     OrgError,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import (
-    FLOWS,
-    login,
-    signed_assertion,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import FLOWS, login
 from tests.simulated_org import Control, SimulatedOrg
 from tests.unit.simulator.apps import key_pair
 
@@ -127,8 +124,14 @@ class TestJwtBearer:
     def test_the_audience_is_written_as_salesforce_does_however_the_login_url_is(self, sim: SimulatedOrg) -> None:
         assert login(connection(sim, "jwt_bearer", login_url=sim.url.replace("localhost", "LocalHost")))
         given = connection(sim, "jwt_bearer", login_url="https://Login.Salesforce.com:443/")
-        claims = jwt.decode(signed_assertion(given), options={"verify_signature": False})
+        claims = jwt.decode(sign_assertion(given), options={"verify_signature": False})
         assert claims["aud"] == "https://login.salesforce.com"
+
+    def test_the_audience_can_be_another_than_the_address(self, sim: SimulatedOrg) -> None:
+        own, other = (listener.url for listener in sim.listeners)
+        assert login(connection(sim, "jwt_bearer", login_url=own, audience=other))
+        error = refused(sim, "jwt_bearer", audience="https://elsewhere.salesforce.com")
+        assert error.cause == "flow_blocked" and "audience" in str(error)
 
     def test_another_key_than_the_apps(self, sim: SimulatedOrg) -> None:
         error = refused(sim, "jwt_bearer", private_key=key_pair("other")[0])
@@ -150,7 +153,7 @@ class TestJwtBearer:
         ("private_key", "problem"),
         [
             ("-----BEGIN PRIVATE KEY-----\nCanary\n-----END PRIVATE KEY-----\n", "not a private key"),
-            (key_pair()[1], "not a private key"),
+            (key_pair()[1], "is a certificate"),
             ("Canary", "not a private key"),
             (
                 ec.generate_private_key(ec.SECP256R1())

@@ -19,9 +19,16 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import LOGGED_IN, Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.login_probe import ProbeResult, check
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.protocol import Refused
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.refusals import login_error
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
+    LoginUnansweredError,
+    OptionError,
+    OrgError,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.host.login_probe import check
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.fixtures import simulated_org, simulated_org_server
 from tests.support.processes import COLLECTIONS, free_port
@@ -30,7 +37,7 @@ from tests.unit.simulator.apps import assertion, key_pair
 __all__ = ["simulated_org", "simulated_org_server"]
 
 KEY = "3MVG9-invented-consumer-key"
-Try = Callable[..., ProbeResult]
+Try = Callable[..., Verification]
 
 
 @pytest.fixture
@@ -52,8 +59,19 @@ def attempt(simulated_org: SimulatedOrg, wanted: Connection) -> Try:
     """One check of the administrator's connection, with some fields changed."""
     authorities = Path(simulated_org.ca_path).read_text()
 
-    def run(assertion: str | None = None, authorities: str | None = authorities, **changes: Any) -> ProbeResult:
-        return check(dataclasses.replace(wanted, **changes), assertion=assertion, authorities=authorities)
+    def run(assertion: str | None = None, authorities: str | None = authorities, **changes: Any) -> Verification:
+        given = dataclasses.replace(wanted, **changes)
+        try:
+            seen = check(given, assertion=assertion, authorities=authorities)
+            return dataclasses.replace(LOGGED_IN, address=seen.address, local_address=seen.local_address)
+        except Refused as exc:
+            error = login_error(given, exc)
+            return Verification("failed", error.cause, str(error), None, exc.local_address)
+        except OrgError as exc:
+            assert (exc.cause == "unreachable") <= (
+                isinstance(exc, LoginUnansweredError) or "Nothing was sent" in str(exc)
+            )
+            return Verification("failed", exc.cause, str(exc), exc.address, exc.local_address)
 
     return run
 

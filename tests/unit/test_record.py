@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
     AUTH_FLOWS,
     Connection,
@@ -25,7 +26,6 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
     Credential,
-    Verification,
     checked_name,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import Journal
@@ -176,6 +176,7 @@ def test_what_may_be_shown_names_the_secrets_and_holds_none() -> None:
         "username": USER,
         "consumer_key": None,
         "instance_url": None,
+        "audience": None,
         "api_version": "64.0",
         "ca_path": None,
         "allowed_hosts": [],

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
     declare,
@@ -24,7 +25,6 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
     Credential,
-    Verification,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.deliveries import Delivery
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (

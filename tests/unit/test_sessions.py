@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import multiprocessing
 import os
 import stat
@@ -17,12 +16,9 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.attempts import LoginAttempts
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
-    GatehouseError,
-    LoginError,
-    LoginUnansweredError,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, LoginError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import Session
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
 
@@ -53,19 +49,24 @@ def door(tmp_path: Path) -> Door:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> SessionCache:
-    return SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key()), tmp_path)
+    return new_cache(tmp_path)
+
+
+def new_cache(tmp_path: Path) -> SessionCache:
+    """Return a cache with a key of its own."""
+    return SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key()), LoginAttempts(tmp_path / "run", None))
 
 
 def test_the_second_to_ask_gets_the_session_of_the_first(cache: SessionCache, door: Door) -> None:
-    first = cache.obtain(CONNECTION, door.log_in, failed=None)
-    assert cache.obtain(CONNECTION, door.log_in, failed=None) == first
+    first = cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    assert cache.get_or_open(CONNECTION, door.log_in, failed=None) == first
     assert door.count == 1
 
 
 def test_many_processes_that_ask_at_once_cause_one_login(cache: SessionCache, door: Door) -> None:
     context = multiprocessing.get_context("fork")
     workers = [
-        context.Process(target=cache.obtain, args=(CONNECTION, door.log_in), kwargs={"failed": None})
+        context.Process(target=cache.get_or_open, args=(CONNECTION, door.log_in), kwargs={"failed": None})
         for _unused in range(8)
     ]
     for worker in workers:
@@ -93,14 +94,14 @@ def test_many_processes_that_ask_at_once_cause_one_login(cache: SessionCache, do
 def test_another_secret_user_org_or_address_never_gets_this_session(
     cache: SessionCache, door: Door, change: dict[str, Any]
 ) -> None:
-    cache.obtain(CONNECTION, door.log_in, failed=None)
-    cache.obtain(dataclasses.replace(CONNECTION, **change), door.log_in, failed=None)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    cache.get_or_open(dataclasses.replace(CONNECTION, **change), door.log_in, failed=None)
     assert door.count == 2
 
 
 def test_another_api_version_shares_it(cache: SessionCache, door: Door) -> None:
     for version in ("60.0", "67.0"):
-        cache.obtain(dataclasses.replace(CONNECTION, api_version=version), door.log_in, failed=None)
+        cache.get_or_open(dataclasses.replace(CONNECTION, api_version=version), door.log_in, failed=None)
     assert door.count == 1
 
 
@@ -116,9 +117,9 @@ def test_a_machine_in_another_place_opens_its_own(
     cache: SessionCache, door: Door, monkeypatch: pytest.MonkeyPatch, name: str, value: Any
 ) -> None:
     """An org may bind a session to the address that opened it, and end it when it is used from elsewhere."""
-    cache.obtain(CONNECTION, door.log_in, failed=None)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
     monkeypatch.setattr(name, value)
-    cache.obtain(CONNECTION, door.log_in, failed=None)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
     assert door.count == 2
 
 
@@ -137,104 +138,29 @@ class NowhereToGo:
 
 
 def test_a_new_session_can_be_asked_for_and_serves_the_others(cache: SessionCache, door: Door) -> None:
-    cache.obtain(CONNECTION, door.log_in, failed=None)
-    renewed = cache.renew(CONNECTION, door.log_in)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    renewed = cache.open_new(CONNECTION, door.log_in)
     assert door.count == 2
-    assert cache.obtain(CONNECTION, door.log_in, failed=None) == renewed
+    assert cache.get_or_open(CONNECTION, door.log_in, failed=None) == renewed
 
 
 def test_it_counts_as_fresh_for_a_minute_after_the_org_took_it(cache: SessionCache, door: Door, tmp_path: Path) -> None:
-    assert not cache.is_fresh(CONNECTION)
-    cache.refresh(CONNECTION)
-    cache.obtain(CONNECTION, door.log_in, failed=None)
-    assert cache.is_fresh(CONNECTION)
+    assert not cache.recently_confirmed(CONNECTION)
+    cache.mark_confirmed(CONNECTION)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    assert cache.recently_confirmed(CONNECTION)
     (file,) = (tmp_path / "sessions").glob("*.session")
     os.utime(file, (time.time() - 61,) * 2)
-    assert not cache.is_fresh(CONNECTION)
-    cache.refresh(CONNECTION)
-    assert cache.is_fresh(CONNECTION)
-
-
-class Refusing:
-    """An org that refuses, and counts."""
-
-    def __init__(self, cause: str) -> None:
-        self.cause, self.count = cause, 0
-
-    def log_in(self, _connection: Connection) -> Session:
-        self.count += 1
-        raise LoginError("the org refused", cause=self.cause)
-
-    def refuses(self, cache: SessionCache, connection: Connection = CONNECTION) -> str:
-        with pytest.raises(LoginError) as caught:
-            cache.obtain(connection, self.log_in, failed=None)
-        assert caught.value.cause == self.cause
-        return str(caught.value)
-
-
-class TestRefusals:
-    """A wrong try is made once in a run, whatever the number of tasks and hosts; ten lock the user out."""
-
-    CIPHER = Fernet(Fernet.generate_key())
-
-    def cache(self, tmp_path: Path, run: str = "run") -> SessionCache:
-        return SessionCache(tmp_path / "sessions", self.CIPHER, tmp_path / run)
-
-    def test_the_second_to_ask_is_told_without_another_try(self, tmp_path: Path) -> None:
-        org = Refusing("invalid_credentials")
-        assert org.refuses(self.cache(tmp_path)) == "the org refused"
-        assert "the org refused; refused before in this run" in org.refuses(self.cache(tmp_path))
-        assert org.count == 1
-
-    def test_to_ask_for_a_new_session_is_no_way_around(self, tmp_path: Path, door: Door) -> None:
-        Refusing("user_locked").refuses(self.cache(tmp_path))
-        with pytest.raises(LoginError):
-            self.cache(tmp_path).renew(CONNECTION, door.log_in)
-        assert door.count == 0
-
-    def test_the_next_run_tries_again(self, tmp_path: Path) -> None:
-        org = Refusing("bad_password")
-        org.refuses(self.cache(tmp_path))
-        org.refuses(self.cache(tmp_path, "another run"))
-        assert org.count == 2
-
-    def test_other_secrets_are_tried(self, tmp_path: Path, door: Door) -> None:
-        Refusing("stale_token").refuses(self.cache(tmp_path))
-        other = dataclasses.replace(CONNECTION, security_token="another")
-        assert self.cache(tmp_path).obtain(other, door.log_in, failed=None)
-
-    def test_two_wrong_secrets_by_turns_are_tried_once_each(self, tmp_path: Path) -> None:
-        org = Refusing("invalid_credentials")
-        other = dataclasses.replace(CONNECTION, password="another")
-        for connection in (CONNECTION, other, CONNECTION, other):
-            org.refuses(self.cache(tmp_path), connection)
-        assert org.count == 2
-
-    def test_a_login_that_got_no_answer_may_have_been_counted_so_it_is_not_repeated_either(
-        self, tmp_path: Path, door: Door
-    ) -> None:
-        def unanswered(_connection: Connection) -> Session:
-            raise LoginUnansweredError("no answer came")
-
-        for log_in in (unanswered, door.log_in):
-            with pytest.raises(LoginUnansweredError, match="no answer came"):
-                self.cache(tmp_path).obtain(CONNECTION, log_in, failed=None)
-        assert door.count == 0
-        assert self.cache(tmp_path, "another run").obtain(CONNECTION, door.log_in, failed=None)
-
-    @pytest.mark.parametrize("cause", ["ip_denied", "soap_login_disabled"])
-    def test_what_a_task_of_the_same_run_may_mend_is_tried_again(self, tmp_path: Path, cause: str) -> None:
-        org = Refusing(cause)
-        org.refuses(self.cache(tmp_path))
-        org.refuses(self.cache(tmp_path))
-        assert org.count == 2
+    assert not cache.recently_confirmed(CONNECTION)
+    cache.mark_confirmed(CONNECTION)
+    assert cache.recently_confirmed(CONNECTION)
 
 
 def test_a_session_that_the_org_refuses_is_replaced_once_for_all_who_hold_it(cache: SessionCache, door: Door) -> None:
-    stale = cache.obtain(CONNECTION, door.log_in, failed=None)
-    fresh = cache.obtain(CONNECTION, door.log_in, failed=stale)
+    stale = cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    fresh = cache.get_or_open(CONNECTION, door.log_in, failed=stale)
     assert fresh != stale
-    assert cache.obtain(CONNECTION, door.log_in, failed=stale) == fresh
+    assert cache.get_or_open(CONNECTION, door.log_in, failed=stale) == fresh
     assert door.count == 2
 
 
@@ -243,12 +169,12 @@ def test_a_refused_login_leaves_nothing_behind(cache: SessionCache, door: Door, 
         raise LoginError("no", cause="invalid_credentials")
 
     with pytest.raises(LoginError):
-        cache.obtain(CONNECTION, refuse, failed=None)
+        cache.get_or_open(CONNECTION, refuse, failed=None)
     assert not list((tmp_path / "sessions").glob("*.session"))
 
 
 def test_the_file_is_private_and_holds_nothing_readable(cache: SessionCache, door: Door, tmp_path: Path) -> None:
-    session = cache.obtain(CONNECTION, door.log_in, failed=None)
+    session = cache.get_or_open(CONNECTION, door.log_in, failed=None)
     folder = tmp_path / "sessions"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for path in folder.iterdir():
@@ -259,18 +185,18 @@ def test_the_file_is_private_and_holds_nothing_readable(cache: SessionCache, doo
 
 
 def test_another_key_cannot_open_it_and_logs_in_anew(cache: SessionCache, door: Door, tmp_path: Path) -> None:
-    cache.obtain(CONNECTION, door.log_in, failed=None)
-    other = SessionCache(tmp_path / "sessions", Fernet(Fernet.generate_key()), tmp_path)
-    other.obtain(CONNECTION, door.log_in, failed=None)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    other = new_cache(tmp_path)
+    other.get_or_open(CONNECTION, door.log_in, failed=None)
     assert door.count == 2
 
 
 def test_a_session_can_be_forgotten(cache: SessionCache, door: Door, tmp_path: Path) -> None:
     cache.forget(CONNECTION)
     assert not (tmp_path / "sessions").exists()
-    cache.obtain(CONNECTION, door.log_in, failed=None)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
     cache.forget(CONNECTION)
-    assert cache.kept(CONNECTION) is None
+    assert cache.cached(CONNECTION) is None
     assert list((tmp_path / "sessions").glob("*.session")) == []
 
 
@@ -278,7 +204,7 @@ def test_what_has_not_been_used_for_a_day_is_removed_with_the_next_login(
     cache: SessionCache, door: Door, tmp_path: Path
 ) -> None:
     """Salesforce has ended it by then; the credential may be gone, or log in as another user."""
-    cache.obtain(CONNECTION, door.log_in, failed=None)
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
     (old,) = (tmp_path / "sessions").glob("*.session")
     left = tmp_path / "sessions" / ".session-of-a-killed-run"
     left.touch(mode=0o600)
@@ -287,42 +213,55 @@ def test_what_has_not_been_used_for_a_day_is_removed_with_the_next_login(
     recent = dataclasses.replace(CONNECTION, username="recent@example.com")
     other = dataclasses.replace(CONNECTION, username="other@example.com")
     for connection in (recent, other):
-        cache.obtain(connection, door.log_in, failed=None)
+        cache.get_or_open(connection, door.log_in, failed=None)
     assert not old.exists() and not left.exists()
-    assert cache.kept(recent) and cache.kept(other)
+    assert cache.cached(recent) and cache.cached(other)
 
 
 def test_a_folder_where_no_session_can_be_kept_is_told_before_a_login(door: Door, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    cache = SessionCache(tmp_path / "file" / "sessions", Fernet(Fernet.generate_key()), tmp_path / "run")
+    cache = new_cache(tmp_path / "file")
     with pytest.raises(GatehouseError, match="file/sessions: no session can be kept there: "):
-        cache.obtain(CONNECTION, door.log_in, failed=None)
+        cache.get_or_open(CONNECTION, door.log_in, failed=None)
     assert door.count == 0
 
 
-def test_a_refusal_that_could_not_be_noted_down_is_not_risked(
-    cache: SessionCache, monkeypatch: pytest.MonkeyPatch
+def test_a_clock_that_was_set_back_makes_no_session_confirmed_for_ever(
+    cache: SessionCache, door: Door, tmp_path: Path
 ) -> None:
-    """On a full disk each of a hundred hosts would try the same wrong password."""
-    org = Refusing("bad_password")
-
-    def full(*_args: object, **_rest: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("tempfile.mkstemp", full)
-    with pytest.raises(GatehouseError, match="no session can be kept there: No space left on device"):
-        cache.obtain(CONNECTION, org.log_in, failed=None)
-    assert org.count == 0
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    (file,) = (tmp_path / "sessions").glob("*.session")
+    os.utime(file, (time.time() + 7200,) * 2)
+    assert not cache.recently_confirmed(CONNECTION)
+    cache.get_or_open(dataclasses.replace(CONNECTION, username="other@example.com"), door.log_in, failed=None)
+    assert not file.exists(), "it would never grow old"
 
 
-def test_a_login_whose_process_was_killed_is_not_repeated_in_the_run(cache: SessionCache, door: Door) -> None:
-    def killed(_connection: Connection) -> Session:
-        os._exit(9)
+def test_a_session_file_renamed_to_another_user_s_is_not_taken(cache: SessionCache, door: Door, tmp_path: Path) -> None:
+    """Both may have the same password and no token."""
+    folder = tmp_path / "sessions"
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    (mine,) = folder.glob("*.session")
+    other = dataclasses.replace(CONNECTION, username="other@example.com")
+    cache.get_or_open(other, door.log_in, failed=None)
+    (others,) = set(folder.glob("*.session")) - {mine}
+    mine.replace(others)
+    assert cache.cached(other) is None
 
-    context = multiprocessing.get_context("fork")
-    worker = context.Process(target=cache.obtain, args=(CONNECTION, killed), kwargs={"failed": None})
-    worker.start()
-    worker.join(10)
-    with pytest.raises(LoginUnansweredError, match="not known.*so not tried again"):
-        cache.obtain(CONNECTION, door.log_in, failed=None)
-    assert door.count == 0
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"junk", b"[]", b"3", b"{}", b'{"belongs_to": 1}', b"[" * 20_000, b'{"bad_password": [true, "", ""]}'],
+)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_session_file_with_anything_else_in_it_is_replaced(
+    door: Door, tmp_path: Path, content: bytes, sealed: bool
+) -> None:
+    cipher = Fernet(Fernet.generate_key())
+    cache = SessionCache(tmp_path / "sessions", cipher, LoginAttempts(tmp_path / "run", None))
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    (file,) = (tmp_path / "sessions").glob("*.session")
+    file.write_bytes(cipher.encrypt(content) if sealed else content)
+    assert cache.cached(CONNECTION) is None
+    cache.get_or_open(CONNECTION, door.log_in, failed=None)
+    assert door.count == 2 and cache.cached(CONNECTION)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.attempts import LoginAttempts
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     LoginError,
@@ -54,7 +55,8 @@ def connect(sim: SimulatedOrg, folder: Path, **changes: Any) -> Org:
         "allowed_hosts": ("localhost",),
     }
     return Org(
-        Connection(**{**given, **changes}), SessionCache(folder / "sessions", Fernet(Fernet.generate_key()), folder)
+        Connection(**{**given, **changes}),
+        SessionCache(folder / "sessions", Fernet(Fernet.generate_key()), LoginAttempts(folder, None)),
     )
 
 
@@ -255,7 +257,7 @@ class TestPagesOfSomebodyElse:
             allowed_hosts=("localhost",),
             timeout=SHORT if "dripping" in request.node.name else 1.0,
         )
-        return Org(connection, SessionCache(tmp_path, Fernet(Fernet.generate_key()), tmp_path))
+        return Org(connection, SessionCache(tmp_path, Fernet(Fernet.generate_key()), LoginAttempts(tmp_path, None)))
 
     @staticmethod
     def in_turn(*answers: Pieces) -> Callable[[], Pieces]:

@@ -41,7 +41,14 @@ class OrgError(GatehouseError):
 
     Attributes:
         cause: one of the documented values of RV(verification.cause).
+        address: at which Salesforce saw a login, where that is known.
+        local_address: from which a login was sent, where that is known.
+        why_not_sent: ends the text where a login was not sent, as an earlier one had failed.
     """
+
+    address: str | None = None
+    local_address: str | None = None
+    why_not_sent: str = ""
 
     def __init__(self, problem: str, *, cause: str = "unreachable") -> None:
         super().__init__(problem)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why a login failed, and what to do about it. Pure.
+"""Name why a login failed, and what to do about it. Pure.
 
 Sources: the fault codes of the partner WSDL, the login() page of the SOAP API guide, the errors of the OAuth flows, and
 the LOGIN_STATUS table of the event log files, whose texts LoginHistory shows.
@@ -9,13 +9,26 @@ the LOGIN_STATUS table of the event log files, whose texts LoginHistory shows.
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import dataclasses
+from typing import NamedTuple
 
-# Salesforce counted these as wrong tries; a few more lock the user out.
-REJECTED_CAUSES = ("bad_password", "stale_token", "invalid_credentials")
+# The sets of causes, each by what it means for the next login.
+# The secret is wrong. Salesforce has counted a failed login, and a few more lock the user.
+SECRET_REJECTED = ("bad_password", "stale_token", "invalid_credentials")
+# The same from everywhere, until somebody changes the secret or the user.
+SAME_EVERYWHERE = (*SECRET_REJECTED, "user_locked", "rate_limited")
+# The same from this address. A missing token may count as a failed login, which is not documented.
+SAME_FROM_HERE = (*SAME_EVERYWHERE, "token_required_here")
+# Verdicts on password and token: another token may pass.
+NOT_ACCEPTED = (*SECRET_REJECTED, "token_required_here")
+# The address decides.
+BY_ADDRESS = ("ip_denied", "token_required_here")
+# What a refusal may turn out to be in the login history. What is not listed is certain: the row may be another login's.
+UNCERTAIN: dict[str, tuple[str, ...] | None] = {
+    "invalid_credentials": None,  # anything
+    "token_required_here": None,
+    "ip_denied": ("hours_denied",),  # which OAuth reports in one text
+}
 # One sentence for each cause: what is the matter, and what to do.
 ADVICE = {
     "ok": "logged in",
@@ -62,22 +75,44 @@ CAUSES = {
     "SSO_SERVICE_DOWN": "unreachable",
     "INVALID_SESSION_ID": "invalid_credentials",
 }
-# What a refusal says that does not tell all; anything else is believed, as the row found may be of another login.
-UNSPECIFIC = ("invalid_credentials", "token_required_here")
-BY_ADDRESS = ("ip_denied", "token_required_here")
-_NEAR = datetime.timedelta(minutes=1)
 
 
 class Cause(NamedTuple):
-    """A cause, one of the documented values of RV(verification.cause), and one sentence about it."""
+    """One of the documented values of RV(verification.cause), and a sentence that says what to do."""
 
-    cause: str
+    code: str
     advice: str
 
 
-def cause(cause: str) -> Cause:
-    """The cause with its usual advice."""
-    return Cause(cause, ADVICE[cause])
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """The outcome of a login.
+
+    Attributes:
+        result: C(ok), C(failed) or C(skipped).
+        cause: the code of a Cause, or None when skipped.
+        detail: a sentence for the user, without secrets.
+        address: at which Salesforce saw the login, where that is known.
+        local_address: from which it was sent; addresses may be translated on the way.
+    """
+
+    result: str = "skipped"
+    cause: str | None = None
+    detail: str = ""
+    address: str | None = None
+    local_address: str | None = None
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return what modules return as RV(verification)."""
+        return {"result": self.result, "cause": self.cause, "detail": self.detail}
+
+
+LOGGED_IN = Verification("ok", "ok", "logged in")
+
+
+def cause(code: str) -> Cause:
+    """Return the cause with its usual advice."""
+    return Cause(code, ADVICE[code])
 
 
 _OF_CODES = {
@@ -91,13 +126,33 @@ _OF_CODES = {
 
 
 def cause_of_code(code: str, text: str = "") -> Cause | None:
-    """What an exception code means; None for one that is not known to be about logins."""
+    """Return what an exception code means; None for one that is not known to be about logins.
+
+    Args:
+        text: of the exception, which tells some apart.
+    """
     if "login rate exceeded" in text.lower():
         return cause("rate_limited")
+    # REPORTED: the same code as for an org with SOAP login switched off, of which two wordings are seen.
+    if code == "INVALID_OPERATION" and "api version" in text.lower():
+        return cause("api_version_too_new")
     known = CAUSES.get(code)
     return None if known is None else _OF_CODES.get(code) or cause(known)
 
 
+_NOT_PREAUTHORISED = Cause(
+    "not_approved",
+    "the app may not act for this user; assign the user the permission set, or the profile, that the app's policy "
+    "pre-authorises",
+)
+_APP_NOT_HERE = Cause(
+    "flow_blocked", "this host does not know the app, which works in its own org only; set login_url to its My Domain"
+)
+_NO_REFRESH_SCOPE = Cause(
+    "not_approved",
+    "the app lacks the scope refresh_token, which jwt_bearer needs beside api; add it, and pre-authorise the user by a "
+    "permission set",
+)
 # Beginnings of descriptions, as they are seen in clients; longer ones before shorter ones.
 _GRANT_REFUSED = (
     (
@@ -107,10 +162,10 @@ _GRANT_REFUSED = (
         ),
     ),
     ("ip restricted", cause("ip_denied")),
-    (
-        "user hasn't approved",
-        Cause("not_approved", "the app may not act for this user; have an administrator approve it in advance"),
-    ),
+    ("user hasn't approved", _NOT_PREAUTHORISED),
+    ("app_not_found", _APP_NOT_HERE),
+    ("external client app is not installed", _APP_NOT_HERE),
+    ("cross-org oauth flows are not supported", _APP_NOT_HERE),
     (
         "no client credentials user",
         Cause("not_approved", "the app names no user to run as; set one in its client credentials flow"),
@@ -119,7 +174,10 @@ _GRANT_REFUSED = (
         "request not supported on this domain",
         Cause("flow_blocked", "this flow works at the org's own My Domain address only; set login_url to it"),
     ),
-    ("audience", Cause("flow_blocked", "the assertion is for another address; set login_url to this org's")),
+    (
+        "audience",
+        Cause("flow_blocked", "the assertion is for another address; set login_url, or audience, to the org's"),
+    ),
     (
         "expired access/refresh token",
         Cause("invalid_credentials", "the token has expired, or this org has no such user"),
@@ -141,7 +199,8 @@ _GRANT_REFUSED = (
 _APP_REFUSED = {
     "invalid_client_id": Cause("invalid_credentials", "no app has this consumer key; a new one takes some minutes"),
     "invalid_client": Cause("invalid_credentials", "the consumer key or the consumer secret is wrong"),
-    "invalid_app_access": Cause("not_approved", "the app is not approved for this user; add the user's profile to it"),
+    "invalid_app_access": _NOT_PREAUTHORISED,
+    "app_not_found": _APP_NOT_HERE,
     "inactive_user": Cause("user_locked", "the user is inactive; activate it in Setup"),
     "inactive_org": Cause("api_disabled", "the org is locked, closed or suspended"),
     "rate_limit_exceeded": cause("rate_limited"),
@@ -151,13 +210,16 @@ _APP_REFUSED = {
 
 
 def cause_of_oauth_error(error: str, description: str = "", *, token_sent: bool = True) -> Cause | None:
-    """What an error of the token endpoint means; None for one that is not known."""
-    if error != "invalid_grant":
-        return _APP_REFUSED.get(error) or cause_of_code(error, description)
+    """Return what an error of the token endpoint means; None for one that is not known."""
     text = description.lower()
-    for beginning, found in _GRANT_REFUSED:
-        if text.startswith(beginning):
-            return found
+    if text.startswith("refresh_token scope is required"):
+        return _NO_REFRESH_SCOPE
+    known = next((known for beginning, known in _GRANT_REFUSED if text.startswith(beginning)), None)
+    if error != "invalid_grant":
+        at_app = known if known is _APP_NOT_HERE else None
+        return at_app or _APP_REFUSED.get(error) or cause_of_code(error, description)
+    if known:
+        return known
     # The older form has LoginHistory's status at its end.
     _failure, _dash, status = description.partition(" - ")
     return cause_of_status(status, token_sent=token_sent) or Cause(
@@ -170,6 +232,8 @@ _STATUSES: dict[str, Cause] = {
     "invalid login": Cause("invalid_credentials", "the user name is not one of this org; look at login_url, too"),
     "restricted ip": cause("ip_denied"),
     "failed: ip address not allowed": cause("ip_denied"),
+    # REPORTED: on one page of Salesforce's, in place of the first.
+    "failed: ip restricted": cause("ip_denied"),
     "restricted country": Cause("ip_denied", "Salesforce takes no logins from this country"),
     "restricted time": cause("hours_denied"),
     "restricted domain": Cause(
@@ -200,7 +264,7 @@ _STATUSES: dict[str, Cause] = {
 
 
 def cause_of_status(status: str, *, token_sent: bool, password_changed: bool | None = None) -> Cause | None:
-    """What LoginHistory's status means; its capitals vary. None for one that says nothing more."""
+    """Return what a status of LoginHistory means, whose capitals vary; None for one that says nothing more."""
     text = status.strip().lower()
     if text == "invalid password":
         return _wrong_password(token_sent, password_changed)
@@ -210,7 +274,7 @@ def cause_of_status(status: str, *, token_sent: bool, password_changed: bool | N
 
 
 def _wrong_password(token_sent: bool, changed: bool | None) -> Cause:
-    """Whether a wrong token is recorded as a wrong password is not documented, but inferred; so it may be either."""
+    """Return the cause of a status that may mean either: that a wrong token is recorded so is inferred."""
     if not token_sent:
         return cause("bad_password")
     if changed:
@@ -229,41 +293,3 @@ def _wrong_password(token_sent: bool, changed: bool | None) -> Cause:
         "Salesforce recorded a wrong password, which may also stand for a wrong security token; check the password by "
         "hand, and reset the token if it is right",
     )
-
-
-def is_code(text: str) -> bool:
-    """Whether a text looks like one of Salesforce's codes, so that it may be shown."""
-    return re.fullmatch(r"[A-Za-z][A-Za-z_]{2,60}", text) is not None
-
-
-# Verdicts on what was tried. The last one is of a token that is missing, or that does not count.
-NOT_LOGGED_IN_CAUSES = (*REJECTED_CAUSES, "token_required_here")
-# Another try from elsewhere in the same run would be as wrong.
-FINAL_CAUSES = ("bad_password", "stale_token", "invalid_credentials", "user_locked")
-
-
-def own_row(rows: Sequence[Mapping[str, Any]], sent_from: str | None) -> Mapping[str, Any] | None:
-    """Which of a user's last rows in LoginHistory is the login in question; None where that cannot be told.
-
-    Args:
-        rows: newest first.
-        sent_from: the address from which it was sent, which may be translated on the way.
-    """
-    for row in rows:
-        if row.get("SourceIp") == sent_from:
-            return row
-    if not rows:
-        return None
-    # Others may use the same credential at the same time, from elsewhere.
-    last = _time(rows[0])
-    around = {
-        row.get("SourceIp") for row in rows if last is None or (when := _time(row)) is None or last - when < _NEAR
-    }
-    return rows[0] if len(around) == 1 else None
-
-
-def _time(row: Mapping[str, Any]) -> datetime.datetime | None:
-    try:
-        return datetime.datetime.fromisoformat(str(row.get("LoginTime")))
-    except ValueError:
-        return None

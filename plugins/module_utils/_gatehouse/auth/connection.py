@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to reach and enter one org: pure values and the rules they must obey."""
+"""Describe how to reach and enter one org: pure values and the rules they must obey."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 SALESFORCE_HOSTS = ("*.salesforce.com", "*.force.com", "*.salesforce.mil")
 AUTH_FLOWS = ("security_token", "jwt_bearer", "client_credentials", "username_password", "session")
 SECRET_FIELDS = ("password", "security_token", "consumer_secret", "private_key", "access_token")
+_AUDIENCE = re.compile(r"https://[!-~]+")
 _NEEDS = {
     "security_token": ("username", "password"),
     "username_password": ("username", "password", "consumer_key", "consumer_secret"),
@@ -28,9 +29,16 @@ _NEEDS = {
     "client_credentials": ("consumer_key", "consumer_secret"),
     "session": ("access_token", "instance_url"),
 }
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]+")  # the latter is an IPv6 address
-_HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?|::1")
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+MAX_HOST_NAME = 253
+# Where a browser shows an org, and the end of the address at which the same org takes logins.
+_BROWSER_HOSTS = (
+    (".lightning.force.com", ".my.salesforce.com"),
+    (".my.salesforce-setup.com", ".my.salesforce.com"),
+    (".lightning.force.mil", ".my.salesforce.mil"),
+)
+_OWN_HOSTS = (".salesforce.com", ".salesforce.mil")
 
 
 @dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.9
@@ -44,6 +52,7 @@ class Connection:
         timeout: seconds without an answer before a request is given up.
         source_address: the local address to connect from.
         allowed_hosts: hosts, or C(*.) patterns, to trust beside Salesforce's own.
+        audience: whom an assertion of jwt_bearer is for, where that is not the host of the login URL.
     """
 
     auth: str = "security_token"
@@ -61,6 +70,11 @@ class Connection:
     timeout: float = 30.0
     source_address: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    audience: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.username is not None:  # frozen, so not by assignment
+            object.__setattr__(self, "username", self.username.strip())
 
     @property
     def login_password(self) -> str:
@@ -85,11 +99,19 @@ class Connection:
             if not (getattr(self, option) or "").strip():
                 raise OptionError(option, f"must not be empty for auth {self.auth}")
         for option in ("username", "consumer_key", *SECRET_FIELDS):
-            if NOT_XML_CHAR.search(getattr(self, option) or ""):
-                raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
+            _require_sendable(option, getattr(self, option) or "")
         if self.access_token and not HEADER_VALUE.fullmatch(self.access_token):
             raise OptionError("access_token", "holds a blank, a line break or another character that none has")
         self._check_reach()
+        self._check_login_url()
+        if self.instance_url is not None:
+            self.require_allowed(self.instance_url, option="instance_url")
+        if self.audience is not None and not _AUDIENCE.fullmatch(self.audience):
+            raise OptionError("audience", "must be an address that begins with https://, such as the org's My Domain")
+        return self
+
+    def _check_login_url(self) -> None:
+        _refuse_browser_url(self.login_url)
         self.require_allowed(self.login_url, option="login_url")
         if self.auth == "client_credentials" and urlsplit(self.login_url).hostname in LOGIN_HOSTS:
             raise OptionError(
@@ -97,13 +119,10 @@ class Connection:
                 "client_credentials works at the org's own My Domain address only, such as "
                 "https://acme.my.salesforce.com, which Setup > My Domain shows",
             )
-        if self.instance_url is not None:
-            self.require_allowed(self.instance_url, option="instance_url")
-        return self
 
     def _check_reach(self) -> None:
         for pattern in self.allowed_hosts:
-            if not _HOST_PATTERN.fullmatch(pattern):
+            if not is_host(pattern[2:] if pattern.startswith("*.") else pattern):
                 raise OptionError("allowed_hosts", f"{pattern!r} is not a host name; no scheme, port or path")
         if not re.fullmatch(r"[1-9][0-9]\.0", self.api_version):
             raise OptionError("api_version", f"{self.api_version!r} is not a version such as {DEFAULT_API_VERSION}")
@@ -123,12 +142,14 @@ class Connection:
         except ValueError:
             raise OptionError(option, "is not a valid URL") from None
         # Others, who send it or write it, read these in another way than urlsplit.
-        if not url.isprintable() or " " in url or "\\" in url:
-            raise OptionError(option, "is not a valid URL: it has a blank, a backslash or an unprintable character")
+        if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
+            raise OptionError(option, "is not a valid URL: it has a blank, a backslash or a character beyond ASCII")
         if parts.scheme != "https" or not host:
             raise OptionError(option, f"{_shown(url)} must start with https:// so that no secret travels in the clear")
         if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
             raise OptionError(option, "must be a plain address, without a user, a query or a fragment")
+        if not is_host(host):
+            raise OptionError(option, f"{host!r} is not a host name")
         if not is_allowed(host, self.allowed_hosts):
             raise OptionError(
                 option,
@@ -139,11 +160,51 @@ class Connection:
 
 def is_allowed(host: str, allowed_hosts: tuple[str, ...]) -> bool:
     """Whether secrets may be sent to the host: one of Salesforce's own, or one that the user named."""
-    # What is no host name, others take apart in another way: in a driver's URL a semicolon ends the host.
-    if not _HOST.fullmatch(host):
+    if not is_host(host):
         return False
     patterns = (*SALESFORCE_HOSTS, *allowed_hosts)
     return any(fnmatch.fnmatchcase(host.lower(), pattern.lower()) for pattern in patterns)
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is a host name, with labels of 1 to 63 letters, digits and hyphens, or an IP address."""
+    if ":" in text:
+        try:
+            return "%" not in text and ipaddress.ip_address(text).version == 6
+        except ValueError:
+            return False
+    return len(text) <= MAX_HOST_NAME and _HOST_NAME.fullmatch(text) is not None
+
+
+def _require_sendable(option: str, value: str) -> None:
+    """Raise OptionError for a value that cannot be what Salesforce has, though it may look like it."""
+    if NOT_XML_CHAR.search(value):
+        raise OptionError(option, "holds a control character, which cannot be sent to Salesforce")
+    if option == "private_key":
+        return
+    if value != value.strip():
+        raise OptionError(
+            option, "begins or ends with a blank or a line end, as text from a file may: remove it, for example by trim"
+        )
+    if "\n" in value or "\r" in value:
+        raise OptionError(option, "has more than one line")
+
+
+def _refuse_browser_url(url: str) -> None:
+    """Raise OptionError with the address to use for one that was copied from a browser's address bar."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        return  # reported by require_allowed()
+    if not is_host(host) or parts.username is not None:
+        return
+    for end, login_end in _BROWSER_HOSTS:
+        if host.endswith(end):
+            right = f"https://{host[: -len(end)]}{login_end}"
+            raise OptionError("login_url", f"{host} is where a browser shows the org; use {right}")
+    if host.endswith(_OWN_HOSTS) and parts.path.strip("/"):
+        raise OptionError("login_url", f"has a path, as an address from a browser has; use https://{parts.netloc}")
 
 
 def _shown(url: str) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend of the module credential."""
+"""Declare a credential: verify it by a login, and store it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..auth.causes import REJECTED_CAUSES
+from ..auth.causes import LOGGED_IN, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
+from ..auth.private_key import canonical_key
 from ..credentials.changes import declare, record_verification
-from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential, Verification
+from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
 from ..errors import LoginError, OptionError, OrgError
@@ -55,7 +56,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             outcome = ensure_present(
                 store,
                 options["name"],
-                task.connection,
+                _canonical(task.connection),
                 verify=options["verify"],
                 check_mode=task.check_mode,
                 login=_login(options["name"], task),
@@ -65,6 +66,13 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
             raise
     return dataclasses.asdict(outcome)
+
+
+def _canonical(connection: Connection) -> Connection:
+    """Return the connection with its key in the form that is stored and delivered."""
+    if not connection.private_key:
+        return connection
+    return dataclasses.replace(connection, private_key=canonical_key(connection.private_key))
 
 
 def _forget_sessions(name: str, task: Task) -> None:
@@ -166,10 +174,10 @@ def _why_no_login(plan: CredentialPlan, *, verify: str, check_mode: bool) -> Ver
         return Verification(detail=f"unchanged since it passed a login at {before.verified}")
     if check_mode:
         return Verification(detail="no login is made in check mode")
-    if verify == "warn" and not plan and before and before.verification.cause in REJECTED_CAUSES:
+    if verify == "warn" and not plan and before and before.verification.cause in SECRET_REJECTED:
         return dataclasses.replace(
             before.verification,
-            detail="refused before and unchanged since, so not tried again: wrong tries lock the user out",
+            detail="refused before and unchanged since, so not tried again: failed logins lock the user",
         )
     return None
 
@@ -192,7 +200,7 @@ def _tried(
                 kind = LoginError if isinstance(exc, LoginError) else OrgError
                 raise kind(f"credential {credential.name!r} was not stored: {exc}", cause=exc.cause) from exc
             return Verification(result="failed", cause=exc.cause, detail=str(exc))
-    return Verification(result="ok", cause="ok", detail="logged in")
+    return LOGGED_IN
 
 
 def _to_try(before: Credential | None, credential: Credential) -> list[Connection]:

@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Collection
 from typing import Any
 
+from ..auth.causes import LOGGED_IN, Verification
 from ..auth.connection import Connection
 from ..errors import OptionError
 from . import journal
-from .credential import OF_THE_USER, PASSWORD_FLOWS, Credential, Verification, checked_name
+from .credential import OF_THE_USER, PASSWORD_FLOWS, Credential, checked_name
 from .journal import Journal
 from .serialization import PUBLIC_FIELDS
 
@@ -87,7 +88,7 @@ def complete_rotation(credential: Credential, connection: Connection, *, now: st
         version=credential.version + 1,
         updated=now,
         verified=now,
-        verification=Verification(result="ok", cause="ok", detail="logged in"),
+        verification=LOGGED_IN,
         previous=None,
         token_since=now if connection.security_token else None,
         rotation=None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from ..auth.causes import Verification
 from ..auth.connection import Connection
 from ..errors import OptionError
 from .journal import Journal
@@ -19,25 +20,6 @@ OF_THE_RUN = ("timeout", "source_address")
 PASSWORD_FLOWS = ("security_token", "username_password")
 # What the two users of a pair do not share.
 OF_THE_USER = ("username", "password", "security_token")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Verification:
-    """The outcome of a login attempt.
-
-    Attributes:
-        result: C(ok), C(failed) or C(skipped).
-        cause: one of the documented values of RV(verification.cause), or None when skipped.
-        detail: a sentence for the user, without secrets.
-    """
-
-    result: str = "skipped"
-    cause: str | None = None
-    detail: str = ""
-
-    def to_dict(self) -> dict[str, str | None]:
-        """Return it as modules do."""
-        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

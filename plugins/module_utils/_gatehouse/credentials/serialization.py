@@ -9,9 +9,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ..auth.causes import Verification
 from ..auth.connection import SECRET_FIELDS, Connection
 from . import journal
-from .credential import OF_THE_RUN, OF_THE_USER, PASSWORD_FLOWS, Credential, Verification
+from .credential import OF_THE_RUN, OF_THE_USER, PASSWORD_FLOWS, Credential
 
 PublicFields = dict[str, Any]
 PUBLIC_FIELDS = tuple(

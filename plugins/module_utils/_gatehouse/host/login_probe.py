@@ -1,58 +1,31 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One login with nothing but Python's own library, as it runs on managed hosts.
+"""Log in once with nothing but Python's own library, as it runs on managed hosts.
 
 Verified TLS, allowed hosts, no redirect, one try, bounded time and size, no document types.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import dataclasses
 import http.client
-import json
+import re
 import signal
 import ssl
 import urllib.request
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.error import URLError
 from urllib.parse import urlencode, urlsplit
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
-from ..auth.causes import Cause, cause, cause_of_code, cause_of_oauth_error, is_code, own_row
-from ..auth.connection import SOAP_LOGIN_LAST_VERSION, Connection
-from ..errors import OptionError, OrgError
-from ..text import HEADER_VALUE
+from ..auth import protocol
+from ..auth.connection import Connection
+from ..errors import LoginUnansweredError, NoResponseError, OptionError, OrgError
 
 TOTAL_TIMEOUT_FACTOR = 4  # the whole check may take this many times the timeout
 MAX_ANSWER = 1024 * 1024  # bytes; the answer to a login is about 3 KiB
 ROWS = 50  # among so many last logins of the user this one is looked for
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
-<env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/"><env:Body>
-<login xmlns="urn:partner.soap.sforce.com"><username>{username}</username><password>{password}</password></login>
-</env:Body></env:Envelope>"""
-
-
-@dataclasses.dataclass(frozen=True)  # without kw_only, as hosts may have Python 3.9
-class ProbeResult:
-    """What became of a login from here.
-
-    Attributes:
-        cause: one of the documented values of RV(verification.cause).
-        detail: a sentence for the user, without secrets.
-        address: at which Salesforce saw it, where it tells.
-        local_address: from which it was sent; another one where addresses are translated on the way.
-    """
-
-    cause: str
-    detail: str
-    address: str | None = None
-    local_address: str | None = None
 
 
 class _Answer(NamedTuple):
@@ -61,40 +34,46 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-class _Session(NamedTuple):
-    access_token: str
-    instance_url: str
-    user_id: str
+class Seen(NamedTuple):
+    """A login that was accepted.
+
+    Attributes:
+        address: at which Salesforce saw it, where it says so.
+        local_address: from which it was sent; addresses may be translated on the way.
+    """
+
+    address: str | None
+    local_address: str | None
 
 
-class _Refused(Exception):
-    """The org does not let this user in."""
-
-    def __init__(self, found: Cause) -> None:
-        super().__init__(found.advice)
-        self.found = found
-
-
-def check(connection: Connection, *, assertion: str | None = None, authorities: str | None = None) -> ProbeResult:
+def check(connection: Connection, *, assertion: str | None = None, authorities: str | None = None) -> Seen:
     """Log in once by the connection's flow.
 
     Args:
-        assertion: what jwt_bearer sends, signed elsewhere: a private key has no business on a managed host.
+        assertion: what jwt_bearer sends, signed on the controller: a private key has no business on a managed host.
         authorities: certificates in PEM form to trust instead of the system's.
+
+    Raises:
+        protocol.Refused: the org refused the login.
+        LoginUnansweredError: the response was unreadable; whether the login counted is unknown.
+        OrgError: the org could not be reached; nothing was sent.
     """
     wire = _Https(connection, authorities)
-    host = urlsplit(connection.instance_url or connection.login_url).hostname
-    who = connection.username or connection.consumer_key or "the session"
     try:
         with _deadline(TOTAL_TIMEOUT_FACTOR * connection.timeout):
-            session = _log_in(wire, connection, assertion)
-            address = _source_ip(wire, connection, session) if session else None
-    except _Refused as exc:
-        text = f"{who} could not log in at {host}: {exc.found.advice}"
-        return ProbeResult(cause=exc.found.cause, detail=text, local_address=wire.local_address)
+            opened = _log_in(wire, connection, assertion)
+            address = _source_ip(wire, connection, opened) if opened else None
+    except protocol.Refused as exc:
+        exc.local_address = wire.local_address
+        raise
     except OrgError as exc:
-        return ProbeResult(cause=exc.cause, detail=str(exc), local_address=wire.local_address)
-    return ProbeResult(cause="ok", detail="logged in", address=address, local_address=wire.local_address)
+        problem = OrgError(f"{exc}. Nothing was sent, and no login was counted", cause=exc.cause)
+        if exc.cause != "tls_untrusted" and not (isinstance(exc, NoResponseError) and not exc.sent):
+            text = f"{exc}. Whether the login was counted is not known, so it is not repeated"
+            problem = LoginUnansweredError(text, cause=exc.cause)
+        problem.local_address = wire.local_address
+        raise problem from None
+    return Seen(address, wire.local_address)
 
 
 class _Https:
@@ -108,6 +87,7 @@ class _Https:
             context = ssl.create_default_context(cadata=authorities)
         except ssl.SSLError:
             raise OptionError("ca_path", "holds no certificates in PEM form") from None
+        context.hostname_checks_common_name = False  # as the controller's transport: alternative names only
         wire = self
 
         class Socket(http.client.HTTPSConnection):
@@ -124,12 +104,13 @@ class _Https:
         for handler in (urllib.request.ProxyHandler(), Https()):
             self._opener.add_handler(handler)
 
-    def ask(self, url: str, headers: Mapping[str, str], body: str | None = None) -> _Answer:
-        """The answer to one request; raises OrgError when there is none that could be read."""
+    def request(self, url: str, headers: Mapping[str, str], body: str | None = None) -> _Answer:
+        """Return the answer to one request; raises OrgError when there is none that could be read."""
         request = urllib.request.Request(  # noqa: S310 - there is a handler for https only
             url, None if body is None else body.encode(), {**headers, "Connection": "close"}
         )
-        with _wire_errors(urlsplit(url).hostname or ""), self._opener.open(request, timeout=self._timeout) as response:
+        self.local_address = None
+        with self._translate_errors(url), self._opener.open(request, timeout=self._timeout) as response:
             content = response.read(MAX_ANSWER + 1)
             kind = response.headers.get_content_type()
             missing = response.length  # as read() with a limit does not say that something is
@@ -144,133 +125,85 @@ class _Https:
             raise OrgError(f"{_host(url)} did not finish its answer")
         return answer
 
+    @contextlib.contextmanager
+    def _translate_errors(self, url: str) -> Iterator[None]:
+        """Turn what can go wrong on the way into an OrgError without any content."""
+        place = f"{_host(url)}{_proxy(url)}"
+        try:
+            yield
+        except (URLError, OSError, http.client.HTTPException, ValueError) as exc:
+            reason = exc.reason if isinstance(exc, URLError) else exc
+            if isinstance(reason, ssl.SSLError):
+                detail = getattr(reason, "verify_message", "") or reason.reason or "no details"
+                raise OrgError(
+                    f"TLS with {place} failed: {detail}. If it uses its own authority, name it in ca_path",
+                    cause="tls_untrusted",
+                ) from None
+            # Nothing is sent before the handshake is over.
+            sent = self.local_address is not None
+            if isinstance(reason, TimeoutError):
+                raise NoResponseError(f"{place} did not answer in time", sent=sent) from None
+            detail = getattr(reason, "strerror", None) or _tunnel_status(reason) or type(reason).__name__
+            raise NoResponseError(f"{place} cannot be reached: {detail}", sent=sent) from None
 
-def _log_in(wire: _Https, connection: Connection, assertion: str | None) -> _Session | None:
-    if connection.auth == "security_token":
-        return _by_soap(wire, connection)
+
+def _log_in(wire: _Https, connection: Connection, assertion: str | None) -> protocol.Opened | None:
     if connection.auth == "session":
-        _with_session(wire, connection)
+        _use_session(wire, connection)
         return None
-    return _by_app(wire, connection, assertion)
-
-
-def _by_soap(wire: _Https, connection: Connection) -> _Session:
-    version = min(float(connection.api_version), SOAP_LOGIN_LAST_VERSION)
-    url = f"{connection.login_url.rstrip('/')}/services/Soap/u/{version}"
-    envelope = _ENVELOPE.format(username=escape(connection.username or ""), password=escape(connection.login_password))
-    answer = wire.ask(url, {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": "login"}, envelope)
-    told = _elements(answer, url)
-    code = told.get("exceptionCode") or told.get("faultcode", "").rpartition(":")[2]
-    if answer.status != 200:
-        text = told.get("exceptionMessage") or told.get("faultstring", "")
-        raise _refusal(cause_of_code(code, text), code, answer, url)
-    if told.get("passwordExpired") == "true":
-        raise _Refused(cause("password_expired"))
-    if not HEADER_VALUE.fullmatch(told.get("sessionId", "")):
-        raise _unexpected(answer, url)
-    # Not by urlsplit, which raises an error for some texts: what is no address is refused where it would be used.
-    where = "/".join(told.get("serverUrl", "").split("/")[:3])
-    return _Session(told["sessionId"], where, told.get("userId", ""))
-
-
-def _by_app(wire: _Https, connection: Connection, assertion: str | None) -> _Session:
-    url = f"{connection.login_url.rstrip('/')}/services/oauth2/token"
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    if connection.auth == "client_credentials":
-        pair = f"{connection.consumer_key}:{connection.consumer_secret}"
-        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        form = {"grant_type": "client_credentials"}
-    elif connection.auth == "jwt_bearer":
-        form = {"grant_type": JWT_BEARER, "assertion": assertion or ""}
+    if connection.auth == "security_token":
+        url, read = protocol.soap_login_url(connection), protocol.read_soap_answer
+        answer = wire.request(url, protocol.SOAP_HEADERS, protocol.soap_envelope(connection))
     else:
-        form = {
-            "grant_type": "password",
-            "client_id": connection.consumer_key or "",
-            "client_secret": connection.consumer_secret or "",
-            "username": connection.username or "",
-            "password": connection.login_password,
-        }
-    answer = wire.ask(url, headers, urlencode(form))
-    told = _object(answer, url)
-    if answer.status != 200:
-        code = str(told.get("error") or told.get("errorCode") or "")
-        found = cause_of_oauth_error(
-            code, str(told.get("error_description") or ""), token_sent=bool(connection.security_token)
-        )
-        raise _refusal(found, code, answer, url)
-    if not HEADER_VALUE.fullmatch(str(told.get("access_token", ""))):
-        raise _unexpected(answer, url)
-    user_id = str(told.get("id", "")).rpartition("/")[2]
-    return _Session(str(told["access_token"]), str(told.get("instance_url", "")), user_id)
-
-
-def _with_session(wire: _Https, connection: Connection) -> None:
-    """Use a session for something that needs one; whose it is, it does not tell."""
-    url = f"{(connection.instance_url or '').rstrip('/')}/services/data/v{connection.api_version}/"
-    answer = wire.ask(url, {"Authorization": f"Bearer {connection.access_token}"})
-    if answer.status != 200:
-        code = str(_object(answer, url).get("errorCode") or "")
-        raise _refusal(cause_of_code(code), code, answer, url)
-    _object(answer, url)
-
-
-def _source_ip(wire: _Https, connection: Connection, session: _Session) -> str | None:
-    """The address of this login in the history, where everybody may read of oneself; None where it is not told."""
-    soql = (
-        f"SELECT Status, SourceIp, LoginTime FROM LoginHistory WHERE UserId = '{session.user_id}' "  # noqa: S608 - an id
-        f"ORDER BY LoginTime DESC LIMIT {ROWS}"
-    )
-    url = f"{session.instance_url}/services/data/v{connection.api_version}/query?{urlencode({'q': soql})}"
+        url, read = protocol.token_url(connection), protocol.read_token_answer
+        form, headers = protocol.token_request(connection, assertion)
+        answer = wire.request(url, headers, urlencode(form))
     try:
-        connection.require_allowed(session.instance_url, option="instance_url")
+        opened = read(answer.status, answer.body)
+    except protocol.UnreadableAnswer:
+        raise _unexpected(answer, url) from None
+    try:
+        connection.require_allowed(opened.instance_url, option="instance_url")
     except OptionError as exc:
         raise OrgError(f"the login was accepted, but its answer leads elsewhere: {exc}") from None
-    if not session.user_id.isalnum():
-        return None
+    return opened
+
+
+def _use_session(wire: _Https, connection: Connection) -> None:
+    """Check the session with one REST call."""
+    url = f"{(connection.instance_url or '').rstrip('/')}/services/data/v{connection.api_version}/"
+    answer = wire.request(url, {"Authorization": f"Bearer {connection.access_token}"})
     try:
-        told = _object(wire.ask(url, {"Authorization": f"Bearer {session.access_token}"}), url)
-        rows = [row for row in told["records"] if row["Status"] == "Success"]
-        own = own_row(rows, wire.local_address)
+        if answer.status != 200:
+            raise protocol.read_session_refusal(answer.body)
+        protocol.read_object(answer.body)
+    except protocol.UnreadableAnswer:
+        raise _unexpected(answer, url) from None
+
+
+def _source_ip(wire: _Https, connection: Connection, opened: protocol.Opened) -> str | None:
+    """Return the address of this login in the history, where users may read of themselves; None where it is unknown."""
+    if not opened.user_id.isalnum():
+        return None
+    soql = (
+        f"SELECT Status, SourceIp, LoginTime FROM LoginHistory WHERE UserId = '{opened.user_id}' "  # noqa: S608 - an id
+        f"ORDER BY LoginTime DESC LIMIT {ROWS}"
+    )
+    url = f"{opened.instance_url}/services/data/v{connection.api_version}/query?{urlencode({'q': soql})}"
+    sent_from = wire.local_address
+    try:
+        answer = wire.request(url, {"Authorization": f"Bearer {opened.access_token}"})
+        rows = [row for row in protocol.read_object(answer.body)["records"] if row["Status"] == "Success"]
+        own = protocol.own_row(rows, sent_from)
         return None if own is None else str(own["SourceIp"])
-    except (OrgError, LookupError, TypeError, AttributeError):
+    except (OrgError, protocol.UnreadableAnswer, LookupError, TypeError, AttributeError):
         return None
-
-
-def _elements(answer: _Answer, url: str) -> dict[str, str]:
-    """The texts of an XML answer by their tags, without namespaces."""
-    if b"<!DOCTYPE" in answer.body.upper() or b"\0" in answer.body:
-        raise _unexpected(answer, url)
-    try:
-        root = ElementTree.fromstring(answer.body)  # noqa: S314 - without a document type it is harmless
-    except (ElementTree.ParseError, ValueError, LookupError, RecursionError):
-        raise _unexpected(answer, url) from None
-    return {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
-
-
-def _object(answer: _Answer, url: str) -> dict[str, Any]:
-    """The object of a JSON answer, or the first of its list."""
-    try:
-        told = json.loads(answer.body)
-        if isinstance(told, list):
-            told = told[0]
-    except (ValueError, IndexError, RecursionError):
-        raise _unexpected(answer, url) from None
-    if not isinstance(told, dict):
-        raise _unexpected(answer, url)
-    return told
-
-
-def _refusal(found: Cause | None, code: str, answer: _Answer, url: str) -> Exception:
-    """The error for a code; one that is not known to us, but looks like a code, is a refusal too."""
-    if not is_code(code):
-        return _unexpected(answer, url)
-    if found is None:
-        return _Refused(Cause("invalid_credentials", f"the org refused it as {code}"))
-    return _Refused(Cause(found.cause, f"{found.advice} ({code})"))
+    finally:
+        wire.local_address = sent_from
 
 
 def _unexpected(answer: _Answer, url: str) -> OrgError:
-    """For an answer that is not Salesforce's: says the status, never the content."""
+    """Return the error for an answer that is not Salesforce's: its status, never its content."""
     return OrgError(f"{_host(url)} did not answer as Salesforce does: HTTP {answer.status}, {answer.kind[:60]}")
 
 
@@ -278,23 +211,19 @@ def _host(url: str) -> str | None:
     return urlsplit(url).hostname
 
 
-@contextlib.contextmanager
-def _wire_errors(host: str) -> Iterator[None]:
-    """Turn what can go wrong on the way into an OrgError without any content."""
-    try:
-        yield
-    except (URLError, OSError, http.client.HTTPException) as exc:
-        reason = exc.reason if isinstance(exc, URLError) else exc
-        if isinstance(reason, ssl.SSLError):
-            told = getattr(reason, "verify_message", "") or reason.reason or "no details"
-            raise OrgError(
-                f"TLS with {host} failed: {told}. If it uses its own authority, name it in ca_path",
-                cause="tls_untrusted",
-            ) from None
-        if isinstance(reason, TimeoutError):
-            raise OrgError(f"{host} did not answer in time") from None
-        told = getattr(reason, "strerror", None) or type(reason).__name__
-        raise OrgError(f"{host} cannot be reached: {told}") from None
+def _proxy(url: str) -> str:
+    """Return the proxy in the way as part of a sentence, without its user and password; empty where there is none."""
+    host = _host(url) or ""
+    proxy = urllib.request.getproxies().get("https", "")
+    if not proxy or urllib.request.proxy_bypass(host):
+        return ""
+    return f" (by the proxy {re.sub('^[a-z0-9]+://', '', proxy).rpartition('@')[2].partition('/')[0]})"
+
+
+def _tunnel_status(reason: object) -> str | None:
+    """Return what a proxy answered in place of opening a tunnel."""
+    match = re.match(r"Tunnel connection failed: (\d{3})", str(reason))
+    return f"the proxy answered with HTTP {match[1]}" if match else None
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The org over the wire."""
+"""Call an org."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .transport import open_pages, open_transport
 
 try:
     import requests
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 T = TypeVar("T")
 
 
 class Org:
-    """One org, entered as one user. Opens its session when first needed, and once more when it has expired."""
+    """One org as one user. Opens the session when it is first needed, and once more when it has expired."""
 
     def __init__(self, connection: Connection, sessions: SessionCache) -> None:
         require_libraries()
@@ -38,12 +38,12 @@ class Org:
         self._sessions = sessions
         self._session: Session | None = None
         self._transport = open_transport(connection)
-        self._patience = ReadRetry(2 * connection.timeout)
+        self._retry = ReadRetry(2 * connection.timeout)
 
     def metadata(self, call: Callable[[MetadataApi], T]) -> T:
-        """The result of a call of the Metadata API."""
+        """Return the result of a call of the Metadata API."""
         version = self._connection.api_version
-        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version, self._patience)))
+        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version, self._retry)))
 
     @overload
     def query(self, soql: str) -> list[dict[str, Any]]: ...
@@ -52,33 +52,31 @@ class Org:
     def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], T]) -> T: ...
 
     def query(self, soql: str, into: Callable[[Iterator[dict[str, Any]]], Any] = list) -> Any:
-        """The records that a SOQL query finds, or what C(into) makes of them while they come in."""
+        """Return the records of a SOQL query, or what C(into) makes of them while they come in."""
         version = self._connection.api_version
         return self._with_session(
-            lambda session: self._patience(lambda: query(self._transport, session, version, soql, into))
+            lambda session: self._retry(lambda: query(self._transport, session, version, soql, into))
         )
 
     @property
     def user_id(self) -> str | None:
-        """The id of the user that is logged in, where the login told it."""
+        """The id of the user that is logged in, where the login returned it."""
         return self._session.user_id if self._session else None
 
     @property
     def org_id(self) -> str:
         """The id of the org, with which an access token begins, or else its host. Opens a session if there is none."""
-        session = self._session or self._obtain(failed=None)
+        session = self._session or self._session_after(failed=None)
         org_id, separator, _secret = session.access_token.partition("!")
         return org_id[:15] if separator and org_id.startswith("00D") else urlsplit(session.instance_url).netloc
 
     def session(self) -> Session:
-        """A session that the org took not long ago, for somebody else to use."""
-        session = self._session or self._obtain(failed=None)
-        if not self._sessions.is_fresh(self._connection):
+        """Return a session that the org has confirmed within the last minute."""
+        session = self._session or self._session_after(failed=None)
+        if not self._sessions.recently_confirmed(self._connection):
             version = self._connection.api_version
-            session = self._with_session(
-                lambda session: self._patience(lambda: check(self._transport, session, version))
-            )
-            self._sessions.refresh(self._connection)
+            session = self._with_session(lambda session: self._retry(lambda: check(self._transport, session, version)))
+            self._sessions.mark_confirmed(self._connection)
         return session
 
     def reset_security_token(self) -> None:
@@ -97,10 +95,10 @@ class Org:
 
     def _find_button(self, pages: requests.Session, session: Session) -> Button:
         try:
-            return self._patience(lambda: find_button(pages, session))
+            return self._retry(lambda: find_button(pages, session))
         except PageSessionError as exc:
             # If it has ended, another one may do; if it is only pages that do not take it, none will.
-            self._patience(lambda: check(self._transport, session, self._connection.api_version))
+            self._retry(lambda: check(self._transport, session, self._connection.api_version))
             raise OrgError(
                 f"{exc}, though its API does, so the security token cannot be reset: an app needs the scope web or "
                 "full for it, and users with the permission API Only User see no pages",
@@ -108,27 +106,38 @@ class Org:
             ) from None
 
     def change_own_password(self, old: str, new: str) -> None:
-        """Change the password of the user that is logged in; raises as own_password.change_own_password() does."""
+        """Change the password of the user that is logged in; raises as password.change_own_password()."""
         version = self._connection.api_version
         self._with_session(lambda session: change_own_password(self._transport, session, version, old=old, new=new))
 
     def _with_session(self, call: Callable[[Session], T]) -> T:
-        session = self._session or self._obtain(failed=None)
+        session = self._session or self._session_after(failed=None)
         try:
             return call(session)
         except SessionExpired:
             if self._connection.auth == "session":
                 problem = "access_token: the session has ended; open another one"
                 raise LoginError(problem, cause="invalid_credentials") from None
-            fresh = self._obtain(failed=session)
+            fresh = self._session_after(failed=session)
         try:
             return call(fresh)
         except SessionExpired:
-            raise OrgError("the org does not accept the session that it has just opened") from None
+            problem = "the org does not accept the session that it has just opened"
+            raise OrgError(problem + _hint_about_jwt(fresh)) from None
 
-    def _obtain(self, *, failed: Session | None) -> Session:
+    def _session_after(self, *, failed: Session | None) -> Session:
         given = self._connection.auth == "session"
         self._session = (
-            login(self._connection) if given else self._sessions.obtain(self._connection, login, failed=failed)
+            login(self._connection) if given else self._sessions.get_or_open(self._connection, login, failed=failed)
         )
         return self._session
+
+
+def _hint_about_jwt(session: Session) -> str:
+    """Return what is reported of access tokens that are JWTs themselves; empty for others."""
+    if not (session.access_token.startswith("eyJ") and session.access_token.count(".") == 2):
+        return ""
+    return (
+        ". Its access tokens are JWTs, which SOAP calls (lists of ranges) are reported to refuse: switch JWT-based "
+        "access tokens off in the app, or use another credential for these tasks"
+    )

@@ -86,7 +86,7 @@ class MetadataApi:
     def list_profiles(self) -> dict[str, str]:
         """Return the metadata names of all profiles, by the first 15 characters of their ids."""
         query = f"<queries><type>Profile</type></queries><asOfVersion>{self._version}</asOfVersion>"
-        response, _date = self._patience(lambda: self._call("listMetadata", query))
+        response, _date = self._retry(lambda: self._call("listMetadata", query))
         rows = response.iterfind(f"{_M}result")
         return {(row.findtext(f"{_M}id") or "")[:15]: row.findtext(f"{_M}fullName") or "" for row in rows}
 

@@ -90,7 +90,7 @@ class Gateway:
         return next((user for user in stored.users if user.username == connection.username), stored.connection)
 
     def _over_kept_session(self, connection: Connection) -> Org | None:
-        session = self._sessions.kept(self._with_limits(connection))
+        session = self._sessions.cached(self._with_limits(connection))
         if session is None:
             return None
         by_session = dataclasses.replace(

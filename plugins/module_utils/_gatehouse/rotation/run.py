@@ -13,10 +13,10 @@ import contextlib
 import dataclasses
 import datetime
 
-from ..auth.causes import NOT_LOGGED_IN_CAUSES, REJECTED_CAUSES
+from ..auth.causes import NOT_ACCEPTED, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
 from ..credentials.changes import complete_rotation, is_replaced, record_verification
-from ..credentials.credential import PASSWORD_FLOWS, Credential, Verification
+from ..credentials.credential import PASSWORD_FLOWS, Credential
 from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
@@ -95,7 +95,7 @@ def run_rotation(held: Rotation) -> None:
         _finish_earlier(held)
     elif _is_due(held):
         _renew(held)
-    elif wanted.check_login or held.before.verification.cause in REJECTED_CAUSES:
+    elif wanted.check_login or held.before.verification.cause in SECRET_REJECTED:
         _verify_stored(held)
 
 
@@ -127,7 +127,7 @@ def _predict(held: Rotation, given: str | None) -> None:
     if journal and not given:
         _require_end(held)
     if not (given or journal or _is_due(held)):
-        if held.before.verification.cause in REJECTED_CAUSES and not held.wanted.has_mailbox:
+        if held.before.verification.cause in SECRET_REJECTED and not held.wanted.has_mailbox:
             _verify_stored(held)
         return
     target = held.credential.connection if given and not journal else held.target
@@ -222,7 +222,7 @@ def _require_end(held: Rotation) -> None:
 def _verify_stored(held: Rotation) -> None:
     """Log in with what is stored, and look for another token if it is refused."""
     connection, known = held.credential.connection, held.before.verification
-    if known.cause in REJECTED_CAUSES:
+    if known.cause in SECRET_REJECTED:
         told = LoginError(f"{known.detail or 'refused before'}, so not tried again", cause=str(known.cause))
         _recover_from_mailbox(held, connection, told)
         return
@@ -236,7 +236,7 @@ def _verify_stored(held: Rotation) -> None:
 
 def _recover_from_mailbox(held: Rotation, target: Connection, refusal: LoginError) -> None:
     """Take a newer token from the mailbox, as somebody else has reset it; raises the refusal if there is none."""
-    if refusal.cause not in NOT_LOGGED_IN_CAUSES or not held.wanted.has_mailbox:
+    if refusal.cause not in NOT_ACCEPTED or not held.wanted.has_mailbox:
         raise refusal
     since = held.since if target == held.credential.connection else held.credential.created
     # The refusal is noted down as well: what is stored is not tried again by the next run.

@@ -11,7 +11,7 @@ import datetime
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..auth.causes import NOT_LOGGED_IN_CAUSES
+from ..auth.causes import NOT_ACCEPTED
 from ..auth.connection import Connection
 from ..credentials.credential import Credential
 from ..credentials.journal import Journal
@@ -88,7 +88,7 @@ class Rotation:
         try:
             self.way.log_in(connection)
         except LoginError as exc:
-            if exc.cause not in NOT_LOGGED_IN_CAUSES:
+            if exc.cause not in NOT_ACCEPTED:
                 raise
             return exc
         return None

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..auth.attempts import LoginAttempts
 from ..auth.connection import Connection
+from ..auth.private_key import key_text
 from ..errors import GatehouseError, OptionError
 from ..masking import Secrets
 from ..org.client import Org
@@ -62,7 +65,7 @@ class Task:
             store_options=StoreOptions.read(options.get) if "store" in options else StoreOptions(),
             secrets=Secrets(secrets_of(options)),
             credential=options.get("credential"),
-            connection=connection_from(options) if "auth" in options else Connection(),
+            connection=_inline_login(options) if "auth" in options else Connection(),
             login_url=login_url,
             diagnose_with=options.get("diagnose_with"),
             timeout=options.get("timeout") or 30.0,
@@ -77,7 +80,15 @@ class Task:
     @cached_property
     def sessions(self) -> SessionCache:
         """The sessions of stored credentials, which outlast the run."""
-        return SessionCache((self.store.local_folder or self.folder) / ".sessions", self.store.fernet, self.folder)
+        return SessionCache((self.store.local_folder or self.folder) / ".sessions", self.store.fernet, self.attempts)
+
+    @cached_property
+    def attempts(self) -> LoginAttempts:
+        """The logins of this run, and the secrets that earlier runs found to be wrong."""
+        store_folder = None
+        with contextlib.suppress(GatehouseError):  # an inline login needs no store that can be used
+            store_folder = self.store_options.open_without_keys().local_folder
+        return LoginAttempts(self.folder, store_folder)
 
     def org(self) -> Org:
         """Return the task's org, by the stored credential or the inline login; raises OptionError."""
@@ -87,7 +98,7 @@ class Task:
             raise GatehouseError(
                 "the Python package cryptography is needed on the controller: pip install cryptography"
             )
-        return Org(self.connection, SessionCache(self.folder / "sessions", RUN_CIPHER, self.folder))
+        return Org(self.connection, SessionCache(self.folder / "sessions", RUN_CIPHER, self.attempts))
 
     def org_of(self, credential: str) -> Org:
         """Return the org of a stored credential; raises OptionError or StoreError."""
@@ -117,3 +128,10 @@ class Task:
     def with_limits(self, connection: Connection) -> Connection:
         """Return a stored connection with what belongs to the task, not to the credential."""
         return dataclasses.replace(connection, timeout=self.timeout, source_address=self.source_address)
+
+
+def _inline_login(options: Mapping[str, Any]) -> Connection:
+    """Return the login that options describe, with the key itself where they name its file."""
+    connection = connection_from(options)
+    key = connection.private_key
+    return connection if key is None else dataclasses.replace(connection, private_key=key_text(key))

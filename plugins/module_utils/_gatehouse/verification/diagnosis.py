@@ -11,113 +11,94 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices
 from ..access.rules import Access, Decision
-from ..auth.causes import BY_ADDRESS, UNSPECIFIC, Cause, own_row
+from ..auth.causes import BY_ADDRESS, UNCERTAIN, Cause
 from ..auth.connection import Connection
+from ..auth.protocol import own_row
+from ..auth.refusals import sentence
 from ..errors import GatehouseError, LoginError
 from ..masking import Secrets
 from ..org.client import Org
 from ..ranges.model import parse_address
-from .evidence import Evidence, diagnose
+from .evidence import Evidence, weigh
 
-T = TypeVar("T")
 RECENT = datetime.timedelta(minutes=5)  # as the clocks here and there differ
 ROWS = 50  # among so many last logins of a user the refused one is looked for
 
 
-class Explanation(NamedTuple):
-    """What is known of a refused login: its cause, a sentence, and the address at which Salesforce saw it."""
-
-    cause: str
-    detail: str
-    address: str | None = None
-
-
-def diagnosed_login(
-    log_in: Callable[[Connection], T],
-    administrator: Callable[[Connection], Org | None],
-    secrets: Secrets,
-    *,
-    last_success: str | None,
-) -> Callable[[Connection], T]:
-    """Wrap a login so that a refusal is diagnosed with the administrator's credential, if one is given."""
-
-    def attempt(connection: Connection) -> T:
-        try:
-            return log_in(connection)
-        except LoginError as exc:
-            refusal = explain(Explanation(exc.cause, str(exc)), connection, administrator, secrets, worked=last_success)
-            raise LoginError(refusal.detail, cause=refusal.cause) from exc
-
-    return attempt
-
-
-def explain(
-    refusal: Explanation,
+def diagnose(
+    error: LoginError,
     connection: Connection,
     administrator: Callable[[Connection], Org | None],
     secrets: Secrets,
     *,
-    worked: str | None,
-) -> Explanation:
-    """A refusal with what the org tells about it; the refusal itself where it cannot be asked.
+    last_success: str | None,
+) -> LoginError:
+    """Return a refusal with what the org tells an administrator about it; the refusal itself where it cannot be asked.
 
     Args:
-        refusal: its address is that from which it was sent, where that is known.
+        error: from where the login was sent is used, where it says so.
         connection: with which the login was tried.
-        administrator: returns the org as an administrator sees it.
-        worked: when its password last passed a login, where that is known.
+        administrator: returns the org as an administrator sees it, or None.
+        last_success: when the password last passed a login, where that is known.
     """
-    if refusal.cause not in (*UNSPECIFIC, *BY_ADDRESS):
-        return Explanation(refusal.cause, refusal.detail)
+    if error.cause not in (*UNCERTAIN, *BY_ADDRESS):
+        return error
     try:
         org = administrator(connection)
         if org is None:
+            uncertain = error.cause == "invalid_credentials"
             hint = "; with an administrator's credential, diagnose_with may tell which"
-            return Explanation(refusal.cause, refusal.detail + hint * (refusal.cause == "invalid_credentials"))
-        found, address = investigate(org, refusal, connection, worked=worked)
+            return _refusal(error, f"{error}{hint}") if uncertain else error
+        known, address = investigate(org, error, connection, last_success=last_success)
     except GatehouseError as exc:
-        return Explanation(refusal.cause, f"{refusal.detail}; diagnose_with learned no more: {secrets.mask(str(exc))}")
-    detail = refusal.detail if found.advice == refusal.detail else _sentence(connection, found)
-    return Explanation(found.cause, detail, address)
+        return _refusal(error, f"{error}; diagnose_with learned no more: {secrets.mask(str(exc))}")
+    detail = str(error) if known.advice == str(error) else sentence(connection, known) + error.why_not_sent
+    return _refusal(error, detail, known.code, address)
 
 
 def investigate(
-    org: Org, refusal: Explanation, connection: Connection, *, worked: str | None
+    org: Org, error: LoginError, connection: Connection, *, last_success: str | None
 ) -> tuple[Cause, str | None]:
-    """The cause and the address of a login that was refused a moment ago, as far as the org tells this user."""
-    refused = Cause(refusal.cause, refusal.detail)
+    """Return cause and address of a login that was refused a moment ago, as far as the org tells this user."""
+    refused = Cause(error.cause, str(error))
     token_sent = bool(connection.security_token)
     user = _user(org, connection.username or "")
     if user is None:
-        return diagnose(refused, Evidence(token_sent, user_known=False)), None
-    row = own_row(_last_refused(org, user["Id"]), refusal.address or connection.source_address) or {}
+        return weigh(refused, Evidence(token_sent, user_known=False)), None
+    row = own_row(_last_refused(org, user["Id"]), error.local_address or connection.source_address) or {}
     evidence = Evidence(
         token_sent,
         status=row.get("Status"),
         address=_address(row),
-        password_changed=_later(user.get("LastPasswordChangeDate"), worked),
+        password_changed=_later(user.get("LastPasswordChangeDate"), last_success),
     )
-    found = diagnose(refused, evidence)
-    if found.cause in BY_ADDRESS and evidence.address:
+    known = weigh(refused, evidence)
+    if known.code in BY_ADDRESS and evidence.address:
         decision = _decision(org, (user.get("Profile") or {}).get("Name"), evidence.address)
-        found = diagnose(refused, dataclasses.replace(evidence, decision=decision))
-    return found, evidence.address
+        known = weigh(refused, dataclasses.replace(evidence, decision=decision))
+    return known, evidence.address
+
+
+def _refusal(error: LoginError, detail: str, cause: str | None = None, address: str | None = None) -> LoginError:
+    """Return the error with another text."""
+    changed = LoginError(detail, cause=cause or error.cause)
+    changed.address, changed.local_address = address, error.local_address
+    return changed
 
 
 def _user(org: Org, username: str) -> dict[str, Any] | None:
     quoted = username.replace("\\", "\\\\").replace("'", "\\'")
     fields = "Id, LastPasswordChangeDate, Profile.Name"
-    found = org.query(f"SELECT {fields} FROM User WHERE Username = '{quoted}'")  # noqa: S608 - quoted
-    return found[0] if found else None
+    users = org.query(f"SELECT {fields} FROM User WHERE Username = '{quoted}'")  # noqa: S608 - quoted
+    return users[0] if users else None
 
 
 def _last_refused(org: Org, user_id: str) -> list[dict[str, Any]]:
-    """The user's last refused logins, newest first."""
+    """Return the user's last refused logins, newest first."""
     since = datetime.datetime.now(datetime.UTC) - RECENT
     rows = org.query(
         f"SELECT Status, SourceIp, LoginTime FROM LoginHistory WHERE UserId = '{user_id}' "  # noqa: S608 - an id
@@ -133,16 +114,16 @@ def _address(row: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _later(changed: str | None, worked: str | None) -> bool | None:
+def _later(changed: str | None, last_success: str | None) -> bool | None:
     """Whether a time of the org's is later than one of ours; None where one is not known."""
     try:
-        return datetime.datetime.fromisoformat(changed or "") > datetime.datetime.fromisoformat(worked or "")
+        return datetime.datetime.fromisoformat(changed or "") > datetime.datetime.fromisoformat(last_success or "")
     except ValueError:
         return None
 
 
 def _decision(org: Org, profile: str | None, address: str) -> Decision | None:
-    """What the present ranges mean for the address; None where this user may not see them."""
+    """Return what the present ranges mean for the address; None where this user may not see them."""
     try:
         login_ranges = LoginRanges(org, profile or "").read().ranges
         trusted = TrustedRanges(org).read().ranges
@@ -150,7 +131,3 @@ def _decision(org: Org, profile: str | None, address: str) -> Decision | None:
         return access.login(address)
     except GatehouseError:
         return None
-
-
-def _sentence(connection: Connection, found: Cause) -> str:
-    return f"{connection.username} could not log in at {urlsplit(connection.login_url).hostname}: {found.advice}"

@@ -1,18 +1,14 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What login history and ranges say about a refused login. Pure."""
+"""Name the cause of a refused login from login history and ranges. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from ..access.rules import Decision
-from ..auth.causes import BY_ADDRESS, UNSPECIFIC, Cause, cause_of_status
-
-if TYPE_CHECKING:
-    from ..access.rules import Decision
+from ..auth.causes import BY_ADDRESS, UNCERTAIN, Cause, cause_of_status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,24 +32,31 @@ class Evidence:
     password_changed: bool | None = None
 
 
-def diagnose(refused: Cause, evidence: Evidence) -> Cause:
-    """What is known of a refused login once an administrator has looked; at least what the refusal said itself."""
+def weigh(refused: Cause, evidence: Evidence) -> Cause:
+    """Return what is known of a refused login; at least what the refusal said itself."""
     if not evidence.user_known:
-        return Cause(refused.cause, "this org has no such user; look at the user name and at login_url")
-    found = None
+        return Cause(refused.code, "this org has no such user; look at the user name and at login_url")
+    recorded = None
     if evidence.status is not None:
-        found = cause_of_status(
+        recorded = cause_of_status(
             evidence.status, token_sent=evidence.token_sent, password_changed=evidence.password_changed
         )
-    if found is None or refused.cause not in (*UNSPECIFIC, found.cause):
-        found = refused
-    if found.cause not in BY_ADDRESS or not evidence.address:
-        return found
-    why = _explained_by(found.cause, evidence.decision)
-    return Cause(found.cause, f"{found.advice}. Salesforce saw the address {evidence.address}{why}")
+    known = recorded if recorded is not None and _may_be(refused.code, recorded.code) else refused
+    if known.code not in BY_ADDRESS or not evidence.address:
+        return known
+    why = _reason_of(known.code, evidence.decision)
+    return Cause(known.code, f"{known.advice}. Salesforce saw the address {evidence.address}{why}")
 
 
-def _explained_by(cause: str, decision: Decision | None) -> str:
-    """Why the ranges refuse, if they do: they may have been changed since, or not be visible."""
-    wanted = {"ip_denied": "denied", "token_required_here": "token_required"}[cause]
-    return f" ({decision.reason})" if decision is not None and decision.result == wanted else ""
+def _may_be(refused: str, recorded: str) -> bool:
+    """Whether a refusal can turn out to be what the history records; otherwise the row is another login's."""
+    if refused == recorded:
+        return True
+    others = UNCERTAIN.get(refused, ())
+    return others is None or recorded in others
+
+
+def _reason_of(code: str, decision: Decision | None) -> str:
+    """Return why the ranges refuse, if they do: they may have been changed since, or not be visible."""
+    result = {"ip_denied": "denied", "token_required_here": "token_required"}[code]
+    return f" ({decision.reason})" if decision is not None and decision.result == result else ""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a user has logins left before Salesforce locks it out or blocks it.
+"""Find out whether a user has logins left before Salesforce locks it or blocks it for an hour.
 
 Sources: the limits of the login() call, and the password policies of the Metadata API.
 """
@@ -25,7 +25,7 @@ LOCKOUT_INTERVALS = {
     "ThirtyMinutes": datetime.timedelta(minutes=30),
     "SixtyMinutes": datetime.timedelta(hours=1),
 }
-# Of what may count as a wrong try. How a wrong token is recorded, and whether a missing one counts, is not documented.
+# What may count as a failed login. How a wrong token is recorded, and whether a missing one counts, is not documented.
 COUNTED_STATUSES = ("invalid password", "failed: api security token required")
 HISTORY_WINDOW = datetime.timedelta(days=1)
 
@@ -57,37 +57,38 @@ def _why_not(org: Org, connection: Connection) -> LoginError | None:
     rows = logins_of(org, user.id, limit=LOGINS_AN_HOUR, since=now - HISTORY_WINDOW)
     if logins_since(rows, now - datetime.timedelta(hours=1)) >= LOGINS_AN_HOUR:
         return LoginError(
-            f"{connection.username} has used up its {LOGINS_AN_HOUR} logins of this hour, so none was tried; wait",
+            f"{connection.username} has used up its {LOGINS_AN_HOUR} logins of this hour, so no login was made; wait",
             cause="rate_limited",
         )
     if connection.auth not in PASSWORD_FLOWS:
         return None
     policies = org.metadata(lambda api: api.read_password_policies())
-    allowed, wrong = MAX_ATTEMPTS.get(policies.get("maxLoginAttempts", "")), wrong_tries(rows)
+    allowed, wrong = MAX_ATTEMPTS.get(policies.get("maxLoginAttempts", "")), failed_logins(rows)
     if allowed is None or wrong < allowed - 1:
         return None
     pause = LOCKOUT_INTERVALS.get(policies.get("lockoutInterval", ""))
-    # A lock passes with time; that one wrong try of many is forgotten with time is nowhere said.
+    # A lock passes with time; that one failed login of many is forgotten with time is nowhere said.
     if pause and wrong % allowed != allowed - 1 and logins_since(rows, now - pause) == 0:
         return None
     return LoginError(
-        f"{connection.username} has {wrong} wrong tries of {allowed} behind it and would be locked out by another, so "
-        "none was made; log in by hand once, or unlock it in Setup, and try again",
+        f"{connection.username} has {wrong} of {allowed} failed logins; one more would lock the user, so no login was "
+        "made. Log in by hand once, or unlock the user in Setup, and run this again",
         cause="user_locked",
     )
 
 
-def wrong_tries(rows: Iterable[Mapping[str, Any]]) -> int:
-    """How often in a row password or token were wrong, the latest row first."""
+def failed_logins(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Return how often password or token were wrong since the last success, the latest row first."""
     count = 0
     for row in rows:
         status = str(row.get("Status")).lower()
         if status == "success":
             break
-        count += status in COUNTED_STATUSES
+        if status in COUNTED_STATUSES:
+            count += 1
     return count
 
 
 def logins_since(rows: Iterable[Mapping[str, Any]], since: datetime.datetime) -> int:
-    """How many rows are not older."""
+    """Return how many rows are not older."""
     return sum(datetime.datetime.fromisoformat(row["LoginTime"]) >= since for row in rows)

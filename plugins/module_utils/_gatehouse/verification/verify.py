@@ -1,24 +1,25 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The login that verifies what is to be stored."""
+"""Log in once to verify what is to be stored."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ..auth.connection import Connection
+from ..errors import LoginError
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.login import Session, login
 from ..org.sessions import SessionCache
 from ..store import Store, read_or_none
-from .diagnosis import diagnosed_login
+from .diagnosis import diagnose
 from .lockout import require_attempts_left
 
 
 def when_it_worked(store: Store, name: str, connection: Connection) -> str | None:
-    """When the password of a connection last passed a login under that name, as far as the store knows."""
+    """Return when the password of a connection last passed a login under that name, as far as the store knows."""
     stored = read_or_none(store, name)
     if stored is None or stored.connection.password != connection.password:
         return None
@@ -45,12 +46,20 @@ class Verifier:
         self._administrator = administrator
         self._secrets = secrets
 
-    def login(self, connection: Connection, *, last_success: str | None = None, own: Org | None = None) -> Session:
+    def login(
+        self,
+        connection: Connection,
+        *,
+        last_success: str | None = None,
+        own: Org | None = None,
+        retry_refused: bool = False,
+    ) -> Session:
         """Log in once.
 
         Args:
             last_success: when the connection's password last passed a login, UTC, where that is known.
             own: the org over a session that the user has already, to ask what is left of its attempts.
+            retry_refused: try secrets, too, that an earlier run found to be wrong.
 
         Raises:
             LoginError: the login was refused, or not made because it could lock the user out.
@@ -58,10 +67,15 @@ class Verifier:
         """
         self._secrets.add(*connection.secret_texts)  # of which some are stored only
         require_attempts_left(connection, lambda: self._administrator(connection) or own)
-        return diagnosed_login(self._open, self._administrator, self._secrets, last_success=last_success)(connection)
+        if retry_refused:
+            self._sessions.attempts.forget_refused(connection)
+        try:
+            return self._open(connection)
+        except LoginError as exc:
+            raise diagnose(exc, connection, self._administrator, self._secrets, last_success=last_success) from exc
 
     def _open(self, connection: Connection) -> Session:
         if connection.auth == "session":  # somebody else has logged in; whether the org takes it is to be asked
             return Org(connection, self._sessions).session()
         # Nobody else is asked meanwhile: two runs that ask with each other's user would wait for each other.
-        return self._sessions.renew(connection, login)
+        return self._sessions.open_new(connection, login)
