@@ -45,7 +45,12 @@ def _key_pair(name: str, days: int) -> tuple[str, str]:
 def assertion(
     claims: dict[str, Any], *, private_key: str | None = None, algorithm: str = "RS256", headers: Any = None
 ) -> str:
-    """Signed claims."""
-    return jwt.encode(
-        claims, key_pair()[0] if private_key is None else private_key, algorithm=algorithm, headers=headers
-    )
+    """Sign claims."""
+    text = key_pair()[0] if private_key is None else private_key
+    return jwt.encode(claims, _load(text) if text.startswith("-----") else text, algorithm=algorithm, headers=headers)
+
+
+@functools.cache
+def _load(private_key: str) -> Any:
+    """Load a key once: its check takes longer than a signature."""
+    return serialization.load_pem_private_key(private_key.encode(), password=None)
