@@ -173,12 +173,13 @@ def _run(state: State, one: Deploy) -> None:
         one.status = ("SucceededPartial" if partial else "Failed") if failed else "Succeeded"
         return not one.options["checkOnly"] and (partial or not failed)
 
+    before = frozenset(org.external_client_apps) if one.options["checkOnly"] else None
     with roll_back(org, unless=kept):
         one.messages.append(Message("", packages.MANIFEST, packages.MANIFEST))
         for item in package.before:
             one.messages.append(_delete(one, caller, item))
         for item in package.components:
-            one.messages += _save(state, one, caller, item)
+            one.messages += _save(one, Saving(state, caller, "deploy", before), item)
         for item in package.after:
             one.messages.append(_delete(one, caller, item))
         app_clients.settle(state, org, caller.user.id)
@@ -193,12 +194,9 @@ def _check_types(one: Deploy, package: Package) -> None:
             raise PackageProblem(packages.MANIFEST, problem)
 
 
-def _save(state: State, one: Deploy, caller: Caller, item: Component) -> list[Message]:
-    assert item.element is not None
-    saving = Saving(state, caller, "deploy")
-
+def _save(one: Deploy, saving: Saving, item: Component) -> list[Message]:
     def work() -> Change:
-        refusal = components.missing_permission(caller, [item.kind])
+        refusal = components.missing_permission(saving.caller, [item.kind])
         if refusal:
             raise Failure("INSUFFICIENT_ACCESS", refusal)
         assert item.element is not None

@@ -174,7 +174,8 @@ def save(saving: Saving, kind: str, element: Element) -> Change:
         return _save_app(saving, full_name, sent)
     app_name = sent[PARENT]
     app = org.external_client_apps.get(app_name)
-    if app is None:
+    unseen = saving.apps_before is not None and app_name not in saving.apps_before
+    if app is None or (unseen and org.switches.eca_check_of_new_app == "refused"):
         raise Failure("INVALID_CROSS_REFERENCE_KEY", f"In field: {PARENT} - no {APP} named {app_name} found", [PARENT])
     app = org.external_client_apps[app_name] = app.copy()
     write = _Write(saving, kind, full_name, sent, app, app_name)

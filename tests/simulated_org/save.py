@@ -56,6 +56,8 @@ class Saving:
     state: State
     caller: Caller
     how: Literal["create", "update", "upsert", "deploy"]
+    # Of a deployment that only checks: the apps that were there before it.
+    apps_before: frozenset[str] | None = None
     warnings: list[str] = field(default_factory=list)
 
     def full_name(self, element: Element) -> str:

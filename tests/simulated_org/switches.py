@@ -128,6 +128,8 @@ class Switches:
     eca_permission: Literal["metadata", "ExternalClientAppAdmin"] = "metadata"
     # createMetadata and its kin: REPORTED x1 to work for all, x1 more for policies.
     eca_crud: Literal["all", "policies", "refused"] = "all"
+    # A check only of components whose app is in the same package: REPORTED x2 to work, not seen by itself.
+    eca_check_of_new_app: Literal["accepted", "refused"] = "accepted"
     # Elements in a wrong order: refused, or dropped in silence (REPORTED conflict).
     eca_wrong_order: Literal["refused", "dropped"] = "refused"
     # Elements that a later write leaves out fall back to their defaults (REPORTED of an upsert).

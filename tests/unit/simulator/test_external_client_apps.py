@@ -97,6 +97,14 @@ class TestMaking:
         assert wire.commands.external_client_apps() == {}
         assert wire.query(session, "SELECT Id FROM SetupEntityAccess").records == []
 
+    @pytest.mark.parametrize("switch", ["accepted", "refused"])
+    def test_a_check_of_components_whose_app_is_new(self, wire: Wire, session: str, switch: str) -> None:
+        wire.commands.set_switches(eca_check_of_new_app=switch)
+        found = problems(deploy(wire, session, package(five()), checkOnly=True))
+        assert (found == {}) is (switch == "accepted")
+        make(wire, session)
+        assert problems(deploy(wire, session, package(five()), checkOnly=True)) == {}
+
     def test_one_wrong_component_takes_back_the_others(self, wire: Wire, session: str) -> None:
         changes = {OAUTH_POLICY: {"permittedUsersPolicyType": "AdminApproved"}}
         answer = deploy(wire, session, package(five(**changes)))
