@@ -38,7 +38,9 @@ options:
     description: For a store on a server, the namespace of the engine and of the login.
     type: str
   store_ca_path:
-    description: For a store on a server, a file of PEM certificates to trust instead of the system's.
+    description:
+      - For a store on a server, a file of PEM certificates to trust instead of the system's.
+      - Without it, E(REQUESTS_CA_BUNDLE), E(CURL_CA_BUNDLE) or E(SSL_CERT_FILE) may name one.
     type: path
   store_key_file:
     description:

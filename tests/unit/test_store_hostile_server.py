@@ -256,7 +256,7 @@ def test_a_file_without_certificates_is_a_clear_error_at_once(store: Store, serv
         store_token="t",
         store_ca_path=str(empty),
     )
-    with pytest.raises(OptionError, match="^store_ca_path: .*empty.pem holds no PEM certificates"):
+    with pytest.raises(OptionError, match="^store_ca_path: .*empty.pem, which holds no PEM certificates"):
         other.read("prod")
     assert server.requests == 0
 

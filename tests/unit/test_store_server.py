@@ -439,12 +439,19 @@ def test_what_was_deleted_by_hand_is_destroyed_when_the_key_is_replaced(bao: Ope
     assert kv2.read_secret_metadata(**where)["data"]["versions"]["1"]["destroyed"] is True
 
 
+@pytest.mark.parametrize("variable", client.AUTHORITY_VARIABLES)
 def test_reads_and_writes_trust_the_same_authorities(
-    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch
+    bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """Without store_ca_path those of the system."""
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", bao.options["store_ca_path"])
+    """Without store_ca_path those of the system, or of the company."""
+    for name in client.AUTHORITY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(StoreError, match="its certificate is not trusted"):
+        opened({**bao.options, "store_ca_path": ""}, key_file).names()
+    monkeypatch.setenv(variable, "/nonexistent.pem")
+    with pytest.raises(OptionError, match=f"^store_ca_path: is not given, and {variable} names /nonexistent.pem"):
+        opened({**bao.options, "store_ca_path": ""}, key_file).names()
+    monkeypatch.setenv(variable, bao.options["store_ca_path"])
     store = opened({**bao.options, "store_ca_path": ""}, key_file)
     store.write(credential(), replaces=None)
     assert store.read("prod") == credential()

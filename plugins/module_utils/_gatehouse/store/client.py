@@ -34,6 +34,8 @@ from .keys import expanded
 if TYPE_CHECKING:
     from .options import StoreOptions
 TOKEN_VARIABLES = ("VAULT_TOKEN", "BAO_TOKEN")
+# Where other clients look for the authorities of a company, in their order.
+AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 RETRY_SECONDS = 30.0  # more than a cluster takes to elect a leader
 EXCHANGE_SECONDS = 10.0  # for one request with its whole answer
 # What a node answers that is sealed, or has lost its leader, or has not heard yet of what the leader told us. A
@@ -298,10 +300,13 @@ class KvClient:
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
+        variable = next(filter(os.environ.get, AUTHORITY_VARIABLES), "")
+        file = self.address.ca_path or os.environ.get(variable)
         try:
-            context = ssl.create_default_context(cafile=self.address.ca_path)
+            context = ssl.create_default_context(cafile=file)
         except OSError:
-            raise OptionError("store_ca_path", f"{self.address.ca_path} holds no PEM certificates") from None
+            source = "" if self.address.ca_path else f"is not given, and {variable} names "
+            raise OptionError("store_ca_path", f"{source}{file}, which holds no PEM certificates") from None
         context.hostname_checks_common_name = False  # no authority issues a certificate without alternative names
         return context
 
