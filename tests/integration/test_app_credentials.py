@@ -402,6 +402,31 @@ class TestSeveral:
         assert info["behind"] == held[:1]
         assert any("not on version 2 yet" in text and "web1" in text for text in info["warnings"])
 
+    def test_a_host_in_two_groups_gets_the_files_of_both(self, playbook: Playbooks, store: Store) -> None:
+        groups = {
+            name: {
+                "hosts": {"web1": {"ansible_connection": "local"}},
+                "vars": {
+                    f"app_credentials_files_{name}": [
+                        {"credential": name, "dest": f"{playbook.folder}/{name}.env", "notify": []}
+                    ]
+                },
+            }
+            for name in ("billing", "shipping")
+        }
+        (playbook.folder / "hosts.json").write_text(json.dumps(groups))
+        results = playbook.run([play(hosts="all")], "-i", str(playbook.folder / "hosts.json"))
+        assert [entry["credential"] for entry in written(results, "web1")] == ["billing", "shipping"]
+
+    def test_a_file_of_which_nobody_says_who_restarts_it_is_listed_as_not_restarted(
+        self, playbook: Playbooks, store: Store
+    ) -> None:
+        file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
+        results = playbook.run([play()], app_credentials_files=[file])
+        assert "nothing restarts what reads it" in results.output and not written(results)[0]["restarted"]
+        (consumer,) = playbook([{"gatehouse.salesforce.credential_info": {}}]).last["credentials"][0]["consumers"]
+        assert consumer["restarted"] is False
+
     def test_a_file_on_another_host_belongs_to_that_one(self, playbook: Playbooks, store: Store) -> None:
         task = {
             "gatehouse.salesforce.app_credential": {"credential": "billing", "dest": str(playbook.folder / "a.env")},

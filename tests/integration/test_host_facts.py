@@ -32,6 +32,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "check": {"deliver_check": "never"},
     "program": {"gatehouse_salesforce_store_key_file": "FOLDER/program"},
     "store": {"gatehouse_salesforce_store": "https://evil.example/v1/a/b"},
+    "declared": {"credentials_declared": [{"name": "admin", "state": "absent"}]},
 }
 
 
@@ -90,9 +91,10 @@ SHOW = {
 
 
 def test_a_fact_is_never_an_option_nor_a_list_of_files_nor_a_result(playbook: Playbooks, hosts: Path) -> None:
-    answer(playbook.folder, *FACTS)
+    spoofed = {name: facts for name, facts in FACTS.items() if name != "declared"}  # which a delivery has no use for
+    answer(playbook.folder, *spoofed)
     results = run(playbook, hosts, PING, DELIVER)
-    for name, facts in FACTS.items():
+    for name, facts in spoofed.items():
         texts = [str(item["result"].get("msg")) for item in results if item["host"] == name]
         assert any(fact in text and f"returned by {name} as a fact" in text for text in texts for fact in facts), texts
         got = (playbook.folder / f"{name}.got").read_text()
@@ -116,3 +118,10 @@ def test_a_rotation_does_not_take_what_is_used_from_a_fact(playbook: Playbooks, 
     results = run(playbook, hosts, PING, ROTATE, check=True)
     failed = next(item["result"] for item in results if item["status"] == "failed")
     assert "app_credentials_files" in failed["msg"] and "returned by files as a fact" in failed["msg"]
+
+
+def test_a_fact_declares_no_credential(playbook: Playbooks, hosts: Path) -> None:
+    answer(playbook.folder, "declared")
+    role = {**PING, "roles": ["gatehouse.salesforce.credentials"], "hosts": "declared", "tasks": []}
+    last = run(playbook, hosts, {**PING, "hosts": "declared"}, role).last
+    assert "credentials_declared" in last["msg"] and "returned by declared as a fact" in last["msg"]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
+from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.ansible
 
@@ -124,6 +125,23 @@ class TestCredentials:
         results = playbook.run([play], "-vvv", ok=False, credentials_declared=[declared])
         assert "usrname" in results.output
         assert "Canary-Password-1" not in results.output
+
+
+def test_site_does_by_a_tag_only_what_the_tag_says(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    ranges = [{"range": "198.51.100.0/24", "description": "Office"}]
+    variables = {"ansible_connection": "local", "network_access_trusted_ip_ranges": ranges}
+    file = {"credential": "billing", "dest": str(playbook.folder / "app.env"), "notify": []}
+    listed = {
+        "salesforce_orgs": {"hosts": {"acme": variables}},
+        "salesforce_applications": {"hosts": {"web1": {**variables, "app_credentials_files": [file]}}},
+    }
+    (playbook.folder / "hosts.json").write_text(json.dumps(listed))
+    book = ROOT / "playbooks" / "site.yml"
+    playbook.run(book, "-i", str(playbook.folder / "hosts.json"), "--tags", "network_access")
+    assert [item["start"] for item in sim.control.org()["trusted_ranges"]] == ["198.51.100.0"]
+    assert not (playbook.folder / "app.env").exists()
+    playbook.run(book, "-i", str(playbook.folder / "hosts.json"), "--tags", "applications")
+    assert (playbook.folder / "app.env").exists()
 
 
 def test_network_access_leaves_ranges_alone_when_none_are_declared(sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -198,7 +198,7 @@ class TestHandled:
         done = self.run(playbook, ROTATE, ok=False, restart=stubborn, rotate_force=True)
         assert self.users(playbook) == [GREEN, BLUE, GREEN]
         assert {item["host"] for item in done if item["status"] == "failed"} == {"web2"}
-        assert "have the user on standby of a pair, who was let in" in done.output
+        assert "have the user on standby of a pair, whose login succeeded" in done.output
         assert behind(playbook) == ["web2"]
         repaired = self.run(playbook, ROTATE)
         assert self.users(playbook) == [GREEN] * 3 and behind(playbook) == []
@@ -259,6 +259,15 @@ class TestHandled:
         done = self.run(playbook, ROTATE, "--limit", "web1", *mode, rotate_force=True)
         assert "web1" in {item["host"] for item in done}
         assert sim.control.user(BLUE)["security_token"] == TOKEN
+
+    def test_texts_as_a_command_line_gives_them_are_taken_for_a_list_and_a_truth_value(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        self.run(playbook, DELIVER)
+        self.run(playbook, ROTATE, rotate_credentials="billing", rotate_force="true")
+        token = sim.control.user(BLUE)["security_token"]
+        assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
 
     def test_a_token_that_somebody_else_has_reset_is_found_when_each_is_checked_by_a_login(
         self, playbook: Playbooks, sim: SimulatedOrg
