@@ -26,6 +26,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.pages import Page
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.token_reset import _says_done
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import MAX_PAGE, open_pages
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.obstacles import (
     rotation_obstacles,
@@ -352,9 +353,31 @@ class TestPagesOfSomebodyElse:
 def test_no_page_that_is_taken_keeps_its_reader_busy(piece: str) -> None:
     """The parser of the standard library would be busy for hours."""
     content = (piece * MAX_PAGE)[:MAX_PAGE]
-    started = time.monotonic()
+    started = time.process_time()
     Page("https://org.example/", content.encode())
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 30
+
+
+@pytest.mark.parametrize("piece", ["sent ", "security token ", "sent security token was ", "security token reset "])
+def test_no_text_of_a_page_keeps_its_reader_busy(piece: str) -> None:
+    """A pattern of two words with anything between them would be busy for nine minutes."""
+    started = time.process_time()
+    _says_done((piece * MAX_PAGE)[:MAX_PAGE])
+    assert time.process_time() - started < 30
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ("a new security token has been sent to you.", True),
+        ("we have emailed your security token", True),
+        ("your security token was reset. close this page", True),
+        ("a mail was sent. reset your security token", False),
+        ("this has been reset: your security token", False),
+    ],
+)
+def test_a_reset_is_done_when_one_sentence_says_so(text: str, done: bool) -> None:
+    assert _says_done(text) is done
 
 
 def test_a_page_cannot_have_other_files_read(tmp_path: Path) -> None:

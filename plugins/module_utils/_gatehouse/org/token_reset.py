@@ -33,16 +33,17 @@ from .transport import send_once
 
 try:
     import requests
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 T = TypeVar("T")
 EDIT = "/_ui/system/security/ResetApiTokenEdit"
 CONFIRM = "ResetApiTokenConfirm"  # never asked unless the page says how
 BUTTON = "reset security token"
 # What the answer says is not known. In these words it would have said that it was done; in others it leaves that open.
-_DONE = re.compile(
-    r"\b(sent|e-?mailed)\b[^.]*\bsecurity token\b|\bsecurity token\b[^.]*\b(sent|e-?mailed|has been reset|was reset)\b"
-)
+_TOKEN = re.compile(r"\bsecurity token\b")
+_SENT = re.compile(r"\b(sent|e-?mailed)\b")
+_RESET = re.compile(r"\b(has been|was) reset\b")
+_MAX_TEXT = 256 * 1024  # characters
 _NOT_DONE = re.compile(r"\b(not|cannot|can't|couldn't|unable|error|invalid|failed|denied)\b")
 
 
@@ -126,8 +127,17 @@ def _is_done(button: Button, response: requests.Response) -> bool:
         page = read_page(response)
     except OrgError:
         return False
-    text = page.text.lower()
-    return bool(_DONE.search(text)) and not _NOT_DONE.search(text) and next(_buttons(page), None) is None
+    text = page.text[:_MAX_TEXT].lower()
+    return _says_done(text) and not _NOT_DONE.search(text) and next(_buttons(page), None) is None
+
+
+def _says_done(text: str) -> bool:
+    """Whether one sentence says of the security token that it was sent or reset. One pass, as the text may be long."""
+    for sentence in text.split("."):
+        token = _TOKEN.search(sentence)
+        if token and (_SENT.search(sentence) or _RESET.search(sentence, token.end())):
+            return True
+    return False
 
 
 def _buttons(page: Page) -> Iterator[Button]:
