@@ -58,7 +58,7 @@ options:
         from mails that a rotation waits for, and to the stored token.
     type: bool
     default: false
-  check_login:
+  verify:
     description:
       - Also log in with a token that is not due, to find out whether somebody else has reset it.
     type: bool
@@ -83,8 +83,8 @@ options:
     description:
       - The mailbox that receives the mails of the user, by IMAP over verified TLS.
       - The search runs on the server. It neither changes a mail nor marks it as read.
-      - A mail counts when it came after the reset, from one of O(mailbox.senders), and names the user. At most two
-        are ever tried by a login, the likeliest first.
+      - A mail counts when it came after the reset, from one of O(mailbox.allowed_senders), and names the user. At most
+        two are ever tried by a login, the likeliest first.
     type: dict
     suboptions:
       host:
@@ -116,7 +116,7 @@ options:
         description: The folder where the mails arrive.
         type: str
         default: INBOX
-      senders:
+      allowed_senders:
         description: Domains that the sender of the mail must belong to.
         type: list
         elements: str
@@ -135,15 +135,15 @@ options:
         description: After how many seconds without a response to give up.
         type: float
         default: 30.0
-      afterwards:
+      on_success:
         description: What to do with the mail once its token is stored.
         type: str
         choices: [keep, flag, move, delete]
         default: keep
       move_to:
-        description: The folder for O(mailbox.afterwards=move).
+        description: The folder for O(mailbox.on_success=move).
         type: str
-  wait:
+  mail_timeout:
     description: Seconds to wait for the mail, a day at most. A later one is found by the next run.
     type: float
     default: 300.0
@@ -175,7 +175,7 @@ EXAMPLES = r"""
       username: salesforce@acme.example
       password: "{{ vault_mailbox_password }}"
       authserv_id: mx.acme.example
-      afterwards: delete
+      on_success: delete
 
 - name: Store a token that someone has received by mail
   gatehouse.salesforce.security_token:

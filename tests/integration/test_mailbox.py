@@ -383,7 +383,7 @@ def test_only_the_mail_that_was_used_is_dealt_with(box: Box, how: str) -> None:
         box.deliver(compose(f"Token0123456789abcdef{number}"))
     box.command(lambda reader: reader.uid("STORE", "3", "+FLAGS", r"(\Deleted)"))  # by somebody who may undo it
     before = box.flags()
-    with box.open(afterwards=how, move_to="Done") as mailbox:
+    with box.open(on_success=how, move_to="Done") as mailbox:
         validity = mailbox.position().uid_validity
         for _again in range(2):
             mailbox.dispose([2], validity=validity)
@@ -398,7 +398,7 @@ def test_a_mail_that_came_twice_leaves_no_copy_with_the_token(box: Box, how: str
     token = new_token()
     for mail in (compose(token), compose(new_token(), "other@example.com"), compose(token)):
         box.deliver(mail)
-    with box.open(afterwards=how, move_to="Done") as mailbox:
+    with box.open(on_success=how, move_to="Done") as mailbox:
         (mail_of,) = found(mailbox, Position(mailbox.position().uid_validity, 1))
         mailbox.dispose(mail_of.uids, validity=mail_of.uid_validity)
     touched = {uid for uid, flags in box.flags().items() if r"\Flagged" in flags} or {1, 2, 3} - set(box.flags())
@@ -412,7 +412,7 @@ def test_without_uidplus_a_mail_is_only_marked_so_that_those_of_others_stay(box:
     for number in range(2):
         box.deliver(compose(f"Token0123456789abcdef{number}"))
     box.command(lambda reader: reader.uid("STORE", "1", "+FLAGS", r"(\Deleted)"))
-    with box.plain(afterwards=how, move_to="Done") as mailbox:
+    with box.plain(on_success=how, move_to="Done") as mailbox:
         mailbox.dispose([2], validity=mailbox.position().uid_validity)
     assert box.flags() == {1: {r"\Deleted"}, 2: {r"\Deleted"}}
     assert len(box.flags("Done")) == (how == "move")
@@ -427,7 +427,7 @@ def test_a_mail_is_kept_by_default(box: Box) -> None:
 
 def test_no_mail_is_touched_when_the_server_has_numbered_them_anew(box: Box) -> None:
     box.deliver(compose(new_token()))
-    with box.open(afterwards="delete") as mailbox, pytest.raises(MailError, match="numbered its mails anew"):
+    with box.open(on_success="delete") as mailbox, pytest.raises(MailError, match="numbered its mails anew"):
         mailbox.dispose([1], validity=mailbox.position().uid_validity - 1)
     assert box.flags() == {1: set()}
 
@@ -494,7 +494,7 @@ def test_an_oauth_token_opens_the_mailbox_as_well(box: Box, right: bool) -> None
         assert box.server.log.count(f"({box.user},") == 1
 
 
-@pytest.mark.parametrize("options", [{"folder": "Tokens"}, {"afterwards": "move", "move_to": "Tokens"}])
+@pytest.mark.parametrize("options", [{"folder": "Tokens"}, {"on_success": "move", "move_to": "Tokens"}])
 def test_a_folder_that_is_not_there_is_told_before_anything_is_done(box: Box, options: dict[str, str]) -> None:
     with pytest.raises(MailError, match="has no folder 'Tokens'") as refusal, box.open(**options):
         pass

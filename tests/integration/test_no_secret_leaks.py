@@ -195,7 +195,7 @@ def test_rotations_at_full_verbosity_leak_nothing(tmp_path: Path) -> None:
             sim.control.set_switches(token_reset_csrf="post")
             playbook = Playbooks(tmp_path, sim)
             playbook.variables |= {
-                "gatehouse_salesforce_mailbox": {**mailbox_option(server, box), "afterwards": "delete"},
+                "gatehouse_salesforce_mailbox": {**mailbox_option(server, box), "on_success": "delete"},
                 "user": {"username": USER, "password": password, "security_token": token},
                 "received": "CanaryReceived00000000001",
             }
@@ -231,15 +231,15 @@ def leaky_rotations(playbook: Playbooks, sim: SimulatedOrg) -> tuple[set[str], l
     declared = {field: f"{{{{ user.{field} }}}}" for field in ("username", "password", "security_token")}
     with watched_arguments() as arguments:
         run(declared, module="credential")
-        run({"force": True, "wait": 20})
-        run({"force": True, "wait": 20, "method": "password"})
+        run({"force": True, "mail_timeout": 20})
+        run({"force": True, "mail_timeout": 20, "method": "password"})
         run({"force": True, "method": "password"}, "--check")
         run({"new_token": "{{ received }}"}, ok=False)
         sim.control.inject("status", operation="login", status=500, body="<faultstring>x</faultstring>", times=None)
-        run({"force": True, "wait": 20, "method": "password"}, ok=False)
+        run({"force": True, "mail_timeout": 20, "method": "password"}, ok=False)
         sim.control.clear_faults()
-        run({"wait": 20})
+        run({"mail_timeout": 20})
         sim.control.inject("reset", operation="resetToken", executed=True)
         sim.control.set_mail(delay=60)
-        run({"force": True, "wait": 0.2}, ok=False)
+        run({"force": True, "mail_timeout": 0.2}, ok=False)
     return made, [*outputs, *(argument.decode(errors="replace") for argument in arguments)]

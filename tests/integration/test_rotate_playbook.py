@@ -49,7 +49,7 @@ def playbook(tmp_path: Path, sim: SimulatedOrg, server: Dovecot) -> Playbooks:
     """Runs playbooks that know the mailbox."""
     made = Playbooks(tmp_path, sim)
     made.variables["gatehouse_salesforce_mailbox"] = mailbox_option(server, sim.control.user(BLUE)["email"])
-    made.variables["rotate_wait"] = 20
+    made.variables["rotate_mail_timeout"] = 20
     return made
 
 
@@ -231,7 +231,7 @@ class TestHandled:
         store(playbook, "billing", BLUE)
         self.run(playbook, DELIVER)
         sim.control.set_mail(delay=3)
-        first = self.run(playbook, ROTATE, ok=False, rotate_force=True, rotate_wait=0.5)
+        first = self.run(playbook, ROTATE, ok=False, rotate_force=True, rotate_mail_timeout=0.5)
         assert "Not renewed, for the reasons above: billing" in first.output
         self.run(playbook, ROTATE)
         assert behind(playbook) == []
@@ -275,6 +275,6 @@ class TestHandled:
         store(playbook, "billing", BLUE)
         self.run(playbook, DELIVER)
         sim.control.reset_token(BLUE)
-        self.run(playbook, ROTATE, rotate_check_login=True)
+        self.run(playbook, ROTATE, rotate_verify=True)
         token = sim.control.user(BLUE)["security_token"]
         assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()

@@ -61,7 +61,7 @@ class Rotate:
         self.mailbox = mailbox
 
     def __call__(self, *options: str, ok: bool = True, **arguments: Any) -> Results:
-        given = {"name": "billing", "mailbox": self.mailbox, "wait": 20, **arguments}
+        given = {"name": "billing", "mailbox": self.mailbox, "mail_timeout": 20, **arguments}
         task = {
             "gatehouse.salesforce.security_token": {key: value for key, value in given.items() if value is not None}
         }
@@ -155,7 +155,7 @@ def test_a_mailbox_that_cannot_be_entered_stops_the_run_before_anything_is_done(
 
 def test_a_mail_that_comes_too_late_is_read_by_the_next_run(rotate: Rotate, sim: SimulatedOrg) -> None:
     sim.control.set_mail(delay=3)
-    message = rotate(force=True, wait=0.5, ok=False).last["msg"]
+    message = rotate(force=True, mail_timeout=0.5, ok=False).last["msg"]
     assert "no mail with the new one was found within 0.5 seconds" in message
     result = rotate(max_age="90d").last
     assert (result["rotated"], result["resumed"]) == (True, True)
@@ -176,7 +176,7 @@ def test_a_password_change_that_brings_no_mail_is_explained_and_can_be_finished(
     rotate: Rotate, sim: SimulatedOrg
 ) -> None:
     sim.control.set_user(USER, token_was_reset=False)
-    message = rotate(force=True, method="password", wait=0.5, ok=False).last["msg"]
+    message = rotate(force=True, method="password", mail_timeout=0.5, ok=False).last["msg"]
     assert "was changed at" in message
     assert "only to a user who has reset the token once before" in message
     assert sim.state.user(USER).password not in message
@@ -191,8 +191,8 @@ def test_a_password_change_whose_answer_is_lost_is_told_from_one_that_was_not_ma
     sim.control.set_user(USER, token_was_reset=False)
     sim.control.set_switches(own_change_check=looks_at)
     sim.control.inject("reset", operation="changeOwnPassword", executed=True)
-    assert "may have been changed" in rotate(force=True, method="password", wait=0.5, ok=False).last["msg"]
-    assert "was changed at" in rotate(method="password", wait=0.5, ok=False).last["msg"]
+    assert "may have been changed" in rotate(force=True, method="password", mail_timeout=0.5, ok=False).last["msg"]
+    assert "was changed at" in rotate(method="password", mail_timeout=0.5, ok=False).last["msg"]
     assert rotate(method="reset").last["resumed"]
     assert rotate.lets_in()
     refused = [row for row in sim.control.login_history() if row["status"] != "Success"]
@@ -213,7 +213,7 @@ def test_what_is_no_token_is_not_even_tried(rotate: Rotate, sim: SimulatedOrg) -
     assert "new_token: is no security token" in message
     assert "Canary" not in message
     assert rotate(new_token=f" {TOKEN}\n", mailbox=None).last["changed"] is False
-    assert "wait: must be from 0 to 86400 seconds" in rotate(wait=float("inf"), ok=False).last["msg"]
+    assert "mail_timeout: must be from 0 to 86400 seconds" in rotate(mail_timeout=float("inf"), ok=False).last["msg"]
     assert rotate.operations() == []
 
 
@@ -236,12 +236,12 @@ def test_a_stored_token_that_is_refused_is_explained_and_not_tried_when_that_wou
 def test_a_token_that_somebody_else_has_reset_is_taken_from_the_mailbox(rotate: Rotate, sim: SimulatedOrg) -> None:
     sim.control.reset_token(USER)
     sim.control.end_sessions()
-    assert rotate(check_login=True).last["rotated"]
+    assert rotate(verify=True).last["rotated"]
     assert rotate.lets_in()
 
 
 def test_the_mail_can_be_deleted_when_its_token_is_stored(rotate: Rotate, server: Dovecot, sim: SimulatedOrg) -> None:
-    rotate.mailbox = {**rotate.mailbox, "afterwards": "delete"}
+    rotate.mailbox = {**rotate.mailbox, "on_success": "delete"}
     assert rotate(force=True).last["rotated"]
     folder = server.folder / "mail" / rotate.mailbox["username"]
     assert [file for part in ("cur", "new") for file in (folder / part).glob("*")] == []

@@ -164,15 +164,15 @@ def scene(folder: Path, server: Dovecot) -> Iterator[Scene]:
         mailbox = {
             **{name: option.get("default") for name, option in SPEC.items()},
             **mailbox_option(server, box),
-            "afterwards": "delete",
+            "on_success": "delete",
         }
         options = {
             "name": "billing",
             "max_age": None,
             "force": False,
-            "check_login": False,
+            "verify": False,
             "method": "reset",
-            "wait": 10.0,
+            "mail_timeout": 10.0,
             "timeout": 10.0,
             "mailbox": mailbox,
             "store": str(folder / "store"),
@@ -290,7 +290,14 @@ def rotations_in_use(
     deliver = {
         "gatehouse.salesforce.app_credential": {"credential": "billing", "dest": str(file), "format": "json"},
     }
-    rotate = {"gatehouse.salesforce.security_token": {"name": "billing", "force": True, "mailbox": mailbox, "wait": 20}}
+    rotate = {
+        "gatehouse.salesforce.security_token": {
+            "name": "billing",
+            "force": True,
+            "mailbox": mailbox,
+            "mail_timeout": 20,
+        }
+    }
     check = {"gatehouse.salesforce.login_check": {"credential": "billing"}}
     playbook([{"gatehouse.salesforce.credential": credential}, deliver])
     with Application(file, sim.ca_path) as application:

@@ -103,15 +103,15 @@ class World:
             if self.dies_at is not None and len(self.steps) > self.dies_at:
                 raise Killed(self.steps[-1])
 
-    # What rotation.Way asks for.
+    # What GatewayPort asks for.
 
-    def enter(self, connection: Connection) -> Inside:
+    def open_session(self, connection: Connection) -> Inside:
         """Over the session that is there, or by a login."""
         if not self.has_session:
             self.log_in(connection)
         return Inside(self, connection.username or "")
 
-    def enter_again(self, connection: Connection) -> Inside | None:
+    def reuse_session(self, connection: Connection) -> Inside | None:
         """Over the session that is there."""
         return Inside(self, connection.username or "") if self.has_session else None
 
@@ -326,7 +326,7 @@ def test_a_mail_that_is_late_is_found_by_the_next_run(world: World) -> None:
     with pytest.raises(
         RotationIncomplete, match=r"was reset at .*, and no mail with the new one was found within 1 seconds"
     ):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     assert world.store.read("billing").rotation
     world.deliver()
     assert rotate(world).resumed
@@ -338,7 +338,7 @@ def test_a_mail_that_is_late_is_found_by_the_next_run(world: World) -> None:
 def test_a_mail_that_never_came_is_asked_for_once_more_while_there_is_a_session(world: World) -> None:
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.on_the_way.clear()
     assert rotate(world).resumed
     assert world.lets_in()
@@ -348,10 +348,10 @@ def test_a_mail_that_never_came_is_asked_for_once_more_while_there_is_a_session(
 def test_without_a_session_nothing_is_asked_for_again(world: World) -> None:
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.has_session = False
     with pytest.raises(RotationIncomplete, match="give what comes as new_token"):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     assert world.steps.count("after reset") == 1
     assert world.users[BLUE].wrong_tries == 0
 
@@ -360,14 +360,14 @@ def test_a_forged_mail_costs_one_wrong_try_at_most_once(world: World) -> None:
     world.forged = ["Forged"]
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     genuine = world.on_the_way.pop()
     world.deliver()
     world.has_session = False
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     assert world.users[BLUE].wrong_tries == 1
     world.mails.append(genuine)
     assert rotate(world).rotated
@@ -378,7 +378,7 @@ def test_two_tokens_that_are_refused_are_the_last_that_are_tried(world: World) -
     world.forged = ["Forged1", "Forged2", "Forged3"]
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.on_the_way.pop()
     world.deliver()
     for _run in range(3):
@@ -412,7 +412,7 @@ def test_a_reset_of_which_no_answer_came_is_settled_by_its_mail(world: World) ->
 
 
 def test_the_mail_is_dealt_with_when_its_token_is_stored(world: World) -> None:
-    rotate(world, keeps_mail=False)
+    rotate(world, keep_mail=False)
     assert (world.disposed, world.opened) == ([1], 1)
     assert world.steps.index("after dispose") > world.steps.index("after login")
     assert world.store.read("billing").rotation is None
@@ -425,7 +425,7 @@ def test_a_mail_that_cannot_be_dealt_with_is_told_and_undoes_nothing(
         raise MailError("the folder is gone")
 
     monkeypatch.setattr(Box, "dispose", gone)
-    outcome = rotate(world, keeps_mail=False)
+    outcome = rotate(world, keep_mail=False)
     assert outcome.rotated
     assert "still in the mailbox: the folder is gone" in outcome.warnings[0]
 
@@ -465,22 +465,22 @@ def test_a_credential_that_never_had_a_token_gets_a_new_password_without_a_mailb
 def test_a_token_that_somebody_received_is_tried_and_stored(world: World) -> None:
     world.renew(BLUE)
     with pytest.raises(LoginError):
-        rotate(world, given="Mistyped")
+        rotate(world, new_token="Mistyped")
     assert world.store.read("billing").version == 1
     given = world.users[BLUE].token
-    assert rotate(world, given=given).rotated
+    assert rotate(world, new_token=given).rotated
     assert world.lets_in()
     world.steps.clear()
-    assert not rotate(world, given=given).changed
-    assert not rotate(world, given="OldToken").changed
+    assert not rotate(world, new_token=given).changed
+    assert not rotate(world, new_token="OldToken").changed
     assert world.steps == []
 
 
 def test_a_token_that_goes_on_being_given_though_it_is_stored_is_not_tried_when_it_is_dead(world: World) -> None:
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
-    assert rotate(world, given="OldToken").resumed
+        rotate(world, mail_timeout=1)
+    assert rotate(world, new_token="OldToken").resumed
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 0
 
@@ -489,14 +489,14 @@ def test_a_token_that_somebody_received_ends_a_rotation_whose_mail_went_elsewher
     world.users[BLUE].has_reset_before = False
     with pytest.raises(RotationIncomplete):
         rotate(world, method="password")
-    assert rotate(world, given=world.users[BLUE].token).resumed
+    assert rotate(world, new_token=world.users[BLUE].token).resumed
     assert world.lets_in()
 
 
 def test_a_token_that_somebody_else_has_reset_is_found_in_the_mailbox(world: World) -> None:
     world.has_session = False
     world.renew(BLUE)
-    assert rotate(world, max_age=None, check_login=True).rotated
+    assert rotate(world, max_age=None, verify=True).rotated
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 1
 
@@ -506,7 +506,7 @@ def test_a_token_that_was_revoked_is_not_tried_again_and_again(world: World) -> 
     world.users[BLUE].token = "NobodyKnows"
     for _run in range(3):
         with pytest.raises((LoginError, RotationIncomplete)):
-            rotate(world, check_login=True)
+            rotate(world, verify=True)
     assert world.users[BLUE].wrong_tries == 1
 
 
@@ -535,14 +535,14 @@ def test_a_run_that_dies_anywhere_is_finished_by_the_next(
         makes(world)
         world.late, world.dies_at = late, moment
         try:
-            rotate(world, method=method, keeps_mail=False)
+            rotate(world, method=method, keep_mail=False)
         except Killed as death:
             died.add(str(death))
         else:
             break
         world.dies_at, world.has_session = None, session
         world.steps.clear()
-        rotate(world, method=method, keeps_mail=False)
+        rotate(world, method=method, keep_mail=False)
         assert world.lets_in(), moment
         assert world.store.read("billing").rotation is None
         assert sum(user.wrong_tries for user in world.users.values()) <= 1
@@ -622,7 +622,7 @@ def test_a_password_that_was_changed_and_may_not_be_changed_again_is_not_taken_f
     die(world, "after change", method="password")
     world.refuses = [OrgError("the org lets nobody take the present password again")]
     with pytest.raises(RotationIncomplete, match="was changed"):
-        rotate(world, method="password", wait=1)
+        rotate(world, method="password", mail_timeout=1)
     world.refuses = []
     assert rotate(world, method="reset").resumed
     assert world.lets_in()
@@ -679,7 +679,7 @@ def test_a_stored_token_that_was_refused_as_the_user_was_locked_gets_another_cha
 def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(world: World) -> None:
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.refuses = [OrgError("Salesforce shows this user no button")]
 
     def enter_while_it_comes(connection: Connection) -> Inside:
@@ -687,11 +687,11 @@ def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(wor
         return Inside(world, connection.username or "")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world, "enter_again", enter_while_it_comes)
+        patch.setattr(world, "reuse_session", enter_while_it_comes)
         with pytest.raises(OrgError, match="no button"):
-            rotate(world, wait=1)
+            rotate(world, mail_timeout=1)
     world.has_session = False
-    assert rotate(world, wait=1).resumed
+    assert rotate(world, mail_timeout=1).resumed
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 0
 
@@ -699,22 +699,22 @@ def test_a_mail_that_comes_while_another_one_is_asked_for_is_not_passed_over(wor
 def test_a_token_that_is_known_to_be_dead_is_not_tried_after_another_reset(world: World) -> None:
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.on_the_way.clear()
     world.steps.clear()
     world.dies_at = 2  # after the note that it is asked for again
     with pytest.raises(Killed):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.dies_at, world.has_session = None, False
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     assert world.users[BLUE].wrong_tries == 0
 
 
 def test_a_token_from_a_person_ends_a_password_change_that_never_was(world: World) -> None:
     die(world, "before change", method="password")
     world.renew(BLUE, mailed=False)
-    assert rotate(world, given=world.users[BLUE].token).resumed
+    assert rotate(world, new_token=world.users[BLUE].token).resumed
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 1
 
@@ -729,10 +729,10 @@ def test_a_credential_that_never_had_a_token_is_not_kept_waiting_for_a_mail(worl
 
 
 def test_check_mode_does_not_take_a_mail_that_is_left_for_a_token_to_come(world: World) -> None:
-    die(world, "before dispose", keeps_mail=False)
-    assert rotate(world, keeps_mail=False, check_mode=True).changed is False
+    die(world, "before dispose", keep_mail=False)
+    assert rotate(world, keep_mail=False, check_mode=True).changed is False
     assert world.steps == []
-    assert rotate(world, keeps_mail=False).changed is False
+    assert rotate(world, keep_mail=False).changed is False
 
 
 @pytest.mark.parametrize("token", ["OldToken", None])
@@ -798,7 +798,7 @@ def test_a_pair_is_not_rotated_while_somebody_may_use_the_user_on_standby(world:
 def test_a_run_that_dies_in_a_login_does_not_make_room_for_a_third_candidate(world: World) -> None:
     world.forged, world.late = ["Forged1"], True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     world.on_the_way.pop()
     world.deliver()
     world.has_session = False
@@ -856,7 +856,7 @@ def test_force_that_waited_for_another_run_does_not_try_again_what_that_one_was_
         world.renew(BLUE, mailed=False)
         world.late = True
         with pytest.raises(RotationIncomplete):
-            rotate(world, wait=1)
+            rotate(world, mail_timeout=1)
         world.on_the_way.pop()
         world.deliver()
         with pytest.raises(RotationIncomplete):
@@ -899,7 +899,7 @@ def test_a_token_that_a_rotation_has_replaced_is_not_tried_when_another_one_is_l
     world.users[BLUE].token = "NobodyKnows"
     world.has_session = False
     with pytest.raises(LoginError, match="no newer token"):
-        rotate(world, check_login=True)
+        rotate(world, verify=True)
     assert world.users[BLUE].wrong_tries == 1
 
 
@@ -928,7 +928,7 @@ def test_a_rotation_that_may_not_have_begun_is_not_gone_on_with_without_a_mailbo
 def test_check_mode_tells_when_a_rotation_cannot_come_to_its_end(world: World) -> None:
     world.late = True
     with pytest.raises(RotationIncomplete):
-        rotate(world, wait=1)
+        rotate(world, mail_timeout=1)
     with pytest.raises(RotationIncomplete, match="no mailbox"):
         rotate(world, has_mailbox=False, check_mode=True)
     world.on_the_way.clear()

@@ -23,17 +23,17 @@ SPEC: Spec = {
     "name": {"type": "str", "required": True},
     "max_age": {"type": "str"},
     "force": {"type": "bool", "default": False},
-    "check_login": {"type": "bool", "default": False},
+    "verify": {"type": "bool", "default": False},
     "method": {"type": "str", "choices": list(METHODS), "default": "reset"},
     "new_token": {"type": "str", "no_log": True},
     "mailbox": {"type": "dict", "options": MAILBOX},
-    "wait": {"type": "float", "default": 300.0},
+    "mail_timeout": {"type": "float", "default": 300.0},
     "diagnose_with": {"type": "str"},
     "timeout": LOGIN["timeout"],
     "source_address": LOGIN["source_address"],
     **STORE,
 }
-LONGEST_WAIT = 86400.0
+MAX_MAIL_TIMEOUT = 86400.0
 
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
@@ -41,8 +41,8 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     given = (options.get("new_token") or "").strip()
     task.secrets.add(given)
     store, mailbox = task.store, options.get("mailbox")
-    if not 0 <= options["wait"] <= LONGEST_WAIT:
-        raise OptionError("wait", f"must be from 0 to {LONGEST_WAIT:.0f} seconds")
+    if not 0 <= options["mail_timeout"] <= MAX_MAIL_TIMEOUT:
+        raise OptionError("mail_timeout", f"must be from 0 to {MAX_MAIL_TIMEOUT:.0f} seconds")
     if given and not (given.isascii() and given.isalnum()):
         raise OptionError("new_token", "is no security token, which has letters and digits only; nothing was tried")
     settings = None if mailbox is None else mail_settings(mailbox)
@@ -50,13 +50,13 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         method=options["method"],
         max_age=parse_duration(options["max_age"], "max_age") if options.get("max_age") else None,
         force=options["force"],
-        check_login=options["check_login"],
-        given=given or None,
+        verify=options["verify"],
+        new_token=given or None,
         has_mailbox=mailbox is not None,
-        keeps_mail=mailbox is None or mailbox["afterwards"] == "keep",
-        wait=options["wait"],
+        keep_mail=mailbox is None or mailbox["on_success"] == "keep",
+        mail_timeout=options["mail_timeout"],
     )
-    way = Gateway(
+    gateway = Gateway(
         options["name"],
         store,
         task.sessions,
@@ -65,5 +65,5 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         with_limits=task.with_limits,
         secrets=task.secrets,
     )
-    outcome = ensure_token_age(store, options["name"], wanted, way, check_mode=task.check_mode)
-    return dataclasses.asdict(outcome)
+    result = ensure_token_age(store, options["name"], wanted, gateway, check_mode=task.check_mode)
+    return dataclasses.asdict(result)

@@ -53,13 +53,13 @@ class Gateway:
         self._with_limits = with_limits
         self._secrets = secrets
 
-    def enter(self, connection: Connection) -> OrgUser:
+    def open_session(self, connection: Connection) -> OrgUser:
         """The org over a session that is kept, or a new one by one login; raises LoginError."""
         if self._over_kept_session(connection) is None:
             self.log_in(connection)
         return self._entered(Org(self._with_limits(connection), self._sessions), connection)
 
-    def enter_again(self, connection: Connection) -> OrgUser | None:
+    def reuse_session(self, connection: Connection) -> OrgUser | None:
         """The org over a session that is kept and still holds; None where there is none. No login is made."""
         org = self._over_kept_session(connection)
         return self._entered(org, connection) if org else None

@@ -24,21 +24,21 @@ class RotationOptions:
         method: how to get a new one, of METHODS.
         max_age: how old it may be; None for any age.
         force: renew it whatever its age.
-        check_login: log in with it even when it is young enough.
-        given: a new token that somebody received.
+        verify: log in with it even when it is young enough.
+        new_token: a new token that somebody received.
         has_mailbox: whether its mail can be read.
-        keeps_mail: whether the mail is left as it is.
-        wait: seconds to wait for the mail.
+        keep_mail: whether the mail is left as it is.
+        mail_timeout: seconds to wait for the mail.
     """
 
     method: str = "reset"
     max_age: datetime.timedelta | None = None
     force: bool = False
-    check_login: bool = False
-    given: str | None = dataclasses.field(default=None, repr=False)
+    verify: bool = False
+    new_token: str | None = dataclasses.field(default=None, repr=False)
     has_mailbox: bool = False
-    keeps_mail: bool = True
-    wait: float = 300.0
+    keep_mail: bool = True
+    mail_timeout: float = 300.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,10 +100,10 @@ class Mailbox(Protocol):
 class GatewayPort(Protocol):
     """How a rotation reaches the org and the mailbox."""
 
-    def enter(self, connection: Connection) -> Org:
+    def open_session(self, connection: Connection) -> Org:
         """The org over a session that is kept, or a new one by one login; raises LoginError."""
 
-    def enter_again(self, connection: Connection) -> Org | None:
+    def reuse_session(self, connection: Connection) -> Org | None:
         """The org over a session that is kept and still holds; None where there is none. No login is made."""
 
     def log_in(self, connection: Connection) -> object:

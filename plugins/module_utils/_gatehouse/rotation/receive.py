@@ -21,109 +21,111 @@ from .model import Mailbox
 from .state import Rotation, now
 
 
-def receive_token(held: Rotation, mailbox: Mailbox | None, wait: float) -> bool:
+def receive_token(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> bool:
     """Read the new token from its mail, log in with it and store it; whether that was done."""
-    if not held.target.security_token and _without_mail(held):
+    if not rotation.user.security_token and _without_mail(rotation):
         return True
-    for mail in _mails(held, mailbox, wait):
-        journal, target = held.under_way, held.target
+    for mail in _mails(rotation, mailbox, wait):
+        journal, target = rotation.required_journal, rotation.user
         candidate = dataclasses.replace(target, password=journal.password or target.password, security_token=mail.token)
-        if _logs_in(held, candidate):
-            _store_new(held, candidate, mail, mailbox)
+        if _logs_in(rotation, candidate):
+            _store_new(rotation, candidate, mail, mailbox)
             return True
-        if held.under_way.is_spent:
+        if rotation.required_journal.is_spent:
             break
-    return _without_mail(held)
+    return _without_mail(rotation)
 
 
-def accept_given_token(held: Rotation, token: str) -> None:
+def accept_given_token(rotation: Rotation, token: str) -> None:
     """Store a token that somebody received, if it lets in; raises LoginError."""
-    journal = held.journal
-    target = held.target if journal else held.credential.connection
+    journal = rotation.journal
+    target = rotation.user if journal else rotation.credential.connection
     # Whether the password of a journal was set is not always known.
     passwords = [target.password] if journal is None else [journal.password, target.password]
     refusals: list[LoginError] = []
     for password in filter(None, passwords):
         candidate = dataclasses.replace(target, password=password, security_token=token)
-        refusal = held.refusal_of(candidate)
+        refusal = rotation.try_login(candidate)
         if refusal is None:
-            _store_new(held, candidate)
+            _store_new(rotation, candidate)
             return
         refusals.append(refusal)
     raise refusals[0]
 
 
-def finish_mail(held: Rotation, mailbox: Mailbox | None = None) -> None:
+def finish_mail(rotation: Rotation, mailbox: Mailbox | None = None) -> None:
     """Deal with the mail whose token is stored, and end the journal.
 
     Args:
         mailbox: where it is open already.
     """
-    journal = held.journal
+    journal = rotation.journal
     if journal is None or journal.step != STORED:
         return
     try:
-        with contextlib.nullcontext(mailbox) if mailbox or held.check_mode else held.mailbox() as opened:
+        with contextlib.nullcontext(mailbox) if mailbox or rotation.check_mode else rotation.mailbox() as opened:
             if opened and journal.position:
                 opened.dispose(journal.mails, validity=journal.position[0])
     except MailError as exc:
-        held.warnings.append(f"the new token is stored, but its mail is still in the mailbox: {exc}")
-    held.note(None)
+        rotation.warnings.append(f"the new token is stored, but its mail is still in the mailbox: {exc}")
+    rotation.write_journal(None)
 
 
-def _mails(held: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator[TokenMail]:
+def _mails(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator[TokenMail]:
     """Those whose token is worth a login: not one that is known to be dead, and not one too many."""
-    journal = held.under_way
+    journal = rotation.required_journal
     if mailbox is None or journal.is_spent:
         return
     since = Position(*journal.position) if journal.position else None
     started = datetime.datetime.fromisoformat(journal.started)
     for mail in mailbox.tokens(journal.username, since=since, since_time=started, wait=wait):
-        dead = mail.token == held.target.security_token or is_replaced(held.credential, mail.token)
-        if not dead and held.under_way.may_try(mail.token):
+        dead = mail.token == rotation.user.security_token or is_replaced(rotation.credential, mail.token)
+        if not dead and rotation.required_journal.may_try(mail.token):
             yield mail
 
 
-def _logs_in(held: Rotation, candidate: Connection) -> bool:
+def _logs_in(rotation: Rotation, candidate: Connection) -> bool:
     """Whether a login passes. One that is refused is noted down, and so not repeated by the next run, either."""
-    journal, token = held.under_way, candidate.security_token or ""
+    journal, token = rotation.required_journal, candidate.security_token or ""
     if token not in journal.tried:
-        held.note(journal, tried=(*journal.tried, token))
-    if held.refusal_of(candidate) is None:
+        rotation.write_journal(journal, tried=(*journal.tried, token))
+    if rotation.try_login(candidate) is None:
         return True
-    held.note(held.journal, refused=(*journal.refused, token))
+    rotation.write_journal(rotation.journal, refused=(*journal.refused, token))
     return False
 
 
-def _without_mail(held: Rotation) -> bool:
+def _without_mail(rotation: Rotation) -> bool:
     """Store a new password without a token where a login from here needs none; whether that was done."""
-    journal, target = held.under_way, held.target
+    journal, target = rotation.required_journal, rotation.user
     if journal.method != "password" or journal.step != REQUESTED or journal.refused:
         return False
     had_token = bool(target.security_token)
-    org = held.way.enter_again(target)
+    org = rotation.gateway.reuse_session(target)
     if had_token and (org is None or org.needs_token()):
         return False
     candidate = dataclasses.replace(target, password=journal.password, security_token=None)
-    if not _logs_in(held, candidate):
+    if not _logs_in(rotation, candidate):
         return False
     if had_token:
-        held.warnings.append(
+        rotation.warnings.append(
             f"{target.username} has a new password, and no mail has brought its new token. It logs in from trusted "
             f"addresses only, as from here; {WHY_NO_MAIL}"
         )
-    _store_new(held, candidate)
+    _store_new(rotation, candidate)
     return True
 
 
 def _store_new(
-    held: Rotation, connection: Connection, mail: TokenMail | None = None, mailbox: Mailbox | None = None
+    rotation: Rotation, connection: Connection, mail: TokenMail | None = None, mailbox: Mailbox | None = None
 ) -> None:
     """Store a connection that has just passed a login; then deal with the mail that brought its token."""
-    done = complete_rotation(held.credential, connection, now=now())
-    if mail is not None and not held.wanted.keeps_mail:
+    done = complete_rotation(rotation.credential, connection, now=now())
+    if mail is not None and not rotation.options.keep_mail:
         position = (mail.uid_validity, mail.uids[0])
-        left = dataclasses.replace(held.under_way, step=STORED, position=position, mails=mail.uids, password=None)
+        left = dataclasses.replace(
+            rotation.required_journal, step=STORED, position=position, mails=mail.uids, password=None
+        )
         done = dataclasses.replace(done, rotation=left)
-    held.write(done)
-    finish_mail(held, mailbox)
+    rotation.write(done)
+    finish_mail(rotation, mailbox)

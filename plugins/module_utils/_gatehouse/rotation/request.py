@@ -11,82 +11,82 @@ from .model import Mailbox, Org
 from .state import Rotation
 
 
-def preflight(held: Rotation, org: Org) -> str | None:
+def preflight(rotation: Rotation, org: Org) -> str | None:
     """Find what would stop a rotation while nothing was done yet; gives the new password, if there is to be one."""
-    method = held.wanted.method
+    method = rotation.options.method
     obstacles = org.obstacles(method)
     if obstacles:
         raise OrgError(
-            f"the token of {held.target.username} cannot be renewed by method {method}, and nothing was done: "
+            f"the token of {rotation.user.username} cannot be renewed by method {method}, and nothing was done: "
             + "; ".join(obstacles),
             cause="not_approved",
         )
     return org.new_password() if method == "password" else None
 
 
-def request_first(held: Rotation, org: Org) -> None:
+def request_first(rotation: Rotation, org: Org) -> None:
     """Ask for what was certainly not asked for yet: when it is refused, there is nothing to be finished."""
     try:
-        _request(held, org, again=False)
+        _request(rotation, org, again=False)
     except OrgError:
-        held.note(None)
+        rotation.write_journal(None)
         raise
 
 
-def request_again(held: Rotation) -> None:
+def request_again(rotation: Rotation) -> None:
     """Ask for what may have been asked for already. A second reset does no harm; a password changes only once.
 
     When the org does not do it, or there is no session, a login with what is stored tells whether it was done.
     """
-    org, refusal = held.way.enter_again(held.target), None
+    org, refusal = rotation.gateway.reuse_session(rotation.user), None
     if org is not None:
         try:
-            _request(held, org)
+            _request(rotation, org)
         except NoResponseError:
             raise
         except OrgError as exc:
             refusal = None if isinstance(exc, LoginError) else exc  # the session has ended just now
         else:
             return
-    if held.refusal_of(held.target) is not None:
-        held.note(held.journal, step=REQUESTED)
+    if rotation.try_login(rotation.user) is not None:
+        rotation.write_journal(rotation.journal, step=REQUESTED)
         return
     if refusal is not None:
-        held.note(None)
+        rotation.write_journal(None)
         raise refusal
-    request_first(held, held.way.enter(held.target))
+    request_first(rotation, rotation.gateway.open_session(rotation.user))
 
 
-def request_new(held: Rotation, mailbox: Mailbox | None) -> bool:
+def request_new(rotation: Rotation, mailbox: Mailbox | None) -> bool:
     """Reset the token once more, as its mail has not come, if there is a session from before; whether that was done."""
-    journal, wanted = held.under_way, held.wanted
-    if mailbox is None or wanted.method != "reset" or (journal.refused and not wanted.force):
+    journal, options = rotation.required_journal, rotation.options
+    if mailbox is None or options.method != "reset" or (journal.refused and not options.force):
         return False
-    org = held.way.enter_again(held.target)
+    org = rotation.gateway.reuse_session(rotation.user)
     if org is None or org.obstacles("reset"):
         return False
     # What was refused is left behind. What has not been seen yet is not: the mail may come at this very moment.
     behind = {"position": mailbox.position(), "tried": (), "refused": ()} if journal.refused else {}
-    held.note(journal, method="reset", **behind)
+    rotation.write_journal(journal, method="reset", **behind)
     try:
-        _request(held, org)
+        _request(rotation, org)
     except OrgError:
-        held.note(journal)
+        rotation.write_journal(journal)
         raise
     return True
 
 
-def _request(held: Rotation, org: Org, *, again: bool = True) -> None:
+def _request(rotation: Rotation, org: Org, *, again: bool = True) -> None:
     """Ask the org for what the journal says is about to be asked for; raises OrgError if it was not asked for."""
-    journal = held.under_way
+    journal = rotation.required_journal
     try:
         if journal.method == "password":
-            org.change_password(held.target.password or "", journal.password or "", again=again)
+            org.change_password(rotation.user.password or "", journal.password or "", again=again)
         else:
             org.reset_security_token()
     except NoResponseError as exc:
         if not exc.sent:
             raise
-        held.warnings.append(f"whether the org has made a new token is not known until its mail comes: {exc}")
+        rotation.warnings.append(f"whether the org has made a new token is not known until its mail comes: {exc}")
         return
-    held.note(journal, step=REQUESTED)
+    rotation.write_journal(journal, step=REQUESTED)

@@ -33,9 +33,9 @@ METHODS = ("reset", "password")
 
 
 def ensure_token_age(
-    store: Store, name: str, wanted: RotationOptions, way: GatewayPort, *, check_mode: bool
+    store: Store, name: str, options: RotationOptions, gateway: GatewayPort, *, check_mode: bool
 ) -> RotationResult:
-    """Make the token of a credential as young as wanted, and whole again when a run has died over it.
+    """Make the token of a credential as young as options, and whole again when a run has died over it.
 
     Of several runs at a time one works; the others wait and then find what it has done.
 
@@ -44,28 +44,28 @@ def ensure_token_age(
         OrgError, MailError: what was asked for was refused, or could not be reached; nothing is lost.
         Stuck: the new token has not come, or was refused; nothing is lost.
     """
-    if wanted.method not in METHODS:
-        raise OptionError("method", f"{wanted.method!r} is not one of {', '.join(METHODS)}")
+    if options.method not in METHODS:
+        raise OptionError("method", f"{options.method!r} is not one of {', '.join(METHODS)}")
     seen = store.read(name)
-    with contextlib.nullcontext() if check_mode else store.lock(name, seconds=wanted.wait + LOCK_SECONDS):
+    with contextlib.nullcontext() if check_mode else store.lock(name, seconds=options.mail_timeout + LOCK_SECONDS):
         credential = store.read(name)
         if _state(credential) != _state(seen):  # somebody has renewed it, or tried to, while this run waited
-            wanted = dataclasses.replace(wanted, force=False)
-        held = Rotation(store, credential, wanted, way, check_mode=check_mode)
-        run_rotation(held)
-    return _outcome(held)
+            options = dataclasses.replace(options, force=False)
+        rotation = Rotation(store, credential, options, gateway, check_mode=check_mode)
+        run_rotation(rotation)
+    return _outcome(rotation)
 
 
-def _outcome(held: Rotation) -> RotationResult:
-    plan = CredentialPlan(held.before, held.credential)
+def _outcome(rotation: Rotation) -> RotationResult:
+    plan = CredentialPlan(rotation.before, rotation.credential)
     return RotationResult(
         changed=bool(plan),
         rotated=bool(plan),
-        resumed=held.before.rotation is not None,
-        version=held.credential.version,
+        resumed=rotation.before.rotation is not None,
+        version=rotation.credential.version,
         diff=plan.diff(),
-        credential=to_public(held.credential),
-        warnings=held.warnings,
+        credential=to_public(rotation.credential),
+        warnings=rotation.warnings,
     )
 
 
@@ -77,173 +77,175 @@ def _state(credential: Credential) -> tuple[set[str], Journal | None]:
 UNKNOWN = "(not known yet)"
 
 
-def run_rotation(held: Rotation) -> None:
+def run_rotation(rotation: Rotation) -> None:
     """Do what is to be done."""
-    connection, wanted = held.before.connection, held.wanted
+    connection, options = rotation.before.connection, rotation.options
     if connection.auth not in PASSWORD_FLOWS:
-        problem = f"credential {held.before.name!r} logs in by {connection.auth}, without a token"
+        problem = f"credential {rotation.before.name!r} logs in by {connection.auth}, without a token"
         raise OptionError("name", problem)
-    finish_mail(held)
-    if wanted.force and held.journal and held.journal.method == "found":
-        held.note(None)  # it holds nothing but that the stored token was refused
-    given = _given(held)
-    if held.check_mode:
-        _predict(held, given)
+    finish_mail(rotation)
+    if options.force and rotation.journal and rotation.journal.method == "found":
+        rotation.write_journal(None)  # it holds nothing but that the stored token was refused
+    given = _given(rotation)
+    if rotation.check_mode:
+        _predict(rotation, given)
     elif given:
-        accept_given_token(held, given)
-    elif held.journal:
-        _finish_earlier(held)
-    elif _is_due(held):
-        _renew(held)
-    elif wanted.check_login or held.before.verification.cause in SECRET_REJECTED:
-        _verify_stored(held)
+        accept_given_token(rotation, given)
+    elif rotation.journal:
+        _finish_earlier(rotation)
+    elif _is_due(rotation):
+        _renew(rotation)
+    elif options.verify or rotation.before.verification.cause in SECRET_REJECTED:
+        _verify_stored(rotation)
 
 
-def _given(held: Rotation) -> str | None:
+def _given(rotation: Rotation) -> str | None:
     """The token that was given, if it is a new one."""
-    given = held.wanted.given
-    if not given or is_replaced(held.credential, given):
+    given = rotation.options.new_token
+    if not given or is_replaced(rotation.credential, given):
         return None
-    known = held.before.verified and any(user.security_token == given for user in held.credential.users)
+    known = rotation.before.verified and any(user.security_token == given for user in rotation.credential.users)
     return None if known else given
 
 
-def _is_due(held: Rotation) -> bool:
-    wanted = held.wanted
-    if wanted.force or wanted.max_age is None:
-        return wanted.force
-    age = utc_now() - datetime.datetime.fromisoformat(held.since)
+def _is_due(rotation: Rotation) -> bool:
+    options = rotation.options
+    if options.force or options.max_age is None:
+        return options.force
+    age = utc_now() - datetime.datetime.fromisoformat(rotation.token_since)
     if age < -CLOCK_SLACK:
-        held.warnings.append(
-            f"the token of {held.credential.name!r} is dated {held.since}, which is in the future, so its age is not "
-            "known. Set the clock right; if it is, force: true renews the token and its date"
+        rotation.warnings.append(
+            f"the token of {rotation.credential.name!r} is dated {rotation.token_since}, which is in the future, so "
+            "its age is not known. Set the clock right; if it is, force: true renews the token and its date"
         )
-    return age >= wanted.max_age
+    return age >= options.max_age
 
 
-def _predict(held: Rotation, given: str | None) -> None:
+def _predict(rotation: Rotation, given: str | None) -> None:
     """Have the credential be as a run would leave it. What could stop that is looked at; nothing is asked for."""
-    journal = held.journal
+    journal = rotation.journal
     if journal and not given:
-        _require_end(held)
-    if not (given or journal or _is_due(held)):
-        if held.before.verification.cause in SECRET_REJECTED and not held.wanted.has_mailbox:
-            _verify_stored(held)
+        _require_end(rotation)
+    if not (given or journal or _is_due(rotation)):
+        if rotation.before.verification.cause in SECRET_REJECTED and not rotation.options.has_mailbox:
+            _verify_stored(rotation)
         return
-    target = held.credential.connection if given and not journal else held.target
+    target = rotation.credential.connection if given and not journal else rotation.user
     new_password = journal is not None and journal.password is not None
     if not (given or journal):
-        _require_options(held)
-        new_password = preflight(held, held.way.enter(target)) is not None
+        _require_options(rotation)
+        new_password = preflight(rotation, rotation.gateway.open_session(target)) is not None
     # A user without a token goes on without one when only the password is changed.
     new_token = UNKNOWN if target.security_token or not new_password else None
     foreseen = dataclasses.replace(
         target, security_token=given or new_token, password=UNKNOWN if new_password else target.password
     )
-    held.credential = complete_rotation(held.credential, foreseen, now=now())
+    rotation.credential = complete_rotation(rotation.credential, foreseen, now=now())
 
 
-def _renew(held: Rotation) -> None:
+def _renew(rotation: Rotation) -> None:
     """Begin a rotation, and bring it to its end."""
-    target, wanted = held.target, held.wanted
-    _require_options(held)
+    target, options = rotation.user, rotation.options
+    _require_options(rotation)
     try:
-        org = held.way.enter(target)
+        org = rotation.gateway.open_session(target)
     except LoginError as exc:
-        _recover_from_mailbox(held, target, exc)
+        _recover_from_mailbox(rotation, target, exc)
         return
     begun = Journal(
-        method=wanted.method,
+        method=options.method,
         step=REQUESTING,
         username=target.username or "",
         started=now(),
-        password=preflight(held, org),
+        password=preflight(rotation, org),
     )
-    with held.mailbox() as mailbox:
-        held.note(begun, position=mailbox.position() if mailbox else None)
-        request_first(held, org)
-        if not receive_token(held, mailbox, wanted.wait):
-            raise held.stuck()
+    with rotation.mailbox() as mailbox:
+        rotation.write_journal(begun, position=mailbox.position() if mailbox else None)
+        request_first(rotation, org)
+        if not receive_token(rotation, mailbox, options.mail_timeout):
+            raise rotation.incomplete()
 
 
-def _require_options(held: Rotation) -> None:
+def _require_options(rotation: Rotation) -> None:
     """Raise OptionError for what is known to stop a rotation without asking anybody."""
-    held.require_mailbox(held.wanted.method)
-    behind = _behind(held)
+    rotation.require_mailbox(rotation.options.method)
+    behind = _behind(rotation)
     if behind:
         raise OptionError(
             "name",
-            f"{', '.join(behind)} may still use {held.target.username}, whose token would be renewed, as the present "
+            f"{', '.join(behind)} may still use {rotation.user.username}, whose token would be renewed, as the present "
             "version was not delivered there; deliver it first",
         )
 
 
-def _behind(held: Rotation) -> list[str]:
+def _behind(rotation: Rotation) -> list[str]:
     """The consumers of a pair that do not use the user who is in use now."""
-    if held.credential.standby is None:
+    if rotation.credential.standby is None:
         return []
-    clear = to_public(held.credential)
-    deliveries = held.store.deliveries(held.credential.name)
+    clear = to_public(rotation.credential)
+    deliveries = rotation.store.deliveries(rotation.credential.name)
     return sorted(consumer for consumer, delivery in deliveries.items() if not delivery.is_of(clear))
 
 
-def _finish_earlier(held: Rotation) -> None:
+def _finish_earlier(rotation: Rotation) -> None:
     """Bring to its end what an earlier run has begun."""
-    _require_end(held)
-    journal, wanted = held.under_way, held.wanted
-    another_chance = wanted.force and bool(journal.refused)
-    patience = wanted.wait if journal.step == REQUESTED and journal.method != "found" and not another_chance else 0
-    with held.mailbox() as mailbox:
-        if receive_token(held, mailbox, patience):
+    _require_end(rotation)
+    journal, options = rotation.required_journal, rotation.options
+    another_chance = options.force and bool(journal.refused)
+    patience = (
+        options.mail_timeout if journal.step == REQUESTED and journal.method != "found" and not another_chance else 0
+    )
+    with rotation.mailbox() as mailbox:
+        if receive_token(rotation, mailbox, patience):
             return
-        if held.under_way.is_spent and not wanted.force:
-            raise held.stuck()
+        if rotation.required_journal.is_spent and not options.force:
+            raise rotation.incomplete()
         asked = True
         if journal.step == REQUESTING:
-            request_again(held)
+            request_again(rotation)
         else:
-            asked = request_new(held, mailbox)
+            asked = request_new(rotation, mailbox)
         if another_chance and not asked:  # no other token can be had than those that were refused
-            held.note(held.journal, tried=(), refused=())
-        if not receive_token(held, mailbox, wanted.wait if asked else 0):
-            raise held.stuck()
+            rotation.write_journal(rotation.journal, tried=(), refused=())
+        if not receive_token(rotation, mailbox, options.mail_timeout if asked else 0):
+            raise rotation.incomplete()
 
 
-def _require_end(held: Rotation) -> None:
+def _require_end(rotation: Rotation) -> None:
     """Raise what is known to keep an earlier rotation from its end without asking anybody."""
-    journal, wanted = held.under_way, held.wanted
+    journal, options = rotation.required_journal, rotation.options
     if journal.step == REQUESTING:
-        held.require_mailbox(journal.method)
+        rotation.require_mailbox(journal.method)
     needs_mail = journal.step == REQUESTED and journal.method != "password"
-    if (journal.is_spent and not wanted.force) or (needs_mail and not wanted.has_mailbox):
-        raise held.stuck()
+    if (journal.is_spent and not options.force) or (needs_mail and not options.has_mailbox):
+        raise rotation.incomplete()
 
 
-def _verify_stored(held: Rotation) -> None:
+def _verify_stored(rotation: Rotation) -> None:
     """Log in with what is stored, and look for another token if it is refused."""
-    connection, known = held.credential.connection, held.before.verification
+    connection, known = rotation.credential.connection, rotation.before.verification
     if known.cause in SECRET_REJECTED:
         told = LoginError(f"{known.detail or 'refused before'}, so not tried again", cause=str(known.cause))
-        _recover_from_mailbox(held, connection, told)
+        _recover_from_mailbox(rotation, connection, told)
         return
-    refusal = held.refusal_of(connection)
+    refusal = rotation.try_login(connection)
     if refusal is not None:
-        _recover_from_mailbox(held, connection, refusal)
-    elif held.before.verified is None:
+        _recover_from_mailbox(rotation, connection, refusal)
+    elif rotation.before.verified is None:
         passed = Verification(result="ok", cause="ok", detail="logged in")
-        held.write(record_verification(held.credential, passed, now=now()))
+        rotation.write(record_verification(rotation.credential, passed, now=now()))
 
 
-def _recover_from_mailbox(held: Rotation, target: Connection, refusal: LoginError) -> None:
+def _recover_from_mailbox(rotation: Rotation, target: Connection, refusal: LoginError) -> None:
     """Take a newer token from the mailbox, as somebody else has reset it; raises the refusal if there is none."""
-    if refusal.cause not in NOT_ACCEPTED or not held.wanted.has_mailbox:
+    if refusal.cause not in NOT_ACCEPTED or not rotation.options.has_mailbox:
         raise refusal
-    since = held.since if target == held.credential.connection else held.credential.created
+    since = rotation.token_since if target == rotation.credential.connection else rotation.credential.created
     # The refusal is noted down as well: what is stored is not tried again by the next run.
-    held.note(Journal(method="found", step=REQUESTED, username=target.username or "", started=since))
-    with held.mailbox() as mailbox:
-        if receive_token(held, mailbox, 0):
+    rotation.write_journal(Journal(method="found", step=REQUESTED, username=target.username or "", started=since))
+    with rotation.mailbox() as mailbox:
+        if receive_token(rotation, mailbox, 0):
             return
-    if held.under_way.is_spent:
-        raise held.stuck()
+    if rotation.required_journal.is_spent:
+        raise rotation.incomplete()
     raise LoginError(f"{refusal}; and the mailbox has no newer token of this user", cause=refusal.cause)

@@ -31,13 +31,13 @@ class Rotation:
     """
 
     def __init__(
-        self, store: Store, credential: Credential, wanted: RotationOptions, way: GatewayPort, *, check_mode: bool
+        self, store: Store, credential: Credential, options: RotationOptions, gateway: GatewayPort, *, check_mode: bool
     ) -> None:
         self.store = store
         self.before = credential
         self.credential = credential
-        self.wanted = wanted
-        self.way = way
+        self.options = options
+        self.gateway = gateway
         self.check_mode = check_mode
         self.warnings: list[str] = []
 
@@ -47,14 +47,14 @@ class Rotation:
         return self.credential.rotation
 
     @property
-    def under_way(self) -> Journal:
+    def required_journal(self) -> Journal:
         """The rotation under way, where there certainly is one."""
         if self.credential.rotation is None:
             raise ValueError("no rotation is under way")
         return self.credential.rotation
 
     @property
-    def target(self) -> Connection:
+    def user(self) -> Connection:
         """Whose token is renewed: of a pair, that of the user on standby."""
         credential, journal = self.credential, self.journal
         if credential.standby is None or (journal and journal.username == credential.connection.username):
@@ -62,7 +62,7 @@ class Rotation:
         return credential.standby
 
     @property
-    def since(self) -> str:
+    def token_since(self) -> str:
         """Since when the user in use has the token, as far as that is known."""
         return self.credential.token_since or self.credential.updated
 
@@ -77,16 +77,16 @@ class Rotation:
             self.store.write(credential, replaces=self.credential.version)
         self.credential = credential
 
-    def note(self, journal: Journal | None, **changes: Any) -> None:
+    def write_journal(self, journal: Journal | None, **changes: Any) -> None:
         """Write the journal, with these changes."""
         if journal is not None:
             journal = dataclasses.replace(journal, **changes)
         self.write(dataclasses.replace(self.credential, rotation=journal))
 
-    def refusal_of(self, connection: Connection) -> LoginError | None:
+    def try_login(self, connection: Connection) -> LoginError | None:
         """Why a login was refused, or None when it passed; raises what is no verdict on what was tried."""
         try:
-            self.way.log_in(connection)
+            self.gateway.log_in(connection)
         except LoginError as exc:
             if exc.cause not in NOT_ACCEPTED:
                 raise
@@ -95,17 +95,19 @@ class Rotation:
 
     def mailbox(self) -> AbstractContextManager[Mailbox | None]:
         """The mailbox, where one is given."""
-        return self.way.open_mailbox() if self.wanted.has_mailbox else contextlib.nullcontext()
+        return self.gateway.open_mailbox() if self.options.has_mailbox else contextlib.nullcontext()
 
     def require_mailbox(self, method: str) -> None:
         """Raise OptionError when the token that this method brings could not be read."""
-        if not self.wanted.has_mailbox and (method == "reset" or self.target.security_token):
-            raise OptionError("mailbox", f"is needed: the new token of {self.target.username} comes by mail")
+        if not self.options.has_mailbox and (method == "reset" or self.user.security_token):
+            raise OptionError("mailbox", f"is needed: the new token of {self.user.username} comes by mail")
 
-    def stuck(self) -> RotationIncomplete:
+    def incomplete(self) -> RotationIncomplete:
         """The error for a rotation under way that cannot go on now."""
-        waited = f"within {self.wanted.wait:g} seconds" if self.wanted.has_mailbox else "as no mailbox was given"
-        return incomplete(self.under_way, waited=waited)
+        waited = (
+            f"within {self.options.mail_timeout:g} seconds" if self.options.has_mailbox else "as no mailbox was given"
+        )
+        return incomplete(self.required_journal, waited=waited)
 
 
 def now() -> str:
