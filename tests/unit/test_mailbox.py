@@ -100,7 +100,10 @@ class Script:
                 for answer in self._answers(command, lines):
                     if answer == b"close":
                         return
-                    connection.sendall(answer.replace(b"TAG", tag.encode()) + b"\r\n")
+                    self._send(connection, answer.replace(b"TAG", tag.encode()))
+
+    def _send(self, connection: socket.socket, answer: bytes) -> None:
+        connection.sendall(answer + b"\r\n")
 
     def _answers(self, command: str, lines: Any) -> Iterator[bytes]:
         known = next((answers for begin, answers in self.answers.items() if command.startswith(begin)), None)
@@ -132,7 +135,10 @@ class Script:
                 raw = self.mails[uid]
                 name = b"BODY[]<0>"
                 if "HEADER" in command:
-                    name, raw = b'BODY[HEADER.FIELDS ("From" "Date")]', raw[: raw.index(b"\r\n\r\n") + 4]
+                    name, raw = (
+                        b'BODY[HEADER.FIELDS ("From" "Date")]<0>',
+                        raw[: raw.index(b"\r\n\r\n") + 4][: 16 * 1024],
+                    )
                 date = b'INTERNALDATE "25-Nov-2026 10:00:00 +0100"'
                 yield b"* %d FETCH (UID %d %s %s {%d}\r\n%s)" % (uid, uid, date, name, len(raw), raw)
         yield b"TAG OK done"
@@ -168,8 +174,8 @@ def tokens(mailbox: Mailbox, since: Position | None = FROM_BEGINNING, wait: floa
 
 def test_what_is_left_out_is_as_most_mail_servers_want_it() -> None:
     settings = mail_settings(OPTIONS)
-    assert (settings.port, settings.tls, settings.folder, settings.afterwards) == (993, "implicit", "INBOX", "keep")
-    assert settings.policy.senders == ("salesforce.com",)
+    assert (settings.port, settings.tls, settings.folder, settings.on_success) == (993, "implicit", "INBOX", "keep")
+    assert settings.policy.allowed_senders == ("salesforce.com",)
     assert mail_settings({**OPTIONS, "tls": "starttls", "port": None}).port == 143
 
 
@@ -198,16 +204,16 @@ def test_a_secret_never_shows_in_settings() -> None:
         ("ca_path", {"ca_path": __file__}),
         ("folder", {"folder": ""}),
         ("folder", {"folder": "IN\nBOX"}),
-        ("senders", {"senders": []}),
-        ("senders", {"senders": ["salesforce.com", ""]}),
-        ("senders", {"senders": ["support@salesforce.com"]}),
-        ("senders", {"senders": ["*.salesforce.com"]}),
+        ("allowed_senders", {"allowed_senders": []}),
+        ("allowed_senders", {"allowed_senders": ["salesforce.com", ""]}),
+        ("allowed_senders", {"allowed_senders": ["support@salesforce.com"]}),
+        ("allowed_senders", {"allowed_senders": ["*.salesforce.com"]}),
         ("authserv_id", {"authserv_id": ""}),
         ("authserv_id", {"authserv_id": "mx.example.org; dmarc=pass"}),
         ("timeout", {"timeout": 0}),
-        ("afterwards", {"afterwards": "burn"}),
-        ("move_to", {"afterwards": "move"}),
-        ("move_to", {"afterwards": "move", "move_to": "INBOX"}),
+        ("on_success", {"on_success": "burn"}),
+        ("move_to", {"on_success": "move"}),
+        ("move_to", {"on_success": "move", "move_to": "INBOX"}),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(option: str, options: dict[str, Any]) -> None:
@@ -220,7 +226,7 @@ def test_settings_that_cannot_be_used_are_named(option: str, options: dict[str, 
 def test_every_suboption_is_understood() -> None:
     given = {name: option.get("default") for name, option in SPEC.items()}
     assert mail_settings({**given, **OPTIONS}) == mail_settings(OPTIONS)
-    fields = set(MailSettings.__dataclass_fields__) - {"policy"} | {"senders", "authserv_id"}
+    fields = set(MailSettings.__dataclass_fields__) - {"policy"} | {"allowed_senders", "authserv_id"}
     assert set(SPEC) == fields
 
 
@@ -345,6 +351,112 @@ def test_a_server_that_falls_silent_is_given_up(script: Script) -> None:
     assert script.count("UID SEARCH") == 2
 
 
+# Servers that never come to an end.
+
+DRIP = b"drip"  # a byte now and then, for ever
+
+
+class SlowScript(Script):
+    """A server that sends a byte now and then from some command on, or lines without end."""
+
+    stuck_at = ""
+    line = b"* OK "
+    endless = False
+
+    def _talk(self, connection: socket.socket) -> None:
+        if self.stuck_at:
+            super()._talk(connection)
+        else:
+            self._never_end(connection)
+
+    def _answers(self, command: str, lines: Any) -> Iterator[bytes]:
+        if not command.startswith(self.stuck_at):
+            yield from super()._answers(command, lines)
+            return
+        if command == "IDLE":
+            yield b"+ idling"
+        yield DRIP
+
+    def _send(self, connection: socket.socket, answer: bytes) -> None:
+        if answer == DRIP:
+            self._never_end(connection)
+        else:
+            super()._send(connection, answer)
+
+    def _never_end(self, connection: socket.socket) -> None:
+        connection.sendall(self.line)
+        while True:
+            connection.sendall(b"x" if not self.endless else b"* OK still here\r\n" * 1000)
+            if not self.endless:
+                time.sleep(0.05)
+
+
+@pytest.fixture
+def slow(certificates: ca.Certificates) -> Iterator[SlowScript]:
+    server = SlowScript(certificates)
+    server.mails = {1: mail()}
+    server.capabilities += " IDLE"
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("stuck_at", "line"),
+    [
+        ("", b"* OK "),  # the greeting
+        ("AUTHENTICATE", b"* OK "),
+        ("EXAMINE", b"* OK "),
+        ("UID SEARCH", b"* SEARCH "),
+        ("UID FETCH", b"* 1 FETCH (UID 1 BODY[] {200000}\r\n"),
+        ("IDLE", b"* OK "),
+    ],
+)
+@pytest.mark.parametrize("endless", [False, True])
+def test_a_server_that_never_ends_what_it_says_is_given_up(
+    slow: SlowScript, stuck_at: str, line: bytes, endless: bool
+) -> None:
+    slow.stuck_at, slow.line, slow.endless = stuck_at, line, endless
+    if endless and stuck_at != "UID FETCH":
+        slow.line = b""
+    given_up = threading.Event()
+
+    def read() -> None:
+        with contextlib.suppress(MailError), slow.open(timeout=0.3) as mailbox:
+            tokens(mailbox, wait=0.5)
+        given_up.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert given_up.wait(40)
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_a_server_that_never_ends_its_farewell_is_left(slow: SlowScript, endless: bool) -> None:
+    slow.stuck_at, slow.endless = "LOGOUT", endless
+    slow.line = b"" if endless else b"* BYE "
+    left = threading.Event()
+
+    def read() -> None:
+        with slow.open() as mailbox:
+            assert tokens(mailbox) == [TOKEN]
+        left.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert left.wait(40)
+
+
+def test_mails_that_nobody_asked_for_are_not_taken_in(script: Script) -> None:
+    script.mails = {1: mail()}
+    big = b"x" * 1024 * 1024
+    script.answers = {
+        "UID FETCH": [
+            *(b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)" % (uid, uid, len(big), big) for uid in range(8)),
+            b"TAG OK done",
+        ]
+    }
+    with script.open() as mailbox, pytest.raises(MailError, match="more than was asked for"):
+        tokens(mailbox)
+
+
 # Reading.
 
 
@@ -390,7 +502,7 @@ def test_a_mail_is_read_once_during_a_wait(script: Script, monkeypatch: pytest.M
 
 
 def test_each_sender_is_searched_for(script: Script) -> None:
-    with script.open(senders=["salesforce.com", "example.net", "example.org"]) as mailbox:
+    with script.open(allowed_senders=["salesforce.com", "example.net", "example.org"]) as mailbox:
         tokens(mailbox)
         tokens(mailbox, None)
     first, second = (command for command in script.commands if command.startswith("UID SEARCH"))
@@ -425,7 +537,13 @@ def test_a_mail_that_is_gone_meanwhile_is_no_error(script: Script, answers: list
 
 
 @pytest.mark.parametrize(
-    "line", [b"* 1 FETCH (UID 1 BODY[] (((", b"* 1 FETCH gibberish", b"* 1 FETCH (UID 1 BODY[] {99999999999999999999}"]
+    "line",
+    [
+        b"* 1 FETCH (UID 1 BODY[] (((",
+        b"* 1 FETCH (UID 1 BODY[] " + 100_000 * b"(",
+        b"* 1 FETCH gibberish",
+        b"* 1 FETCH (UID 1 BODY[] {99999999999999999999}",
+    ],
 )
 def test_an_answer_that_cannot_be_understood_is_told(script: Script, line: bytes) -> None:
     script.mails = {1: mail()}

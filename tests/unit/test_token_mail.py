@@ -94,6 +94,27 @@ def test_the_encoding_of_a_mail_does_not_matter(charset: str, encoding: str) -> 
     assert token(raw, USERNAME) == TOKEN
 
 
+@pytest.mark.parametrize(
+    "encoding", ["base64 ", "base64\t", "Base64", "\r\n base64", "base64 (of course)", " base64 \r\n "]
+)
+def test_an_encoding_that_is_folded_or_ends_in_a_blank_is_decoded(encoding: str) -> None:
+    raw = mail(base64.encodebytes(TEXT.encode()), "text/plain", f"Content-Transfer-Encoding: {encoding}")
+    assert token(raw, USERNAME) == TOKEN
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "iso-2022-jp", "shift_jis"])
+@pytest.mark.parametrize("brackets", ["()", "（）"])
+def test_a_mail_in_japanese_brings_its_token(charset: str, brackets: str) -> None:
+    opening, closing = brackets[0], brackets[1]
+    words = f"セキュリティトークン {opening}大文字と小文字を区別{closing}: {TOKEN}"
+    text = f"ユーザ名: {USERNAME}\r\n{words}\r\n\r\n詳細は、ヘルプを参照してください。"
+    raw = mail(
+        base64.encodebytes(text.encode(charset)), f"text/plain; charset={charset}", "Content-Transfer-Encoding: base64"
+    )
+    assert token(raw, USERNAME) == TOKEN
+    assert token(raw, "other@example.com") is None
+
+
 @pytest.mark.parametrize("plain", ["See the other part.", TEXT])
 def test_of_several_parts_the_plain_text_comes_first(plain: str) -> None:
     markup = TEXT.replace(TOKEN, TOKEN if plain != TEXT else "Other0123456789")
@@ -171,6 +192,11 @@ def test_a_sender_below_an_allowed_domain_counts(line: str, domain: str) -> None
     "header",
     [
         "From: support@salesforce.com.evil.example",
+        "From: support@.salesforce.com",
+        "From: support@salesforce.com.",
+        "From: support@a..salesforce.com",
+        "From: support@-.salesforce.com",
+        "From: support@-a.salesforce.com",
         "From: support@xsalesforce.com",
         "From: support@salesforce.com@evil.example",
         "From: evil.example <support@evil.example>",
@@ -275,6 +301,22 @@ def test_without_the_name_of_the_receiving_server_what_it_says_is_no_evidence() 
         found = sender(verified(f"{AUTHSERV_ID}; {results} header.from=salesforce.com"), Policy())
         assert found is not None
         assert not found.authenticated
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authentication-Results: mx.example.org; dmarc=pass header.from=salesforce.com",
+        "Return-Path: <bounce@emea.salesforce.com>",
+        "Received: from smtp.example (smtp01.salesforce.com. [192.0.2.7]) by mx.example.org; Wed, 25 Nov 2026 10:00:00",
+    ],
+)
+def test_what_a_receiving_server_writes_makes_a_mail_likelier(header: str) -> None:
+    plain, likelier = sender(mail(), Policy()), sender(f"{header}\r\n".encode() + mail(), Policy())
+    assert plain is not None and likelier is not None
+    assert likelier.plausibility > plain.plausibility
+    forged = sender(b"Authentication-Results: mx.example.org; dmarc=fail\r\n" + mail(), Policy())
+    assert forged is not None and forged.plausibility < plain.plausibility
 
 
 def test_fields_of_other_servers_above_the_own_one_do_not_matter() -> None:

@@ -17,20 +17,34 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from ..errors import MailError
+from .limits import ExchangeLimits, LimitedImap, TooLargeError, limit_tls
 from .settings import MailSettings, tls_context
 
 try:
     from imapclient import IMAPClient  # type: ignore[import-untyped]
     from imapclient.exceptions import CapabilityError  # type: ignore[import-untyped]
-except ImportError:  # told to the user by connect()
+except ImportError:  # reported by connect()
     HAS_IMAPCLIENT = False
 else:
     HAS_IMAPCLIENT = True
+
+    class _Client(IMAPClient):  # type: ignore[misc]
+        """A client whose connection is limited in time and size."""
+
+        def __init__(self, settings: MailSettings, context: ssl.SSLContext, limits: ExchangeLimits) -> None:
+            self._limits, self._context = limits, context
+            super().__init__(settings.host, settings.port, ssl=settings.tls == "implicit", timeout=settings.timeout)
+
+        def _create_IMAP4(self) -> LimitedImap:  # noqa: N802 - the library's name
+            return LimitedImap(self.host, self.port, self._limits, self._context if self.ssl else None)
+
+
 T = TypeVar("T")
-POLL_SECONDS = 3.0
-LONGEST_PAUSE = 10.0  # between two tries to reach a server again
-# What the library raises on answers that it did not expect.
-_ODD = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+POLL_SECONDS = 3.0  # between two looks at a folder whose server announces no mails
+LOGOUT_SECONDS = 3.0
+MAX_PAUSE = 10.0  # seconds between two tries to reach a server again
+# What the library raises on responses that it did not expect.
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
 class Position(NamedTuple):
@@ -41,54 +55,55 @@ class Position(NamedTuple):
 
 
 class ImapConnection:
-    """A connection to the folder of a mailbox."""
+    """A connection to the folder of a mailbox.
+
+    Attributes:
+        limits: one deadline and one size limit for each call, and for what is done within limits.exchange().
+    """
 
     def __init__(self, settings: MailSettings) -> None:
-        """Nothing is sent before connect()."""
+        """Prepare a connection; nothing is sent before connect()."""
         self.settings = settings
+        self.limits = ExchangeLimits(settings.timeout)
         self._client: Any = None
         self._can_idle = True
 
     def connect(self) -> None:
-        """Log in and enter the folder; raises MailError."""
+        """Log in and open the folder; raises MailError."""
         if not HAS_IMAPCLIENT:
             raise MailError("the Python package IMAPClient is needed on the controller: pip install IMAPClient")
         for name in ("imapclient.imapclient", "imapclient.imaplib"):
-            logging.getLogger(name).disabled = True  # it would tell names, and what servers say
-        self._client = self._reached()
-        self._log_in()
-        self.enter()
-        if self.settings.afterwards == "move":
-            self.ask(
-                lambda client: client.folder_status(self.settings.move_to, ["UIDVALIDITY"]),
-                f"has no folder {self.settings.move_to!r} that {self.settings.username} may use",
-                cause="no_folder",
-            )
+            logging.getLogger(name).disabled = True  # it would log names, and what servers say
+        with self.limits.exchange():
+            self._client = self._open_client()
+            self._log_in()
+            self.open_folder()
+            if self.settings.on_success == "move":
+                self.call(
+                    lambda client: client.folder_status(self.settings.move_to, ["UIDVALIDITY"]),
+                    f"has no folder {self.settings.move_to!r} that {self.settings.username} may use",
+                    cause="no_folder",
+                )
 
     def close(self) -> None:
-        """Log out. Whatever goes wrong with that is of no interest."""
+        """Log out, and close the connection whatever the server does."""
         client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(imaplib.IMAP4.error, OSError, *_ODD):
-                client.logout()
-            with contextlib.suppress(imaplib.IMAP4.error, OSError):
-                client.shutdown()
+        if client is None:
+            return
+        ignored = (imaplib.IMAP4.error, OSError, TooLargeError, *_UNEXPECTED)
+        with contextlib.suppress(*ignored), self.limits.exchange(LOGOUT_SECONDS):
+            client.logout()
+        with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            client.shutdown()
 
-    def _reached(self) -> Any:
+    def _open_client(self) -> Any:
         settings, context = self.settings, tls_context(self.settings)
-        implicit = settings.tls == "implicit"
         client = None
         try:
-            client = IMAPClient(
-                settings.host,
-                settings.port,
-                ssl=implicit,
-                ssl_context=context if implicit else None,
-                timeout=settings.timeout,
-            )
+            client = _Client(settings, context, self.limits)
             client.normalise_times = False
-            if not implicit:
-                client.starttls(context)
+            if settings.tls == "starttls":
+                client.starttls(limit_tls(context, self.limits))
             return client
         except CapabilityError:
             error = self.error("offers no STARTTLS, and nothing was sent without TLS", cause="tls")
@@ -102,10 +117,12 @@ class ImapConnection:
             error = self.error("ended the connection while TLS began", cause="unreachable")
         except ssl.SSLError as exc:
             error = self.error(f"TLS failed: {exc.reason or 'no reason given'}", cause="tls")
+        except TimeoutError:
+            error = self.error(self._too_slow, cause="unreachable")
         except OSError as exc:
             error = self.error(f"cannot be reached: {exc.strerror or type(exc).__name__}", cause="unreachable")
-        except (imaplib.IMAP4.error, *_ODD):
-            error = self.error("does not answer as an IMAP server does", cause="unreachable")
+        except (imaplib.IMAP4.error, TooLargeError, *_UNEXPECTED):
+            error = self.error("does not respond as an IMAP server does", cause="unreachable")
         if client is not None:
             with contextlib.suppress(OSError):
                 client.shutdown()
@@ -125,8 +142,10 @@ class ImapConnection:
                 raise self.error(problem, cause="login_refused")
             else:
                 client.login(settings.username, settings.password)
-        except (imaplib.IMAP4.error, OSError, *_ODD) as exc:
-            lost = any(isinstance(one, (imaplib.IMAP4.abort, OSError)) for one in (exc, exc.__context__))
+        except TooLargeError:
+            raise self._too_large() from None
+        except (imaplib.IMAP4.error, OSError, *_UNEXPECTED) as exc:
+            lost = any(isinstance(error, (imaplib.IMAP4.abort, OSError)) for error in (exc, exc.__context__))
             if lost or "[UNAVAILABLE]" in str(exc).upper():
                 raise self.error("went away during the login", cause="unreachable") from None
             raise self.error(f"refused the login of {settings.username}", cause="login_refused") from None
@@ -140,39 +159,58 @@ class ImapConnection:
             mechanism, first, then = "XOAUTH2", f"user={settings.username}\1auth=Bearer {access_token}\1\1", ""
         else:
             raise self.error("offers no login by OAuth, so access_token was not sent", cause="login_refused")
-        # The first is the login. If it is refused, the server says why, and has to be answered once more.
-        answers = iter((first, then))
-        client.sasl_login(mechanism, lambda challenge: next(answers, None))
+        # The first is the login. If it is refused, the server says why, and expects one more line.
+        lines = iter((first, then))
+        client.sasl_login(mechanism, lambda challenge: next(lines, None))
 
-    def enter(self, *, to_change: bool = False) -> Position:
-        """Enter the folder anew, as only this tells when the server has numbered its mails anew."""
-        found = self.ask(
+    def open_folder(self, *, to_change: bool = False) -> Position:
+        """Open the folder anew, as only then a server says that it has numbered its mails anew; raises MailError."""
+        status = self.call(
             lambda client: client.select_folder(self.settings.folder, readonly=not to_change),
             f"has no folder {self.settings.folder!r} that {self.settings.username} may read",
             cause="no_folder",
         )
-        if b"UIDVALIDITY" not in found or b"UIDNEXT" not in found:
+        if b"UIDVALIDITY" not in status or b"UIDNEXT" not in status:
             raise self.error("does not number its mails", cause="refused")
-        return Position(found[b"UIDVALIDITY"], found[b"UIDNEXT"])
+        return Position(status[b"UIDVALIDITY"], status[b"UIDNEXT"])
 
-    def ask(self, act: Callable[[Any], T], refused: str, *, cause: str = "refused") -> T:
-        """What the server answers; raises MailError, with the cause C(gone) when the connection was lost."""
+    def call(self, command: Callable[[Any], T], refused: str, *, cause: str = "refused") -> T:
+        """Return what the server responds; raises MailError, with the cause C(gone) when the connection was lost.
+
+        Args:
+            command: calls the client of IMAPClient.
+            refused: what to say when the server refuses.
+            cause: of that error.
+        """
         if self._client is None:
             raise self.error("the connection was lost", cause="gone")
         try:
-            return act(self._client)
+            with self.limits.exchange():
+                return command(self._client)
+        except TooLargeError:
+            raise self._too_large() from None
+        except TimeoutError:
+            raise self.error(self._too_slow, cause="gone") from None
         except (imaplib.IMAP4.abort, OSError):
             raise self.error("the connection was lost", cause="gone") from None
         except imaplib.IMAP4.error:
             raise self.error(refused, cause=cause) from None
-        except _ODD:
-            raise self.error("gives answers that cannot be understood", cause="refused") from None
+        except _UNEXPECTED:
+            raise self.error("its responses cannot be understood", cause="refused") from None
 
     def error(self, problem: str, *, cause: str) -> MailError:
+        """Return an error that names the server."""
         return MailError(f"mail server {self.settings.host}: {problem}", cause=cause)
 
+    @property
+    def _too_slow(self) -> str:
+        return f"is slower than timeout ({self.settings.timeout:g} s) allows"
+
+    def _too_large(self) -> MailError:
+        return self.error("sends more than was asked for", cause="refused")
+
     def reconnect(self, until: float) -> None:
-        """Connect again, and go on trying until then while the server is not there; at least once."""
+        """Connect again at least once, and until that time (monotonic) while the server cannot be reached."""
         pause = 0.5
         while True:
             self.close()
@@ -183,41 +221,47 @@ class ImapConnection:
                 if exc.cause not in ("unreachable", "gone") or time.monotonic() + pause >= until:
                     raise
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
-    def with_a_second_try(self, act: Callable[[], T]) -> T:
+    def retry_once(self, action: Callable[[], T]) -> T:
+        """Return what an action returns, which is repeated over a new connection if this one was lost."""
         try:
-            return act()
+            return action()
         except MailError as exc:
             if exc.cause != "gone":
                 raise
         self.reconnect(0)
-        return act()
+        return action()
 
-    def can(self, capability: str) -> bool:
-        return bool(self.ask(lambda client: client.has_capability(capability), "does not say what it can do"))
+    def has_capability(self, capability: str) -> bool:
+        """Whether the server offers an extension of IMAP."""
+        return bool(self.call(lambda client: client.has_capability(capability), "does not say what it offers"))
 
     def await_mail(self, seconds: float) -> None:
-        """Wait that long, or until there may be a new mail."""
+        """Wait so many seconds, or until a new mail may have come; raises MailError."""
         if seconds <= 0:
             return
-        if not (self._can_idle and self.ask(lambda client: client.has_capability("IDLE"), "refused")):
+        if not (self._can_idle and self.has_capability("IDLE")):
             time.sleep(min(seconds, POLL_SECONDS))
             return
         until = time.monotonic() + seconds
         try:
-            self.ask(lambda client: client.idle(), "refused to tell of new mails")
+            self.call(lambda client: client.idle(), "refused to announce new mails")
         except MailError as exc:
             self._can_idle = False
             if exc.cause == "gone":
                 raise
             return
         try:
-            while (left := until - time.monotonic()) > 0:
-                said = self._client.idle_check(left)
-                # Nothing at all: time is up, or the connection is lost, which idle_done() finds.
-                if not said or any(b"EXISTS" in one for one in said):
-                    break
-            self._client.idle_done()
-        except (imaplib.IMAP4.error, OSError, *_ODD):
+            with self.limits.exchange(seconds):
+                while (left := until - time.monotonic()) > 0:
+                    lines = self._client.idle_check(left)
+                    # Nothing at all: time is up, or the connection is lost, which idle_done() finds.
+                    if not lines or any(b"EXISTS" in line for line in lines):
+                        break
+            with self.limits.exchange():
+                self._client.idle_done()
+        except TooLargeError:
+            raise self._too_large() from None
+        except (imaplib.IMAP4.error, OSError, *_UNEXPECTED):
             raise self.error("the connection was lost", cause="gone") from None

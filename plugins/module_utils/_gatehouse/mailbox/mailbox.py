@@ -17,19 +17,23 @@ from typing import Any
 
 from ..errors import MailError
 from . import token_mail
-from .imap import LONGEST_PAUSE, ImapConnection, Position
+from .imap import MAX_PAUSE, ImapConnection, Position
+from .limits import TOTAL_TIMEOUT_FACTOR
 from .settings import MailSettings
 
 try:
     from imapclient import DELETED, FLAGGED  # type: ignore[import-untyped]
-except ImportError:  # told to the user by Connection.connect()
+except ImportError:  # reported by ImapConnection.connect()
     pass
 CLOCK_SLACK = datetime.timedelta(minutes=5)  # between this machine and the mail server
-LONGEST_IDLE = 60.0  # a server may end it after 29 minutes, and a router on the way after a few
+MAX_IDLE = 60.0  # a server may end it after 29 minutes, and a router on the way after a few
 BLIND = 10  # mails that are read while waiting although the server does not find the user name in them
-MAX_OTHERS = 200  # of those, at the end of the wait
+MAX_OTHERS = 200  # of those, at the end of the wait; and of those that name the user, in one look
+# Mails whose sender nobody has verified are tried when no other has come for so many seconds, the likeliest first: the
+# first one that comes may be forged.
+QUIET_SECONDS = 10.0
 _HEADERS_AT_ONCE, _MAILS_AT_ONCE = 100, 10
-_HEADER = "BODY.PEEK[HEADER.FIELDS (FROM DATE AUTHENTICATION-RESULTS)]"
+_HEADER = f"BODY.PEEK[HEADER.FIELDS (FROM DATE AUTHENTICATION-RESULTS)]<0.{16 * 1024}>"
 _EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
@@ -42,6 +46,7 @@ class TokenMail:
         received: when the mail server got it.
         sent: when its sender says; None if that cannot be understood.
         authenticated: whether the mail server has verified the sender's domain, see token_mail.Policy.
+        plausibility: how much speaks for the sender where nobody has verified it, see token_mail.Sender.
     """
 
     token: str = dataclasses.field(repr=False)
@@ -50,6 +55,12 @@ class TokenMail:
     received: datetime.datetime
     sent: datetime.datetime | None
     authenticated: bool
+    plausibility: int = 0
+
+    @property
+    def likelihood(self) -> tuple[bool, int, datetime.datetime, tuple[int, ...]]:
+        """What mails are sorted by."""
+        return self.authenticated, self.plausibility, self.received, self.uids
 
 
 @contextlib.contextmanager
@@ -110,67 +121,96 @@ class Mailbox:
 
     def position(self) -> Position:
         """Where the next mail will be."""
-        return self._connection.with_a_second_try(self._connection.enter)
+        return self._connection.retry_once(self._connection.open_folder)
 
     def tokens(
         self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
     ) -> Iterator[TokenMail]:
-        """The mails with tokens of this user that came after a position, while they come in.
+        """Yield the mails with tokens of this user that came after a position, while they come in.
 
-        Of those that are there at the same time, the likeliest is first: one whose sender is authenticated, then the
-        newest. Several with the same token are given as one.
+        One whose sender is authenticated is yielded at once. Others are kept back until none has come for
+        QUIET_SECONDS, or the wait ends; then the likeliest is first. Several with the same token are yielded as one.
 
         Args:
             since: None when it is not known; then, or when the server has numbered its mails anew, the time decides.
             since_time: a little earlier is looked at as well, as clocks differ.
-            wait: seconds; with 0, what is there is given.
+            wait: seconds; with 0, what is there is yielded.
 
         Raises:
-            MailError: the mailbox cannot be read. While the wait lasts, a connection that is lost is made again.
+            MailError: the mailbox cannot be read. While the wait lasts, a connection that is lost is made again. All
+                of it ends a few timeouts after the wait, whatever the server does.
         """
         search = _Search(username, since, since_time - CLOCK_SLACK)
+        unverified: list[TokenMail] = []
         deadline = time.monotonic() + wait
+        quiet_at = deadline
         # Short at first: a mail that comes after the search and before IDLE is not announced by all servers.
         pause, lost_at_last, rest = 1.0, False, 0.5
         while True:
-            last = time.monotonic() >= deadline
+            now = time.monotonic()
+            last = now >= deadline
             try:
-                yield from self._look(search, last=last)
-                if last:
-                    return
-                self._connection.await_mail(min(pause, deadline - time.monotonic()))
-                pause = min(2 * pause, LONGEST_IDLE)
+                with self._connection.limits.exchange(max(0.0, deadline - now) + self._grace):
+                    mails = self._look(search, last=last)
             except MailError as exc:
                 if exc.cause != "gone" or lost_at_last:
                     raise
                 lost_at_last = last
-                time.sleep(max(0.0, min(rest, deadline - time.monotonic())))
-                rest = min(2 * rest, LONGEST_PAUSE)
-                self._connection.reconnect(deadline)
+                self._reconnect(rest, deadline)
+                rest = min(2 * rest, MAX_PAUSE)
+                continue
+            yield from (mail for mail in mails if mail.authenticated)
+            others = [mail for mail in mails if not mail.authenticated]
+            if others:
+                unverified += others
+                quiet_at = min(deadline, time.monotonic() + QUIET_SECONDS)
+            if unverified and (last or time.monotonic() >= quiet_at):
+                yield from sorted(unverified, key=lambda mail: mail.likelihood, reverse=True)
+                unverified = []
+            if last:
+                return
+            end = quiet_at if unverified else deadline
+            try:
+                self._connection.await_mail(min(pause, end - time.monotonic()))
+            except MailError as exc:
+                if exc.cause != "gone":
+                    raise
+                self._reconnect(rest, deadline)
+                rest = min(2 * rest, MAX_PAUSE)
+            pause = min(2 * pause, MAX_IDLE)
 
-    def _look(self, search: _Search, *, last: bool) -> Iterator[TokenMail]:
-        """Those that are there now and were not looked at before."""
-        validity = self._connection.enter().uid_validity
-        criteria = search.criteria(validity, self._settings.policy.senders)
+    @property
+    def _grace(self) -> float:
+        """Seconds for a look that begins when the wait is over."""
+        return TOTAL_TIMEOUT_FACTOR * self._settings.timeout
+
+    def _reconnect(self, pause: float, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        time.sleep(max(0.0, min(pause, left)))
+        with self._connection.limits.exchange(max(0.0, left) + self._grace):
+            self._connection.reconnect(deadline)
+
+    def _look(self, search: _Search, *, last: bool) -> list[TokenMail]:
+        """Return those that are there now and were not looked at before, the likeliest first."""
+        validity = self._connection.open_folder().uid_validity
+        criteria = search.criteria(validity, self._settings.policy.allowed_senders)
         # Of a range that ends in an asterisk, the last mail is part, even if the range begins behind it.
-        found = {
+        uids = {
             uid
             for uid in self._search(criteria)
             if uid >= search.first(validity) and (validity, uid) not in search.seen
         }
-        if not found:
-            return
+        if not uids:
+            return []
         # A server may not find what is encoded in a mail. So this tells which to read first, not which to leave out.
-        named = self._named(criteria, search.username) & found if len(found) > search.blind else set()
-        others = sorted(found - named, reverse=True)
-        yield from self._read(search, validity, [*named, *others[: search.blind]])
-        rest = others[search.blind :][:MAX_OTHERS]
+        named = self._named(criteria, search.username) & uids if len(uids) > search.blind else set()
+        others = sorted(uids - named, reverse=True)
+        chosen = [*sorted(named, reverse=True)[:MAX_OTHERS], *others[: search.blind + (MAX_OTHERS if last else 0)]]
         search.blind -= min(search.blind, len(others))
-        if last:
-            yield from self._read(search, validity, rest)
+        return self._read(search, validity, chosen)
 
     def _search(self, criteria: list[Any]) -> list[int]:
-        return list(self._connection.ask(lambda client: client.search(criteria), "refused to search the folder"))
+        return list(self._connection.call(lambda client: client.search(criteria), "refused to search the folder"))
 
     def _named(self, criteria: list[Any], username: str) -> set[int]:
         """In which of the mails the server finds the user name."""
@@ -198,7 +238,7 @@ class Mailbox:
                     mail = self._candidate(_content(answer), search.username, uid, validity, received[uid])
                     found += [mail] if mail else []
         search.seen |= {(validity, uid) for uid in uids}
-        found.sort(key=lambda mail: (mail.authenticated, mail.received, mail.uids), reverse=True)
+        found.sort(key=lambda mail: mail.likelihood, reverse=True)
         by_token: dict[str, TokenMail] = {}
         for mail in found:
             copy = by_token.setdefault(mail.token, mail)
@@ -221,42 +261,43 @@ class Mailbox:
             received=received,
             sent=sender.sent,
             authenticated=sender.authenticated,
+            plausibility=sender.plausibility,
         )
 
     def _fetch(self, uids: list[int], *items: str) -> dict[int, dict[bytes, Any]]:
         if not uids:
             return {}
-        return dict(self._connection.ask(lambda client: client.fetch(uids, items), "refused to show mails"))
+        return dict(self._connection.call(lambda client: client.fetch(uids, items), "refused to show mails"))
 
     def dispose(self, uids: Collection[int], *, validity: int) -> None:
         """Flag, move or delete mails, as the settings say. That one is gone already is no error."""
-        if self._settings.afterwards != "keep":
-            self._connection.with_a_second_try(lambda: self._dispose(list(uids), validity))
+        if self._settings.on_success != "keep":
+            self._connection.retry_once(lambda: self._dispose(list(uids), validity))
 
     def _dispose(self, uids: list[int], validity: int) -> None:
-        if self._connection.enter(to_change=True).uid_validity != validity:
+        if self._connection.open_folder(to_change=True).uid_validity != validity:
             raise self._connection.error(
                 "has numbered its mails anew, so that one cannot be told from others", cause="refused"
             )
         uids = list(self._fetch(uids, "FLAGS"))
         if not uids:
             return
-        how, target = self._settings.afterwards, self._settings.move_to
+        how, target = self._settings.on_success, self._settings.move_to
         if how == "flag":
-            self._connection.ask(
+            self._connection.call(
                 lambda client: client.add_flags(uids, [FLAGGED], silent=True), "refused to flag a mail"
             )
-        elif how == "move" and self._connection.can("MOVE"):
-            self._connection.ask(lambda client: client.move(uids, target), f"refused to move a mail to {target!r}")
+        elif how == "move" and self._connection.has_capability("MOVE"):
+            self._connection.call(lambda client: client.move(uids, target), f"refused to move a mail to {target!r}")
         else:
             if how == "move":
-                self._connection.ask(lambda client: client.copy(uids, target), f"refused to copy a mail to {target!r}")
-            self._connection.ask(
+                self._connection.call(lambda client: client.copy(uids, target), f"refused to copy a mail to {target!r}")
+            self._connection.call(
                 lambda client: client.add_flags(uids, [DELETED], silent=True), "refused to delete a mail"
             )
             # Without UIDPLUS it stays marked as deleted: a plain EXPUNGE would remove what others have marked as well.
-            if self._connection.can("UIDPLUS"):
-                self._connection.ask(lambda client: client.uid_expunge(uids), "refused to delete a mail")
+            if self._connection.has_capability("UIDPLUS"):
+                self._connection.call(lambda client: client.uid_expunge(uids), "refused to delete a mail")
 
 
 def _batches(uids: list[int], size: int) -> Iterator[list[int]]:

@@ -17,9 +17,9 @@ from ..errors import OptionError
 from . import token_mail
 
 PORTS = {"implicit": 993, "starttls": 143}
-AFTERWARDS = ("keep", "flag", "move", "delete")
+ON_SUCCESS = ("keep", "flag", "move", "delete")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
-_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_DOMAIN = re.compile(token_mail.DOMAIN)
 _AUTHSERV_ID = re.compile(r"[^\s;\"()=\\]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -37,10 +37,10 @@ SPEC: dict[str, dict[str, Any]] = {
     "tls": {"type": "str", "choices": list(PORTS), "default": "implicit"},
     "ca_path": {"type": "path"},
     "folder": {"type": "str", "default": "INBOX"},
-    "senders": {"type": "list", "elements": "str", "default": list(token_mail.SENDERS)},
+    "allowed_senders": {"type": "list", "elements": "str", "default": list(token_mail.SENDERS)},
     "authserv_id": {"type": "str"},
     "timeout": {"type": "float", "default": 30.0},
-    "afterwards": {"type": "str", "choices": list(AFTERWARDS), "default": "keep"},
+    "on_success": {"type": "str", "choices": list(ON_SUCCESS), "default": "keep"},
     "move_to": {"type": "str"},
 }
 
@@ -54,7 +54,7 @@ class MailSettings:
         tls: C(implicit) or C(starttls); the certificate is verified either way.
         ca_path: a PEM file to trust instead of the system's authorities.
         timeout: seconds without an answer before the connection is given up.
-        afterwards: what becomes of the mail whose token is stored: C(keep), C(flag), C(move) or C(delete).
+        on_success: what becomes of the mail whose token is stored: C(keep), C(flag), C(move) or C(delete).
     """
 
     host: str
@@ -67,7 +67,7 @@ class MailSettings:
     folder: str = "INBOX"
     policy: token_mail.Policy = token_mail.Policy()
     timeout: float = 30.0
-    afterwards: str = "keep"
+    on_success: str = "keep"
     move_to: str | None = None
 
 
@@ -85,7 +85,8 @@ def mail_settings(options: Mapping[str, Any], *, option: str = "mailbox") -> Mai
     if bool(given.get("password")) == bool(given.get("access_token")):
         raise OptionError(f"{option}.password", "either this or access_token must be given, and not both")
     policy = token_mail.Policy(
-        senders=tuple(given.pop("senders", token_mail.SENDERS)), authserv_id=given.pop("authserv_id", None)
+        allowed_senders=tuple(given.pop("allowed_senders", token_mail.SENDERS)),
+        authserv_id=given.pop("authserv_id", None),
     )
     settings = MailSettings(**{"port": PORTS.get(given.get("tls", "implicit"), 0), **given, "policy": policy})
     _check(settings, option)
@@ -93,7 +94,7 @@ def mail_settings(options: Mapping[str, Any], *, option: str = "mailbox") -> Mai
 
 
 def _check(settings: MailSettings, option: str) -> None:
-    for name, known in (("tls", tuple(PORTS)), ("afterwards", AFTERWARDS)):
+    for name, known in (("tls", tuple(PORTS)), ("on_success", ON_SUCCESS)):
         if getattr(settings, name) not in known:
             raise OptionError(f"{option}.{name}", f"{getattr(settings, name)!r} is not one of {', '.join(known)}")
     if not 0 < settings.port < 65536:
@@ -102,17 +103,17 @@ def _check(settings: MailSettings, option: str) -> None:
         raise OptionError(f"{option}.timeout", "must be more than 0 seconds")
     if not settings.folder:
         raise OptionError(f"{option}.folder", "must not be empty")
-    if not settings.policy.senders:
-        raise OptionError(f"{option}.senders", "must not be empty, as anybody can send mails to a mailbox")
-    for domain in settings.policy.senders:
+    if not settings.policy.allowed_senders:
+        raise OptionError(f"{option}.allowed_senders", "must not be empty, as anybody can send mails to a mailbox")
+    for domain in settings.policy.allowed_senders:
         if not _DOMAIN.fullmatch(domain):
-            raise OptionError(f"{option}.senders", f"{domain!r} is not a domain such as salesforce.com")
+            raise OptionError(f"{option}.allowed_senders", f"{domain!r} is not a domain such as salesforce.com")
     if settings.policy.authserv_id is not None and not _AUTHSERV_ID.fullmatch(settings.policy.authserv_id):
         raise OptionError(
             f"{option}.authserv_id", "is not the name at the beginning of a header field Authentication-Results"
         )
-    if settings.afterwards == "move" and settings.move_to in (None, "", settings.folder):
-        raise OptionError(f"{option}.move_to", "must be another folder when afterwards is move")
+    if settings.on_success == "move" and settings.move_to in (None, "", settings.folder):
+        raise OptionError(f"{option}.move_to", "must be another folder when on_success is move")
     tls_context(settings, option)
 
 

@@ -27,10 +27,11 @@ MAX_BYTES = 256 * 1024  # a token mail has a few KiB
 _MAX_PARTS = 40
 # Who sent it: a name in words or in quotes, and one address. No list, group or comment, which readers take differently.
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+"
-_DOMAIN = r"[A-Za-z0-9.-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _FROM = re.compile(
     r"""(?:(?:"(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*"|[^"<>()@,;:\\\x00-\x1f]*)\s*"""
-    rf"""<{_LOCAL}@(?P<named>{_DOMAIN})>|{_LOCAL}@(?P<bare>{_DOMAIN}))\s*"""
+    rf"""<{_LOCAL}@(?P<named>{DOMAIN})>|{_LOCAL}@(?P<bare>{DOMAIN}))\s*"""
 )
 _BROKEN_HEADER = (
     email.errors.FirstHeaderLineIsContinuationDefect,
@@ -41,17 +42,25 @@ _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _NESTING = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
-# REPORTED of every token mail in English; what lies between the words differs between text and markup.
+# REPORTED of every token mail in English, and of one in Japanese: the mail is in the user's language. What lies between
+# the words differs between text and markup.
 _TOKEN = re.compile(
-    r"Security token ?\( ?case[ -]?sensitive ?\) ?:? ?(?P<token>[A-Za-z0-9]{8,128})(?![A-Za-z0-9])", re.IGNORECASE
+    r"(?:Security token ?\( ?case[ -]?sensitive ?\)|セキュリティ ?トークン ?[(（] ?大文字と小文字を区別 ?[)）])"
+    r" ?[:：]? ?"
+    r"(?P<token>[A-Za-z0-9]{8,128})(?![A-Za-z0-9])",
+    re.IGNORECASE,
 )
-_USER_LINE = re.compile(r"\bUser ?name ?: ?(?P<name>[^ <>,;]{1,255})", re.IGNORECASE)
+_USER_LINE = re.compile(r"(?:\bUser ?name|ユーザー? ?名) ?[:：] ?(?P<name>[^ <>,;]{1,255})", re.IGNORECASE)
+# The host that a mail came from, by the server's own look-up of its address.
+_LOOKED_UP = re.compile(rf"\(({DOMAIN})\.? ?\[")
+_RETURN_PATH = re.compile(rf"<{_LOCAL}@({DOMAIN})>")
 _NOT_BEFORE = r"(?<![\w.+%&*/=?^`{|}~!#$@-])(?<!\w')"
 _NOT_AFTER = r"(?![\w@+-]|[.']\w)"
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _SLOW_CHARSETS = ("idna", "punycode")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps the length of a text
 _MAX_FIELD = 4 * 1024
+_MAX_HOPS = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,15 +68,15 @@ class Policy:
     """Whose mails count.
 
     Attributes:
-        senders: domains that the address in From must belong to, or be below of.
+        allowed_senders: domains that the address in From must belong to, or be below of.
         authserv_id: the name under which the mail server that received the mail writes Authentication-Results (RFC
             8601). If it is set, a mail counts only when the first of these fields under that name says that DMARC
             passed for the domain in From, or, where it says nothing of DMARC, that a DKIM signature of this domain
             did. The server must remove such fields that came from outside, as RFC 8601 demands. If it is not set,
-            these fields are no evidence, as anybody can write them, and they are ignored.
+            these fields are no evidence, as anybody can write them: they only help to decide which mail to try first.
     """
 
-    senders: tuple[str, ...] = SENDERS
+    allowed_senders: tuple[str, ...] = SENDERS
     authserv_id: str | None = None
 
 
@@ -79,11 +88,13 @@ class Sender:
         domain: of the address in From.
         sent: when, as the sender says; None if that cannot be understood.
         authenticated: whether the receiving server has verified the domain. Always true if the policy asks for it.
+        plausibility: how much speaks for the sender that a forger may not have thought of; the more the better.
     """
 
     domain: str
     sent: datetime.datetime | None
     authenticated: bool
+    plausibility: int = 0
 
 
 def sender(raw: bytes, policy: Policy) -> Sender | None:
@@ -136,11 +147,16 @@ def _sender(mail: Message, policy: Policy) -> Sender | None:
     authenticated = policy.authserv_id is not None and _is_authenticated(mail, domain, policy)
     if policy.authserv_id is not None and not authenticated:
         return None
-    return Sender(domain=domain, sent=_sent(mail), authenticated=authenticated)
+    return Sender(
+        domain=domain,
+        sent=_sent(mail),
+        authenticated=authenticated,
+        plausibility=_plausibility(mail, domain, policy),
+    )
 
 
 def _is_allowed(domain: str, policy: Policy) -> bool:
-    return any(_is_within(domain, allowed.lower()) for allowed in policy.senders)
+    return any(_is_within(domain, allowed.lower()) for allowed in policy.allowed_senders)
 
 
 def _is_within(domain: str, parent: str) -> bool:
@@ -155,6 +171,29 @@ def _sent(mail: Message) -> datetime.datetime | None:
         return None
 
 
+def _plausibility(mail: Message, domain: str, policy: Policy) -> int:
+    """Weigh what the receiving server usually writes: its verdict on top, the bounce address, the host it came from."""
+    points = 0
+    for results in map(_results, _fields(mail, "authentication-results")[:1]):
+        failed = any(result.startswith(("dmarc=fail", "dkim=fail", "spf=fail")) for result in results)
+        points += 4 if _passes(results[1:], domain, policy) else -4 * failed
+    for field in _fields(mail, "return-path")[:1]:
+        match = _RETURN_PATH.fullmatch(field)
+        points += 2 if match and _is_allowed(match[1].lower(), policy) else 0
+    hosts = [host.lower() for field in _fields(mail, "received")[:_MAX_HOPS] for host in _LOOKED_UP.findall(field)]
+    return points + any(_is_allowed(host, policy) for host in hosts)
+
+
+def authserv_id(raw: bytes) -> str | None:
+    """Return the name under which the receiving server writes Authentication-Results; None if it does not."""
+    mail = _parsed(raw)
+    for field in _fields(mail, "authentication-results")[:1] if mail is not None else []:
+        results = _results(field)
+        if len(results) > 1 and "=" not in results[0] and results[0]:
+            return results[0].split()[0]
+    return None
+
+
 def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:
     """Whether the receiving server says that the mail is from that domain."""
     for field in _fields(mail, "authentication-results"):
@@ -163,21 +202,26 @@ def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:
             return False  # whose it is cannot be told, or it does not say, so that what is below may be forged
         if results[0].split()[:1] != [str(policy.authserv_id).lower()]:
             continue
-        methods = [result.split() for result in results[1:]]
-        by_dmarc = [words for words in methods if words and words[0].startswith("dmarc=")]
-        if by_dmarc:
-            return all(
-                words[0] == "dmarc=pass" and _properties(words, "header.from") in ([], [domain]) for words in by_dmarc
-            )
-        return any(
-            any(
-                _is_allowed(one, policy) and _is_within(domain, one)
-                for one in _properties(words, "header.d", "header.i")
-            )
-            for words in methods
-            if words and words[0] == "dkim=pass"
-        )
+        return _passes(results[1:], domain, policy)
     return False
+
+
+def _passes(results: list[str], domain: str, policy: Policy) -> bool:
+    """Whether results say that DMARC passed for a domain, or, where none is of DMARC, that its signature did."""
+    methods = [result.split() for result in results]
+    by_dmarc = [words for words in methods if words and words[0].startswith("dmarc=")]
+    if by_dmarc:
+        return all(
+            words[0] == "dmarc=pass" and _properties(words, "header.from") in ([], [domain]) for words in by_dmarc
+        )
+    return any(
+        any(
+            _is_allowed(signer, policy) and _is_within(domain, signer)
+            for signer in _properties(words, "header.d", "header.i")
+        )
+        for words in methods
+        if words and words[0] == "dkim=pass"
+    )
 
 
 def _properties(words: list[str], *names: str) -> list[str]:
@@ -257,6 +301,9 @@ def _leaves(mail: Message) -> Iterator[Message]:
 
 def _decoded(part: Message) -> str:
     try:
+        # The library compares the whole field, and a server may have folded it or left a blank at its end.
+        for encoding in _fields(part, "content-transfer-encoding")[:1]:
+            part.replace_header("content-transfer-encoding", encoding.partition("(")[0].strip())
         body = part.get_payload(decode=True)
         charset = part.get_content_charset() or "utf-8"
     except Exception:  # as in _parsed()
