@@ -60,8 +60,8 @@ def test_the_run_after_an_export_changes_nothing(
     ]
     sim.control.set_org(trusted_ranges=[*trusted, "20.0.3.0/24", "2001:db8::", "2001:db8:1::-2001:db8:1::5"])
     sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1", trusted[1]])
-    sim.control.set_profile(SALES, login_ip_ranges=["20.0.0.1"])
-    export(playbook, inventory, export_profiles=["System Administrator", "Standard User", SALES])
+    sim.control.set_profile("Sales", label=SALES, login_ip_ranges=["20.0.0.1"])
+    export(playbook, inventory)
     before = sim.control.org()
     sim.control.clear_requests()
 
@@ -127,3 +127,24 @@ def test_files_go_where_one_wants_them(playbook: Playbooks, inventory: Path, tmp
     export(playbook, inventory, export_folder=str(tmp_path / "elsewhere"))
     assert (tmp_path / "elsewhere" / "acme" / "network_access.yml").exists()
     assert not written(inventory).exists()
+
+
+def test_profiles_may_be_chosen(sim: SimulatedOrg, playbook: Playbooks, inventory: Path) -> None:
+    for name in ("Admin", "Standard"):
+        sim.control.set_profile(name, login_ip_ranges=["127.0.0.1"])
+    export(playbook, inventory, export_profiles=["Standard User"])
+    exported = yaml.safe_load(written(inventory).read_text())["network_access_login_ip_ranges"]
+    assert [item["profile"] for item in exported] == ["Standard User"]
+
+
+@pytest.mark.parametrize("suffix", [".yml", ".yaml", ".json"])
+def test_a_file_of_variables_is_not_hidden_by_a_folder_of_the_same_name(
+    sim: SimulatedOrg, playbook: Playbooks, inventory: Path, suffix: str
+) -> None:
+    """Ansible reads one of the two."""
+    folder = inventory.parent / "host_vars"
+    folder.mkdir()
+    (folder / f"acme{suffix}").write_text("{}")
+    failed = playbook.run(EXPORT, "-i", str(inventory), ok=False).last
+    assert f"{folder}/acme{suffix} exists, and Ansible would no longer read it" in str(failed)
+    assert not (folder / "acme").exists() and sim.control.counts() == {}

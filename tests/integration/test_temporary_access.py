@@ -107,15 +107,16 @@ class TestSweep:
         assert sim.control.counts()["query"] == 2
 
     def test_the_playbook_sweeps_the_profiles_too(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        sim.control.set_profile("Admin", login_ip_ranges=["127.0.0.1", OVER])
+        """Whether they are declared or not."""
+        ops = "Ops %28A%27M Team%29"
+        sim.control.set_profile(ops, label="Ops (A'M Team)")
+        for name in ("Admin", ops):
+            sim.control.set_profile(name, login_ip_ranges=["127.0.0.1", OVER])
         inventory = playbook.folder / "inventory.yml"
-        inventory.write_text(
-            "salesforce_orgs:\n  hosts:\n    acme:\n      network_access_login_ip_ranges:\n"
-            "        - {profile: System Administrator, ranges: []}\n"
-        )
+        inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
         playbook.run(ROOT / "playbooks" / "sweep.yml", "-i", str(inventory))
-        admin = next(item for item in sim.control.org()["profiles"] if item["name"] == "Admin")
-        assert [item["start"] for item in admin["login_ip_ranges"]] == ["127.0.0.1"]
+        swept = {item["name"]: item["login_ip_ranges"] for item in sim.control.org()["profiles"]}
+        assert [[item["start"] for item in swept[name]] for name in ("Admin", ops)] == [["127.0.0.1"]] * 2
         assert OVER["start"] not in held(sim)
 
 
