@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import socket
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from urllib.parse import urlsplit
 from ..auth.attempts import LoginAttempts
 from ..auth.connection import Connection
 from ..errors import GatehouseError
-from ..files import file_lock
+from ..files import file_lock, replace_file
 from .login import Session
 
 try:
@@ -157,14 +156,7 @@ class SessionCache:
         content = {"session": dataclasses.asdict(session), "belongs_to": _fingerprint(connection)}
         sealed = self._cipher.encrypt(json.dumps(content).encode())
         with self._translate_errors():
-            handle, name = tempfile.mkstemp(dir=self._folder, prefix=".session-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(sealed)
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            replace_file(path, sealed, durable=False)  # after a crash, one more login is made
 
 
 def _identity(connection: Connection) -> str:

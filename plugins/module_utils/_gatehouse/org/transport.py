@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import io
 import os
-import queue
 import re
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..auth.connection import Connection, is_allowed
+from ..deadline import call_within
 from ..errors import NoResponseError, OptionError, OrgError
 
 try:
@@ -80,7 +79,10 @@ class OrgAdapter(HTTPAdapter):
             )
             return response, _read(response, host, self._limit)
 
-        response, body = _with_deadline(TOTAL_TIMEOUT_FACTOR * timeout, exchange, host)
+        try:
+            response, body = call_within(TOTAL_TIMEOUT_FACTOR * timeout, exchange)
+        except TimeoutError:
+            raise NoResponseError(f"{host} took too long to finish its answer") from None
         if response.status_code in RETRYABLE_STATUSES:
             raise unexpected_response(response)
         self._refuse_harmful(response, body, host)
@@ -108,30 +110,6 @@ class PageAdapter(OrgAdapter):
         is_page = "html" in response.headers.get("Content-Type", "").lower()
         if not (is_page or response.is_redirect) or b"\0" in body:
             raise unexpected_response(response)
-
-
-def _with_deadline(seconds: float, exchange: Callable[[], T], host: str) -> T:
-    """Return the result of an exchange, or raise NoResponseError when it takes longer.
-
-    A socket timeout restarts with every byte, so a slow sender could block us for days. The exchange is in a thread of
-    its own, which is then left behind.
-    """
-    done: queue.SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((exchange(), None))
-        except BaseException as exc:
-            done.put((None, exc))
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        result, problem = done.get(timeout=seconds)
-    except queue.Empty:
-        raise NoResponseError(f"{host} took too long to finish its answer") from None
-    if problem is not None:
-        raise problem
-    return cast(T, result)
 
 
 def _read(response: requests.Response, host: str, limit: int) -> bytes:
