@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mailbox": set(),
     "host": {"auth"},
     "org": {"auth", "ranges"},
+    "oauth_app": {"auth", "org"},
     "store": {"credentials"},
     "access": {"ranges", "org"},
     "verification": {"auth", "ranges", "credentials", "org", "store", "access"},

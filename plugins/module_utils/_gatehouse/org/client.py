@@ -110,6 +110,11 @@ class Org:
         version = self._connection.api_version
         self._with_session(lambda session: change_own_password(self._transport, session, version, old=old, new=new))
 
+    def with_session(self, call: Callable[[requests.Session, Session, str], T]) -> T:
+        """Return what a call makes of the transport, a session and the API version; a call may be made twice."""
+        version = self._connection.api_version
+        return self._with_session(lambda session: call(self._transport, session, version))
+
     def _with_session(self, call: Callable[[Session], T]) -> T:
         session = self._session or self._session_after(failed=None)
         try:

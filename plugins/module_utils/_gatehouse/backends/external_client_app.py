@@ -1,0 +1,214 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend of the module external_client_app."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..auth.connection import Connection
+from ..auth.private_key import key_text
+from ..errors import GatehouseError, OptionError
+from ..oauth_app.apply import AppWriter
+from ..oauth_app.certificate import WARN_BEFORE, Certificate, read_certificate
+from ..oauth_app.consumer_secret import SecretReader
+from ..oauth_app.ensure import AppOutcome, ensure_absent, ensure_disabled, ensure_present
+from ..oauth_app.model import FLOWS, IP_RELAXATION, SCOPES, DeclaredApp
+from ..org.client import Org
+from ..org.deploy import Progress
+from ..store import read_or_none
+from ..task.context import Task
+from ..task.options import CONNECTION, Spec
+from ..verification.verify import Verifier
+from .credential import Outcome
+from .credential import ensure_present as ensure_credential
+
+SPEC: Spec = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "disabled", "absent"], "default": "present"},
+    "label": {"type": "str"},
+    "contact_email": {"type": "str"},
+    "description": {"type": "str"},
+    "flows": {"type": "list", "elements": "str", "choices": list(FLOWS), "default": ["jwt_bearer"]},
+    "certificate": {"type": "str"},
+    "certificate_key": {"type": "str", "no_log": True},
+    "scopes": {"type": "list", "elements": "str", "choices": list(SCOPES), "default": list(SCOPES)},
+    "ip_relaxation": {"type": "str", "choices": list(IP_RELAXATION), "default": "enforce"},
+    "permission_set": {"type": "str"},
+    "users": {"type": "list", "elements": "str", "default": []},
+    "run_as": {"type": "str"},
+    "adopt": {"type": "bool", "default": False},
+    "store_as": {"type": "str"},
+    "wait": {"type": "int", "default": 600},
+    **CONNECTION,
+}
+_API_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The module's own options, checked."""
+
+    name: str
+    state: str
+    permission_set: str
+    declared: DeclaredApp | None
+    adopt: bool
+    store_as: str | None
+    wait: int
+
+
+def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
+    """Make an org's External Client App be as declared; progress gets a line now and then."""
+    parsed = _parse(options, task)
+    org = task.org()
+    writer = AppWriter(org, seconds=parsed.wait, progress=progress)
+    reader = _secret_reader(org, task, parsed, progress)
+    if reader and not task.check_mode:
+        reader.restore()
+    outcome = _ensure(writer, parsed, task)
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "diff": outcome.diff,
+        "consumer_key": outcome.app.consumer_key,
+        "app": outcome.app.summary(),
+        "warnings": _warnings(parsed, org, task),
+    }
+    if parsed.state != "present":
+        return result
+    try:
+        if not task.check_mode and outcome.app.consumer_key:
+            writer.wait_until_known(outcome.app.consumer_key)
+        if parsed.store_as:
+            stored = _store(parsed.store_as, outcome, org, task, reader)
+            result |= {"changed": outcome.changed or stored["changed"], "credential": stored["credential"]}
+    except GatehouseError as exc:
+        exc.result = {**exc.result, **{name: result[name] for name in ("changed", "consumer_key", "app")}}
+        exc.result["done"] = writer.done
+        raise
+    return result
+
+
+def _parse(options: Mapping[str, Any], task: Task) -> Options:
+    name = options["name"]
+    permission_set = options["permission_set"] or name
+    for option, value in (("name", name), ("permission_set", permission_set)):
+        if not _API_NAME.fullmatch(value):
+            raise OptionError(
+                option, f"{value!r} is not an API name: letters, digits and single underscores, a letter first"
+            )
+    if options["wait"] < 0:
+        raise OptionError("wait", "must not be negative")
+    present = options["state"] == "present"
+    if options["store_as"] and "client_credentials" not in options["flows"]:
+        raise OptionError("store_as", "is for apps with client_credentials among their flows")
+    return Options(
+        name=name,
+        state=options["state"],
+        permission_set=permission_set,
+        declared=_declared(options, permission_set, task) if present else None,
+        adopt=options["adopt"],
+        store_as=options["store_as"] if present else None,
+        wait=options["wait"],
+    )
+
+
+def _declared(options: Mapping[str, Any], permission_set: str, task: Task) -> DeclaredApp:
+    return DeclaredApp(
+        name=options["name"],
+        label=options["label"] or options["name"],
+        contact_email=options["contact_email"],
+        description=options["description"],
+        flows=tuple(flow for flow in FLOWS if flow in options["flows"]),
+        certificate=_certificate(options, task),
+        scopes=tuple(scope for scope in SCOPES if scope in options["scopes"]),
+        ip_relaxation=options["ip_relaxation"],
+        permission_set=permission_set,
+        users=tuple(options["users"]),
+        run_as=options["run_as"],
+    )
+
+
+def _certificate(options: Mapping[str, Any], task: Task) -> Certificate | None:
+    key = None
+    if options["certificate_key"]:
+        try:
+            key = key_text(options["certificate_key"])
+        except OptionError as exc:
+            raise OptionError("certificate_key", exc.problem) from None
+        task.secrets.add(key)
+    if not options["certificate"]:
+        if key:
+            raise OptionError("certificate", "must be given together with certificate_key")
+        return None
+    return read_certificate(options["certificate"], key=key, now=datetime.datetime.now(datetime.UTC))
+
+
+def _ensure(writer: AppWriter, options: Options, task: Task) -> AppOutcome:
+    if options.declared:
+        return ensure_present(writer, options.declared, adopt=options.adopt, check_mode=task.check_mode)
+    ensure = ensure_disabled if options.state == "disabled" else ensure_absent
+    return ensure(writer, options.name, options.permission_set, adopt=options.adopt, check_mode=task.check_mode)
+
+
+def _warnings(options: Options, org: Org, task: Task) -> list[str]:
+    declared, warnings = options.declared, []
+    if declared and "jwt_bearer" in declared.flows and "refresh_token" not in declared.scopes:
+        warnings.append("scopes: orgs are reported to refuse jwt_bearer to an app without the scope refresh_token")
+    if declared and declared.certificate:
+        expires = declared.certificate.expires
+        if expires - datetime.datetime.now(datetime.UTC) < WARN_BEFORE:
+            warnings.append(f"certificate: expires at {expires:%Y-%m-%dT%H:%M:%SZ}; make another key and certificate")
+    return warnings
+
+
+# -- the consumer secret -----------------------------------------------------------------------------------------------
+
+
+def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -> SecretReader | None:
+    """Return what reads consumer secrets; None where the task has no store, so that none can have been read by it."""
+    if not options.store_as and not task.credential:
+        return None
+    folder = task.store.local_folder
+    if folder is None:
+        if options.store_as:
+            raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
+        return None
+    return SecretReader(org, folder, seconds=options.wait, progress=progress)
+
+
+def _store(name: str, outcome: AppOutcome, org: Org, task: Task, reader: SecretReader | None) -> dict[str, Any]:
+    """Make the store hold the app's login by client_credentials, verified by one login.
+
+    The secret is read from the org only when the store does not have it.
+    """
+    before = read_or_none(task.store, name)
+    key = outcome.app.consumer_key
+    stored = before.connection if before else Connection()
+    known = stored.auth == "client_credentials" and stored.consumer_key == key and bool(stored.consumer_secret)
+    if not key or (task.check_mode and not known):
+        return {"changed": True, "credential": None}
+    secret = None
+    if not known:
+        assert reader is not None
+        secret = reader.read(outcome.app.name, key)
+        task.secrets.add(secret)
+    url = org.with_session(lambda _transport, session, _version: session.instance_url)
+    own = task.store.read(task.credential).connection if task.credential else task.connection
+    wanted = dataclasses.replace(
+        task.with_limits(Connection(auth="client_credentials", login_url=url, consumer_key=key)),
+        consumer_secret=secret,
+        api_version=own.api_version,
+        ca_path=own.ca_path,
+        allowed_hosts=own.allowed_hosts,
+    )
+    verifier = Verifier(task.sessions, task.administrator, task.secrets)
+    written: Outcome = ensure_credential(
+        task.store, name, wanted, verify="require", check_mode=task.check_mode, login=verifier.login
+    )
+    return {"changed": written.changed, "credential": written.credential}

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carry out the plan of an app. Every step may be done again, so the next run finishes one that was killed."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+
+from ..errors import GatehouseError, NoResponseError, OrgError
+from ..org.client import Org
+from ..org.deploy import DeployError, Progress, deploy
+from ..org.records import create_record, delete_record
+from ..org.token_endpoint import knows_app
+from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, Component, PermissionSet
+from .package import permission_set_component, write_deletion, write_package
+from .plan import AppPlan
+from .read import read_app, read_app_id, require_users
+
+POLL_SECONDS = (1.0, 2.0, 5.0, 10.0)  # before each try at the token endpoint; the last one repeats
+
+
+@dataclasses.dataclass
+class AppWriter:
+    """Writes to one org.
+
+    Attributes:
+        seconds: how long one deployment may take, and how long the token endpoint is waited for.
+        progress: gets a line now and then.
+        done: what has been changed so far, in words.
+    """
+
+    org: Org
+    seconds: float
+    progress: Progress
+    done: list[str] = dataclasses.field(default_factory=list)
+
+    def check(self, plan: AppPlan) -> list[Component]:
+        """Have the org check what a plan would write; return the components in the form that the org takes.
+
+        Raises DeployError when it refuses them; the org is as it was.
+        """
+        components, own = plan.components, plan.after.permission_set
+        if not components:
+            return []
+        extra = [] if own.id else [permission_set_component(own.name, SET_DESCRIPTION.format(plan.after.name))]
+        try:
+            self.deploy([*extra, *components], check_only=True)
+        except DeployError as exc:
+            retried = _retried(exc, components, own)
+            if retried is None:
+                raise
+            self.deploy([*extra, *retried], check_only=True)
+            return retried
+        return components
+
+    def write(self, plan: AppPlan, components: Sequence[Component]) -> None:
+        """Make the app and its permission set as planned; users come first, so that none is shut out meanwhile."""
+        own = plan.after.permission_set
+        set_id = own.id or self._make_set(plan)
+        if plan.added_users:
+            ids = require_users(self.org, plan.added_users, "users")
+            for user in plan.added_users:
+                fields = {"AssigneeId": ids[user.lower()], "PermissionSetId": set_id}
+                create_record(self.org, "PermissionSetAssignment", fields)
+                self.done.append(f"{user} has the permission set {own.name}")
+        if components:
+            self.deploy(components)
+            self.done.append(f"the app {plan.after.name} is deployed")
+        self._open(plan, set_id)
+        for user in plan.removed_users:
+            delete_record(self.org, "PermissionSetAssignment", plan.before.permission_set.users[user])
+            self.done.append(f"{user} no longer has the permission set {own.name}")
+
+    def deploy(self, components: Sequence[Component], *, check_only: bool = False) -> None:
+        """Deploy components, or have them checked; raises DeployError, or OrgError when nothing is known of it."""
+        self._deploy_package(lambda version: write_package(version, components), check_only)
+
+    def check_deletion(self, plan: AppPlan) -> None:
+        """Have the org check that the app can be deleted; raises DeployError."""
+        if plan.before.exists:
+            self._deploy_package(lambda version: write_deletion(version, plan.before.components.values()), True)
+
+    def delete(self, plan: AppPlan) -> None:
+        """Switch the app off, delete it whole, then its permission set if this collection made it."""
+        before = plan.before
+        if before.exists:
+            policy = before.components.get(POLICY)
+            if policy and before.enabled:
+                self.deploy([policy.changed({"isEnabled": "false"})])
+                self.done.append(f"the app {before.name} is switched off")
+            self._delete_app(plan)
+            self.done.append(f"the app {before.name} is deleted")
+        own = before.permission_set
+        if own.id and own.made:
+            for assignment in own.users.values():
+                delete_record(self.org, "PermissionSetAssignment", assignment)
+            delete_record(self.org, "PermissionSet", own.id)
+            self.done.append(f"the permission set {own.name} is deleted")
+
+    def wait_until_known(self, consumer_key: str) -> None:
+        """Wait until the token endpoint knows the app; raises NoResponseError when time is up."""
+        started = time.monotonic()
+        tries = 0
+        while not knows_app(self.org, consumer_key):
+            elapsed = time.monotonic() - started
+            if elapsed > self.seconds:
+                raise NoResponseError(
+                    f"the app is made, but the token endpoint does not know it after {elapsed:.0f} s; Salesforce says "
+                    "that it may take 30 minutes, so run the task again later"
+                )
+            self.progress(f"the token endpoint does not know the new app yet ({elapsed:.0f} s)")
+            time.sleep(POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)])
+            tries += 1
+
+    def _make_set(self, plan: AppPlan) -> str:
+        name = plan.after.permission_set.name
+        description = SET_DESCRIPTION.format(plan.after.name)
+        create_record(self.org, "PermissionSet", {"Name": name, "Label": name, "Description": description})
+        self.done.append(f"the permission set {name} is made")
+        return _required_id(read_app(self.org, plan.after.name, name).permission_set)
+
+    def _open(self, plan: AppPlan, set_id: str) -> None:
+        """Open the app to its permission set where the policy has not done so (REPORTED that it does)."""
+        app_id = read_app_id(self.org, plan.after.name)
+        if app_id is None:
+            raise OrgError(f"the org deployed the app {plan.after.name} without showing it")
+        found = read_app(self.org, plan.after.name, plan.after.permission_set.name).permission_set
+        if not found.opens:
+            create_record(self.org, "SetupEntityAccess", {"ParentId": set_id, "SetupEntityId": app_id})
+            self.done.append(f"the permission set {found.name} opens the app")
+
+    def _delete_app(self, plan: AppPlan) -> None:
+        before = plan.before
+        try:
+            self._deploy_package(lambda version: write_deletion(version, before.components.values()), False)
+        except DeployError:
+            # A first try whose answer was lost may have done it.
+            if read_app(self.org, before.name, before.permission_set.name).exists:
+                raise
+
+    def _deploy_package(self, package: Callable[[str], bytes], check_only: bool) -> None:
+        version = self.org.with_session(lambda _transport, _session, version: version)
+        deploy(self.org, package(version), check_only=check_only, seconds=self.seconds, progress=self.progress)
+
+
+def _retried(exc: DeployError, components: Sequence[Component], own: PermissionSet) -> list[Component] | None:
+    """Return the components in another form that the org may take; None when there is none.
+
+    Salesforce's guide has ids of permission sets where most orgs are reported to take names. An org may also make
+    policies of its own, under other names, as soon as an app has OAuth settings: then these come first, and the rest
+    follows once the names are known.
+    """
+    text = str(exc)
+    if "permission sets called" in text:
+        return [_with_set_id(one, own) if one.kind == OAUTH_POLICY else one for one in components]
+    first = [one for one in components if one.kind in (APP, OAUTH)]
+    if "DUPLICATE_VALUE" in text and first and len(first) < len(components):
+        return first
+    return None
+
+
+def _with_set_id(policy: Component, own: PermissionSet) -> Component:
+    """Return the policy with the id of the permission set; without any list while there is no such set yet."""
+    if own.id is None:
+        return policy.changed({"commaSeparatedPermissionSet": None})
+    words = [word.strip() for word in policy.values.get("commaSeparatedPermissionSet", "").split(",")]
+    listed = ",".join(own.id or word if word == own.name else word for word in words)
+    return policy.changed({"commaSeparatedPermissionSet": listed})
+
+
+def _required_id(own: PermissionSet) -> str:
+    if own.id is None:
+        raise GatehouseError(f"the org made the permission set {own.name} without showing it")
+    return own.id

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The consumer secret of an app, by Connect REST.
+
+The org gives it only while a setting of all apps allows it, and only to a user with two permissions. Both are opened
+for the moment of reading. What has to be undone is written down first, so that the next run undoes it when this one is
+killed.
+
+Sources: the Connect REST guide, version 67.0, and the help page on staging OAuth credentials.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ..errors import GatehouseError, OptionError, OrgError
+from ..files import file_lock, replace_file, sync_folder
+from ..org.client import Org
+from ..org.deploy import Progress, deploy, read_components, update_setting
+from ..org.records import RestError, create_record, delete_record, send
+from ..org.token_endpoint import read_own_user_id
+from ..text import HEADER_VALUE
+from .package import parse_component, permission_set_component, write_package
+from .read import quote_text, read_app_id
+
+SETTINGS = "ExternalClientAppSettings"
+SETTING = "enableClientSecretInRestApiAccess"
+PERMISSIONS = ("ExternalClientAppDeveloper", "ViewClientSecret")
+PREFIX = "gatehouse_secret_"
+LOCK_SECONDS = 300.0
+DESCRIPTION = "Lets gatehouse.salesforce read a consumer secret. If you see this, run its task again, which removes it."
+
+
+class SecretReader:
+    """Reads consumer secrets of one org.
+
+    Attributes:
+        journal: the file that says what has to be undone; it exists only meanwhile.
+    """
+
+    def __init__(self, org: Org, folder: Path, *, seconds: float, progress: Progress) -> None:
+        """Read secrets of an org.
+
+        Args:
+            folder: of this machine, where the journal is kept.
+            seconds: how long one deployment may take.
+            progress: gets a line now and then.
+        """
+        self._org = org
+        self._seconds = seconds
+        self._progress = progress
+        url = org.with_session(lambda _transport, session, _version: session.instance_url)
+        place = hashlib.sha256((urlsplit(url).netloc.lower()).encode()).hexdigest()[:32]
+        self.journal = folder / ".external_client_apps" / f"{place}.json"
+
+    def read(self, app: str, consumer_key: str) -> str:
+        """Return the secret that belongs to a consumer key of an app.
+
+        Raises:
+            OrgError: the org does not give it; what was opened is closed again, or the error says that it is not.
+            OptionError: the journal cannot be written; nothing was opened.
+        """
+        app_id = read_app_id(self._org, app)
+        if app_id is None:
+            raise OrgError(f"the org does not show the app {app}")
+        with self._locked():
+            self._undo()
+            try:
+                return self._read(app_id, consumer_key)
+            except RestError:
+                pass  # closed, as it should be
+            with self._opened():
+                return self._read(app_id, consumer_key)
+
+    def restore(self) -> bool:
+        """Close what a run that was killed has left open; return whether there was anything. Raises OrgError."""
+        if not self.journal.exists():
+            return False
+        with self._locked():
+            return self._undo()
+
+    def _read(self, app_id: str, consumer_key: str) -> str:
+        base = f"apps/oauth/credentials/{quote(app_id)}"
+        consumers = send(self._org, "GET", base).get("consumers")
+        rows = [row for row in consumers if isinstance(row, dict)] if isinstance(consumers, list) else []
+        consumer = next((row for row in rows if row.get("key") == consumer_key), None)
+        if consumer is None:
+            raise OrgError("the org does not list the consumer key of the app among its credentials")
+        pair = send(self._org, "GET", f"{base}/{quote(str(consumer.get('id')))}?part=keyandsecret")
+        secret = pair.get("secret")
+        if pair.get("key") != consumer_key or not isinstance(secret, str) or not HEADER_VALUE.fullmatch(secret):
+            raise OrgError("the org did not return the consumer secret of the app")
+        return secret
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Open what is needed; close it again however it ends."""
+        permission_set = f"{PREFIX}{secrets.token_hex(4)}"
+        self._write({"setting": self._setting(), "permission_set": permission_set})
+        try:
+            if self._setting() != "true":
+                update_setting(self._org, SETTINGS, "ExternalClientApp", SETTING, "true")
+            component = permission_set_component(permission_set, DESCRIPTION, PERMISSIONS)
+            version = self._org.with_session(lambda _transport, _session, version: version)
+            package = write_package(version, [component])
+            deploy(self._org, package, check_only=False, seconds=self._seconds, progress=self._progress)
+            fields = {"AssigneeId": self._own_id(), "PermissionSetId": self._set_id(permission_set)}
+            create_record(self._org, "PermissionSetAssignment", fields)
+            yield
+        finally:
+            try:
+                self._undo()
+            except GatehouseError as exc:
+                raise OrgError(
+                    f"the setting {SETTING} and the permission set {permission_set} could not be taken back: {exc}. "
+                    "Run the task again, which does it first"
+                ) from exc
+
+    def _undo(self) -> bool:
+        """Undo what the journal names, then remove it; every step may have been done already."""
+        journal = self._journal()
+        if journal is None:
+            return False
+        name = str(journal.get("permission_set"))
+        set_id = self._set_id(name) if name.startswith(PREFIX) else None
+        if set_id:
+            assigned = "SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = "
+            for row in self._org.query(assigned + quote_text(set_id)):
+                delete_record(self._org, "PermissionSetAssignment", str(row["Id"]))
+            delete_record(self._org, "PermissionSet", set_id)
+        if journal.get("setting") != "true" and self._setting() == "true":
+            update_setting(self._org, SETTINGS, "ExternalClientApp", SETTING, "false")
+        self.journal.unlink()
+        sync_folder(self.journal.parent)
+        return True
+
+    def _setting(self) -> str:
+        records = list(read_components(self._org, SETTINGS, ["ExternalClientApp"]))
+        if not records:
+            raise OrgError("the org does not show its settings of External Client Apps")
+        return parse_component(SETTINGS, records[0]).values.get(SETTING, "false")
+
+    def _set_id(self, name: str) -> str | None:
+        rows = self._org.query(f"SELECT Id FROM PermissionSet WHERE Name = {quote_text(name)}")  # noqa: S608
+        return str(rows[0]["Id"]) if rows else None
+
+    def _own_id(self) -> str:
+        return self._org.user_id or read_own_user_id(self._org)
+
+    # -- the journal -------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with file_lock(self.journal.with_suffix(".lock"), seconds=LOCK_SECONDS):
+                yield
+        except TimeoutError:
+            raise OrgError("another run reads a consumer secret of this org, for five minutes now") from None
+        except OSError as exc:
+            raise OptionError("store", f"{self.journal}: {exc.strerror}; the journal is kept there") from None
+
+    def _write(self, content: dict[str, Any]) -> None:
+        replace_file(self.journal, json.dumps(content).encode())
+
+    def _journal(self) -> dict[str, Any] | None:
+        try:
+            content = json.loads(self.journal.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise OptionError("store", f"{self.journal} is no journal; see what it holds, and remove it")
+        return content

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make an app as declared, from reading it to its being known at the token endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import GatehouseError, OrgError
+from .apply import AppWriter
+from .model import App, Component, DeclaredApp
+from .plan import AppPlan, plan_absent, plan_disabled, plan_present, require_own
+from .read import read_app, require_users
+
+ROUNDS = 2  # an org that makes policies of its own needs a second one
+
+
+@dataclasses.dataclass(frozen=True)
+class AppOutcome:
+    """What became of a declaration.
+
+    Attributes:
+        app: as it was read afterwards; in check mode, as it would be.
+    """
+
+    changed: bool
+    diff: dict[str, Any]
+    app: App
+
+
+def ensure_present(writer: AppWriter, declared: DeclaredApp, *, adopt: bool, check_mode: bool) -> AppOutcome:
+    """Make the org have the app as declared; raises OptionError, or OrgError that says what was done before it."""
+    org = writer.org
+    before = read_app(org, declared.name, declared.permission_set)
+    require_own(before, adopt=adopt)
+    plan = plan_present(before, declared)
+    if plan.added_users:
+        require_users(org, [user for user in plan.added_users if user in declared.users], "users")
+    if declared.run_as:
+        require_users(org, [declared.run_as], "run_as")
+    components = writer.check(plan)
+    if check_mode or not plan:
+        return AppOutcome(bool(plan), plan.diff(), plan.after)
+    with _reported(writer):
+        after = _write(writer, plan, components, declared)
+    return AppOutcome(True, {"before": before.summary(), "after": after.summary()}, after)
+
+
+def ensure_disabled(writer: AppWriter, name: str, permission_set: str, *, adopt: bool, check_mode: bool) -> AppOutcome:
+    """Make logins through the app impossible; there may be none. Raises as ensure_present()."""
+    before = read_app(writer.org, name, permission_set)
+    require_own(before, adopt=adopt)
+    plan = plan_disabled(before)
+    writer.check(plan)
+    if check_mode or not plan:
+        return AppOutcome(bool(plan), plan.diff(), plan.after)
+    with _reported(writer):
+        writer.deploy(plan.components)
+        after = read_app(writer.org, name, permission_set)
+        _require_done(plan_disabled(after))
+    return AppOutcome(True, plan.diff(), after)
+
+
+def ensure_absent(writer: AppWriter, name: str, permission_set: str, *, adopt: bool, check_mode: bool) -> AppOutcome:
+    """Make the org have no such app, and no permission set that was made for it. Raises as ensure_present()."""
+    before = read_app(writer.org, name, permission_set)
+    require_own(before, adopt=adopt)
+    plan = plan_absent(before)
+    writer.check_deletion(plan)
+    if check_mode or not plan:
+        return AppOutcome(bool(plan), plan.diff(), plan.after)
+    with _reported(writer):
+        writer.delete(plan)
+        after = read_app(writer.org, name, permission_set)
+        _require_done(plan_absent(after))
+    return AppOutcome(True, plan.diff(), after)
+
+
+def _write(writer: AppWriter, plan: AppPlan, components: Sequence[Component], declared: DeclaredApp) -> App:
+    """Carry out a plan that the org has checked, and what is left afterwards; return the app as it then is."""
+    for number in range(ROUNDS):
+        writer.write(plan, components if number == 0 else writer.check(plan))
+        plan = plan_present(read_app(writer.org, declared.name, declared.permission_set), declared)
+        if not plan:
+            break
+    _require_done(plan)
+    return plan.before
+
+
+def _require_done(rest: AppPlan) -> None:
+    """Raise OrgError when the org reported success and something is left to be done."""
+    if rest:
+        before, after = rest.before.summary(), rest.after.summary()
+        keys = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+        kinds = [component.kind for component in rest.components]
+        raise OrgError(f"the org reported success, but did not take over {', '.join(keys or kinds)}")
+
+
+@contextlib.contextmanager
+def _reported(writer: AppWriter) -> Iterator[None]:
+    """Add to an error what was done before it."""
+    try:
+        yield
+    except GatehouseError as exc:
+        exc.result = {**exc.result, "changed": bool(writer.done), "done": list(writer.done)}
+        raise
