@@ -11,10 +11,11 @@ import pytest
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
+from tests.support.tasks import NOBODY
 from tests.unit.simulator.apps import key_pair
 
 KEY, CERTIFICATE = key_pair()
-OTHER_KEY, OTHER_CERTIFICATE = key_pair()
+OTHER_KEY, OTHER_CERTIFICATE = key_pair("other")
 NAME = "Integrations"
 BILLING, REPORTS = "billing@acme.example", "reports@acme.example"
 PASSWORD = "Example-Password-1"
@@ -50,14 +51,253 @@ def users(sim: SimulatedOrg) -> None:
         sim.control.add_user(username, PASSWORD, profile="Standard User")
 
 
-def no_admin(sim: SimulatedOrg) -> dict[str, Any]:
-    """Variables with which a task logs in by its own arguments."""
-    return {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
-
-
 def test_an_app_is_made_and_a_user_logs_in_by_it(sim: SimulatedOrg, playbook: Playbooks) -> None:
     made = playbook([app()], "--diff").last
     assert made["changed"] and made["app"]["users"] == [BILLING]
-    assert playbook([login(made["consumer_key"])], **no_admin(sim)).last["verification"]["result"] == "ok"
+    assert playbook([login(made["consumer_key"])], **NOBODY).last["verification"]["result"] == "ok"
     again = playbook([app()], "--diff").last
     assert not again["changed"] and again["app"] == made["app"]
+
+
+# -- the grid ----------------------------------------------------------------------------------------------------------
+
+RUN = {"flows": ["client_credentials"], "run_as": REPORTS, "users": []}
+MADE_BEFORE: dict[str, list[dict[str, Any]]] = {
+    "nothing": [],
+    "as declared": [app()],
+    "another": [app(label="Old", users=[REPORTS], scopes=["api", "refresh_token"], ip_relaxation="bypass")],
+    "another flow": [app(**RUN)],
+    "another certificate": [app(certificate=OTHER_CERTIFICATE)],
+    "disabled": [app(), state("disabled")],
+    "deleted": [app(), state("absent")],
+}
+CHANGES = {
+    ("present", "as declared"): False,
+    ("disabled", "nothing"): False,
+    ("disabled", "disabled"): False,
+    ("disabled", "deleted"): False,
+    ("absent", "nothing"): False,
+    ("absent", "deleted"): False,
+}
+TASKS = {"present": app(), "disabled": state("disabled"), "absent": state("absent")}
+WRITES = ("createRecord", "updateRecord", "deleteRecord", "updateMetadata")
+
+
+def without_key(result: dict[str, Any]) -> dict[str, Any]:
+    """What check mode predicts of a run: all but the key, which the org makes."""
+    return {name: result.get(name) for name in ("changed", "diff", "app")}
+
+
+@pytest.mark.parametrize("before", MADE_BEFORE)
+@pytest.mark.parametrize("wanted", TASKS)
+def test_check_mode_predicts_the_run_and_a_second_run_changes_nothing(
+    sim: SimulatedOrg, playbook: Playbooks, wanted: str, before: str
+) -> None:
+    if MADE_BEFORE[before]:
+        playbook(MADE_BEFORE[before])
+    held, sets = sim.control.external_client_apps(), sim.control.permission_sets()
+    sim.control.clear_requests()
+    predicted = playbook([TASKS[wanted]], "--check", "--diff").last
+    assert (sim.control.external_client_apps(), sim.control.permission_sets()) == (held, sets)
+    assert not set(WRITES) & set(sim.control.counts())
+    result = playbook([TASKS[wanted]], "--diff").last
+    assert without_key(result) == without_key(predicted)
+    assert result["changed"] == CHANGES.get((wanted, before), True)
+    again = playbook([TASKS[wanted]], "--diff").last
+    assert not again["changed"] and again["diff"]["before"] == again["diff"]["after"] == result["diff"]["after"]
+    apps = sim.control.external_client_apps()
+    assert (NAME in apps) == (wanted != "absent" and bool(result["app"]))
+    assert (NAME in sim.control.permission_sets()) == (NAME in apps)
+
+
+def test_nothing_is_deployed_when_only_the_users_change(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    playbook([app()])
+    sim.control.clear_requests()
+    result = playbook([app(users=[REPORTS])]).last
+    assert result["changed"] and result["app"]["users"] == [REPORTS]
+    assert "deploy" not in sim.control.counts()
+    assert sim.control.permission_set(NAME)["assigned"] == [REPORTS]
+
+
+def test_a_package_holds_only_what_changes_and_always_the_certificate_and_the_list(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    made = playbook([app()]).last
+    for change in ({"label": "New"}, {"ip_relaxation": "bypass"}, {"scopes": ["api"]}, {"certificate": None}):
+        result = playbook([app(**change)]).last
+        assert result["consumer_key"] == made["consumer_key"]
+        held = sim.control.external_client_app(NAME)["components"]
+        assert held["ExtlClntAppGlobalOauthSettings"]["certificate"].split() == CERTIFICATE.split()
+        assert held["ExtlClntAppOauthConfigurablePolicies"]["commaSeparatedPermissionSet"] == NAME
+
+
+def test_what_the_module_does_not_manage_is_kept(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    components = {
+        "ExternalClientApplication": {"contactEmail": "old@acme.example", "infoUrl": "https://acme.example"},
+        "ExtlClntAppOauthSettings": {
+            "commaSeparatedOauthScopes": "Api, RefreshToken",
+            "trustedIpRanges": "<trustedIpRanges><endIpAddress>192.0.2.9</endIpAddress>"
+            "<startIpAddress>192.0.2.1</startIpAddress></trustedIpRanges>",
+        },
+        "ExtlClntAppGlobalOauthSettings": {"callbackUrl": "https://acme.example/back", "isPkceRequired": "true"},
+        "ExtlClntAppOauthConfigurablePolicies": {"refreshTokenPolicyType": "Zero", "commaSeparatedPermissionSet": ""},
+    }
+    sim.control.add_external_client_app(NAME, consumer_key="ExampleKey1", components=components)
+    refused = playbook([app()], ok=False).last
+    assert "name: the org has an app Integrations that this module did not make" in refused["msg"]
+    adopted = playbook([app(adopt=True, scopes=["api"], label="New")]).last
+    assert adopted["consumer_key"] == "ExampleKey1" and adopted["app"]["made_by_gatehouse"]
+    held = sim.control.external_client_app(NAME)["components"]
+    assert held["ExternalClientApplication"]["infoUrl"] == "https://acme.example"
+    assert "192.0.2.9" in held["ExtlClntAppOauthSettings"]["trustedIpRanges"]
+    assert held["ExtlClntAppGlobalOauthSettings"]["callbackUrl"] == "https://acme.example/back"
+    assert held["ExtlClntAppOauthConfigurablePolicies"]["refreshTokenPolicyType"] == "Zero"
+    assert not playbook([app(scopes=["api"], label="New")]).last["changed"]
+
+
+@pytest.mark.parametrize("wanted", ["disabled", "absent"])
+def test_an_app_of_others_is_neither_switched_off_nor_deleted(
+    sim: SimulatedOrg, playbook: Playbooks, wanted: str
+) -> None:
+    sim.control.add_external_client_app(NAME)
+    assert "name:" in playbook([state(wanted)], ok=False).last["msg"]
+    assert NAME in sim.control.external_client_apps()
+
+
+def test_a_permission_set_of_others_is_used_and_kept(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_permission_set("Integration_Users", assigned=[REPORTS])
+    result = playbook([app(permission_set="Integration_Users")]).last
+    assert result["app"]["users"] == [BILLING, REPORTS]
+    assert not playbook([app(permission_set="Integration_Users")]).last["changed"]
+    gone = {"name": NAME, "state": "absent", "permission_set": "Integration_Users"}
+    playbook([{"gatehouse.salesforce.external_client_app": gone}])
+    assert sim.control.permission_set("Integration_Users")["assigned"] == [REPORTS, BILLING]
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------------
+
+EXPIRED = key_pair(days=-1)[1]
+BAD = [
+    ({"name": "No-Name"}, "name: 'No-Name' is not an API name"),
+    ({"permission_set": "a__b"}, "permission_set:"),
+    ({"certificate": "no file"}, "certificate: is neither a certificate in PEM form nor a file"),
+    ({"certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, "certificate: is not a cert"),
+    ({"certificate": KEY}, "certificate: holds a private key"),
+    ({"certificate": EXPIRED}, "certificate: expired at 2"),
+    ({"certificate_key": OTHER_KEY}, "certificate: does not belong to certificate_key"),
+    ({"certificate": None}, "certificate: is needed for jwt_bearer"),
+    ({"contact_email": None}, "contact_email: is needed for a new app"),
+    ({"flows": []}, "flows: must name at least one flow"),
+    ({"flows": ["client_credentials"]}, "run_as: must name the user"),
+    ({"run_as": REPORTS}, "run_as: is for apps with client_credentials"),
+    ({"users": ["nobody@acme.example"]}, "users: 'nobody@acme.example' is not an active user"),
+    ({**RUN, "run_as": "nobody@acme.example"}, "run_as: 'nobody@acme.example' is not an active user"),
+    ({"store_as": "x"}, "store_as: is for apps with client_credentials"),
+    ({"wait": -1}, "wait: must not be negative"),
+]
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+@pytest.mark.parametrize(("options", "problem"), BAD)
+def test_bad_input_is_refused_before_anything_is_made(
+    sim: SimulatedOrg, playbook: Playbooks, options: dict[str, Any], problem: str, check: list[str]
+) -> None:
+    refused = playbook([app(**options)], *check, ok=False).last
+    assert problem in refused["msg"]
+    assert KEY[100:150] not in str(refused) and OTHER_KEY[100:150] not in str(refused)
+    assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets()
+    assert not set(WRITES) & set(sim.control.counts())
+
+
+def test_an_inactive_user_is_refused(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_user(BILLING, active=False)
+    assert f"users: '{BILLING}' is not an active user" in playbook([app()], ok=False).last["msg"]
+
+
+@pytest.mark.parametrize("answer", ["not_available", "unknown_type"])
+def test_an_org_without_such_apps_is_named(sim: SimulatedOrg, playbook: Playbooks, answer: str) -> None:
+    sim.control.set_org(external_client_apps_enabled=False)
+    sim.control.set_switches(eca_off=answer)
+    assert "the org has no External Client Apps; opt in" in playbook([app()], ok=False).last["msg"]
+
+
+# -- what is reported or unknown: every answer of the org --------------------------------------------------------------
+
+SWITCHES: list[dict[str, Any]] = [
+    {"eca_wrong_order": "dropped"},
+    {"eca_default_policies": "none"},
+    {"eca_default_policy_names": "setup"},
+    {"eca_default_policy_names": "setup", "eca_own_policy_name": "refused"},
+    {"eca_own_policy_name": "replaces"},
+    {"eca_own_policy_name": "refused"},
+    {"eca_certificate_left_out": "kept"},
+    {"eca_certificate_read": "body"},
+    {"eca_certificate_read": "absent"},
+    {"eca_left_out": "kept"},
+    {"eca_permission_sets": "ids"},
+    {"eca_permission_sets": "both", "eca_permission_sets_read": "sorted"},
+    {"eca_grant": "own_rows"},
+    {"eca_grant": "no_rows"},
+    {"eca_grant_left_out": "kept"},
+    {"eca_crud": "refused"},
+    {"eca_crud": "policies"},
+    {"eca_delete_alone": "refused"},
+    {"eca_delete_metadata": "accepted"},
+    {"eca_name_again": "refused"},
+    {"eca_enabled_required": False},
+    {"eca_pkce": "always"},
+    {"eca_session_timeout": "refused"},
+    {"eca_secret_read": "masked"},
+    {"eca_disabled": "invalid_grant"},
+    {"eca_refresh_scope_needed": False},
+    {"missing_component": "full_name"},
+    {"prefixed_types": True},
+    {"deploy_missing_deletion": "error"},
+    {"eca_permission": "ExternalClientAppAdmin"},
+]
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=str)
+def test_an_app_lives_from_its_making_to_its_deletion_whatever_the_org_answers(
+    sim: SimulatedOrg, playbook: Playbooks, switches: dict[str, Any]
+) -> None:
+    sim.control.set_switches(**switches)
+    if switches.get("eca_permission"):
+        sim.control.set_user(sim.admin.username, permissions=["ExternalClientAppAdmin"])
+    made = playbook([app()]).last
+    key = made["consumer_key"]
+    assert not playbook([app()]).last["changed"]
+    assert playbook([login(key)], **NOBODY).last["verification"]["result"] == "ok"
+    changed = playbook([app(label="New", certificate=OTHER_CERTIFICATE, users=[BILLING, REPORTS])]).last
+    assert changed["changed"] and changed["consumer_key"] == key
+    assert not playbook([app(label="New", certificate=OTHER_CERTIFICATE, users=[BILLING, REPORTS])]).last["changed"]
+    by_other = login(key, username=REPORTS, private_key=OTHER_KEY)
+    assert playbook([by_other], **NOBODY).last["verification"]["result"] == "ok"
+    assert playbook([state("disabled")]).last["changed"]
+    refused = playbook([login(key, private_key=OTHER_KEY)], ok=False, **NOBODY).last
+    assert refused["verification"]["result"] == "failed"
+    assert playbook([state("absent")]).last["changed"]
+    assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets()
+
+
+@pytest.mark.parametrize("answer", ["invalid_client_id", "app_not_found", "invalid assertion", "not approved"])
+def test_the_token_endpoint_is_waited_for(sim: SimulatedOrg, playbook: Playbooks, answer: str) -> None:
+    sim.control.set_switches(eca_known_after=5.0, eca_not_yet=answer)
+    late = playbook([app(wait=0)], ok=False).last
+    assert "does not know it after" in late["msg"] and late["changed"] and late["consumer_key"]
+    sim.control.hook("token", [{"command": "advance", "seconds": 300}], after=1)
+    known = playbook([app()]).last
+    assert not known["changed"] and known["consumer_key"] == late["consumer_key"]
+    assert not [row for row in sim.control.login_history() if row["status"] != "Success"]
+
+
+def test_a_certificate_that_the_org_does_not_show_must_be_given_with_a_change(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    sim.control.set_switches(eca_certificate_read="absent")
+    playbook([app()])
+    assert not playbook([app(certificate=None)]).last["changed"]
+    both = {"flows": ["jwt_bearer", "client_credentials"], "run_as": REPORTS}
+    refused = playbook([app(certificate=None, **both)], ok=False).last
+    assert "certificate: must be given: the org does not show" in refused["msg"]
+    assert playbook([app(certificate=CERTIFICATE, **both)]).last["app"]["flows"] == ["jwt_bearer", "client_credentials"]

@@ -17,9 +17,11 @@ from ..org.token_endpoint import knows_app
 from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, Component, PermissionSet
 from .package import permission_set_component, write_deletion, write_package
 from .plan import AppPlan
-from .read import read_app, read_app_id, require_users
+from .read import NOT_AVAILABLE, read_app, read_app_id, require_users
 
 POLL_SECONDS = (1.0, 2.0, 5.0, 10.0)  # before each try at the token endpoint; the last one repeats
+# What an org without External Client Apps says of their types (UNKNOWN; so of other types that are off).
+UNKNOWN_TYPE = ("Unknown type name", "Not available for deploy")
 
 
 @dataclasses.dataclass
@@ -49,6 +51,8 @@ class AppWriter:
         try:
             self.deploy([*extra, *components], check_only=True)
         except DeployError as exc:
+            if any(text in str(exc) for text in UNKNOWN_TYPE):
+                raise OrgError(NOT_AVAILABLE) from None
             retried = _retried(exc, components, own)
             if retried is None:
                 raise

@@ -13,6 +13,11 @@ from ..org.deploy import list_names, read_components
 from .model import APP, KINDS, PARENT, SET_DESCRIPTION, App, Component, PermissionSet
 from .package import parse_component
 
+NOT_AVAILABLE = (
+    "name: the org has no External Client Apps; opt in to them in Setup > External Client App Settings, or use "
+    "another org"
+)
+
 
 def read_app(org: Org, name: str, permission_set: str) -> App:
     """Return the app of that name as it is, without components when there is none; raises OrgError."""
@@ -21,8 +26,7 @@ def read_app(org: Org, name: str, permission_set: str) -> App:
     except OrgError as exc:
         if "(INVALID_TYPE)" not in str(exc):
             raise
-        problem = "the org has no External Client Apps; opt in to them in Setup > External Client App Settings"
-        raise OrgError(f"{problem}, or use another org", cause=exc.cause) from None
+        raise OrgError(NOT_AVAILABLE) from None
     components: dict[str, Component] = {}
     if (APP, name) in names:
         for kind in KINDS:
