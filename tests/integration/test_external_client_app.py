@@ -11,10 +11,11 @@ import pytest
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
+from tests.support.stores import open_store
 from tests.support.tasks import NOBODY
 from tests.unit.simulator.apps import key_pair
 
-KEY, CERTIFICATE = key_pair()
+KEY, CERTIFICATE = key_pair(days=365)
 OTHER_KEY, OTHER_CERTIFICATE = key_pair("other")
 NAME = "Integrations"
 BILLING, REPORTS = "billing@acme.example", "reports@acme.example"
@@ -224,6 +225,7 @@ def test_an_org_without_such_apps_is_named(sim: SimulatedOrg, playbook: Playbook
 # -- what is reported or unknown: every answer of the org --------------------------------------------------------------
 
 SWITCHES: list[dict[str, Any]] = [
+    {"eca_check_of_new_app": "refused"},
     {"eca_wrong_order": "dropped"},
     {"eca_default_policies": "none"},
     {"eca_default_policy_names": "setup"},
@@ -280,6 +282,12 @@ def test_an_app_lives_from_its_making_to_its_deletion_whatever_the_org_answers(
     assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets()
 
 
+def test_a_check_that_the_org_does_not_make_is_named(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_switches(eca_check_of_new_app="refused")
+    checked = playbook([app()], "--check").last
+    assert checked["changed"] and "the org checks only the app itself" in checked["warnings"][0]
+
+
 @pytest.mark.parametrize("answer", ["invalid_client_id", "app_not_found", "invalid assertion", "not approved"])
 def test_the_token_endpoint_is_waited_for(sim: SimulatedOrg, playbook: Playbooks, answer: str) -> None:
     sim.control.set_switches(eca_known_after=5.0, eca_not_yet=answer)
@@ -301,3 +309,68 @@ def test_a_certificate_that_the_org_does_not_show_must_be_given_with_a_change(
     refused = playbook([app(certificate=None, **both)], ok=False).last
     assert "certificate: must be given: the org does not show" in refused["msg"]
     assert playbook([app(certificate=CERTIFICATE, **both)]).last["app"]["flows"] == ["jwt_bearer", "client_credentials"]
+
+
+# -- consumer secrets --------------------------------------------------------------------------------------------------
+
+EXPORT = {"flows": ["client_credentials"], "run_as": REPORTS, "users": [], "store_as": "export"}
+SECRETS_OPEN = "enableClientSecretInRestApiAccess"
+
+
+def is_closed(sim: SimulatedOrg, playbook: Playbooks) -> bool:
+    """Whether nothing is left open for secrets, and no journal."""
+    sets = [name for name in sim.control.permission_sets() if name.startswith("gatehouse_secret_")]
+    setting = sim.control.set_external_client_app_settings()[SECRETS_OPEN]
+    return not sets and setting == "false" and not list(playbook.folder.glob("store/.external_client_apps/*.json"))
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"eca_secrets_off": "feature is not enabled"},
+        {"eca_secrets_off": "not enabled for this user"},
+        {"eca_known_after": 0.0, "eca_usage": "used"},
+    ],
+    ids=str,
+)
+def test_a_consumer_secret_goes_to_the_store_only_and_all_is_closed_again(
+    sim: SimulatedOrg, playbook: Playbooks, switches: dict[str, Any]
+) -> None:
+    sim.control.set_switches(**switches)
+    assert playbook([app(**EXPORT)], "--check").last["changed"]
+    made = playbook([app(**EXPORT)], "--diff").last
+    secret = sim.control.external_client_app(NAME)["consumer_secret"]
+    stored = open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("export")
+    assert (stored.connection.consumer_key, stored.connection.consumer_secret) == (made["consumer_key"], secret)
+    assert stored.verified and made["credential"]["name"] == "export"
+    assert secret not in str(made)
+    assert is_closed(sim, playbook)
+    sim.control.clear_requests()
+    assert not playbook([app(**EXPORT)]).last["changed"]
+    assert not playbook([app(**EXPORT)], "--check").last["changed"]
+    assert not {"getCredentials", "deploy", "updateMetadata"} & set(sim.control.counts())
+
+
+def test_what_is_open_already_is_used_and_left_open(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_external_client_app_settings(enableClientSecretInRestApiAccess=True)
+    sim.control.set_user(sim.admin.username, permissions=["ExternalClientAppDeveloper", "ViewClientSecret"])
+    assert playbook([app(**EXPORT)]).last["changed"]
+    assert "updateMetadata" not in sim.control.counts()
+    assert sim.control.set_external_client_app_settings()[SECRETS_OPEN] == "true"
+
+
+def test_a_secret_that_the_org_does_not_give_leaves_all_closed(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_switches(eca_secrets_session="by_app")
+    refused = playbook([app(**EXPORT)], ok=False).last
+    assert "not enabled for this user" in refused["msg"] and refused["consumer_key"]
+    assert is_closed(sim, playbook)
+
+
+def test_what_could_not_be_closed_is_closed_by_the_next_run(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.inject("error", operation="deleteRecord", code="UNKNOWN_EXCEPTION", times=1)
+    left = playbook([app(**EXPORT)], ok=False).last
+    assert "could not be taken back" in left["msg"] and "Run the task again" in left["msg"]
+    assert not is_closed(sim, playbook)
+    playbook([app(**EXPORT)])
+    assert is_closed(sim, playbook)

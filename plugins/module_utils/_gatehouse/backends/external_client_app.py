@@ -77,7 +77,7 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         "diff": outcome.diff,
         "consumer_key": outcome.app.consumer_key,
         "app": outcome.app.summary(),
-        "warnings": _warnings(parsed, org, task),
+        "warnings": [*_warnings(parsed), *writer.warnings],
     }
     if parsed.state != "present":
         return result
@@ -156,7 +156,7 @@ def _ensure(writer: AppWriter, options: Options, task: Task) -> AppOutcome:
     return ensure(writer, options.name, options.permission_set, adopt=options.adopt, check_mode=task.check_mode)
 
 
-def _warnings(options: Options, org: Org, task: Task) -> list[str]:
+def _warnings(options: Options) -> list[str]:
     declared, warnings = options.declared, []
     if declared and "jwt_bearer" in declared.flows and "refresh_token" not in declared.scopes:
         warnings.append("scopes: orgs are reported to refuse jwt_bearer to an app without the scope refresh_token")

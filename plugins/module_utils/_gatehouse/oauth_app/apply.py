@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from ..errors import GatehouseError, NoResponseError, OrgError
 from ..org.client import Org
 from ..org.deploy import DeployError, Progress, deploy
+from ..org.queries import external_client_app_id
 from ..org.records import create_record, delete_record
 from ..org.token_endpoint import knows_app
 from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, Component, PermissionSet
 from .package import permission_set_component, write_deletion, write_package
 from .plan import AppPlan
-from .read import NOT_AVAILABLE, read_app, read_app_id, require_users
+from .read import NOT_AVAILABLE, read_app, require_users
 
 POLL_SECONDS = (1.0, 2.0, 5.0, 10.0)  # before each try at the token endpoint; the last one repeats
 # What an org without External Client Apps says of their types (UNKNOWN; so of other types that are off).
@@ -32,12 +33,14 @@ class AppWriter:
         seconds: how long one deployment may take, and how long the token endpoint is waited for.
         progress: gets a line now and then.
         done: what has been changed so far, in words.
+        warnings: what the user should know.
     """
 
     org: Org
     seconds: float
     progress: Progress
     done: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
     def check(self, plan: AppPlan) -> list[Component]:
         """Have the org check what a plan would write; return the components in the form that the org takes.
@@ -53,6 +56,11 @@ class AppWriter:
         except DeployError as exc:
             if any(text in str(exc) for text in UNKNOWN_TYPE):
                 raise OrgError(NOT_AVAILABLE) from None
+            if "no ExternalClientApplication named" in str(exc) and not plan.before.exists:
+                # REPORTED only without it: a check may miss an app that is in the same package.
+                self.warnings.append("the org checks only the app itself before it exists, not its settings")
+                self.deploy([*extra, *components[:1]], check_only=True)
+                return components
             retried = _retried(exc, components, own)
             if retried is None:
                 raise
@@ -128,7 +136,7 @@ class AppWriter:
 
     def _open(self, plan: AppPlan, set_id: str) -> None:
         """Open the app to its permission set where the policy has not done so (REPORTED that it does)."""
-        app_id = read_app_id(self.org, plan.after.name)
+        app_id = external_client_app_id(self.org, plan.after.name)
         if app_id is None:
             raise OrgError(f"the org deployed the app {plan.after.name} without showing it")
         found = read_app(self.org, plan.after.name, plan.after.permission_set.name).permission_set

@@ -23,13 +23,13 @@ from urllib.parse import quote, urlsplit
 
 from ..errors import GatehouseError, OptionError, OrgError
 from ..files import file_lock, replace_file, sync_folder
+from ..org import queries
 from ..org.client import Org
 from ..org.deploy import Progress, deploy, read_components, update_setting
 from ..org.records import RestError, create_record, delete_record, send
 from ..org.token_endpoint import read_own_user_id
 from ..text import HEADER_VALUE
 from .package import parse_component, permission_set_component, write_package
-from .read import quote_text, read_app_id
 
 SETTINGS = "ExternalClientAppSettings"
 SETTING = "enableClientSecretInRestApiAccess"
@@ -68,7 +68,7 @@ class SecretReader:
             OrgError: the org does not give it; what was opened is closed again, or the error says that it is not.
             OptionError: the journal cannot be written; nothing was opened.
         """
-        app_id = read_app_id(self._org, app)
+        app_id = queries.external_client_app_id(self._org, app)
         if app_id is None:
             raise OrgError(f"the org does not show the app {app}")
         with self._locked():
@@ -132,9 +132,8 @@ class SecretReader:
         name = str(journal.get("permission_set"))
         set_id = self._set_id(name) if name.startswith(PREFIX) else None
         if set_id:
-            assigned = "SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = "
-            for row in self._org.query(assigned + quote_text(set_id)):
-                delete_record(self._org, "PermissionSetAssignment", str(row["Id"]))
+            for assignment in queries.permission_set_members(self._org, set_id).values():
+                delete_record(self._org, "PermissionSetAssignment", assignment)
             delete_record(self._org, "PermissionSet", set_id)
         if journal.get("setting") != "true" and self._setting() == "true":
             update_setting(self._org, SETTINGS, "ExternalClientApp", SETTING, "false")
@@ -149,8 +148,8 @@ class SecretReader:
         return parse_component(SETTINGS, records[0]).values.get(SETTING, "false")
 
     def _set_id(self, name: str) -> str | None:
-        rows = self._org.query(f"SELECT Id FROM PermissionSet WHERE Name = {quote_text(name)}")  # noqa: S608
-        return str(rows[0]["Id"]) if rows else None
+        found = queries.find_permission_set(self._org, name)
+        return found[0] if found else None
 
     def _own_id(self) -> str:
         return self._org.user_id or read_own_user_id(self._org)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import OptionError, OrgError
+from ..org import queries
 from ..org.client import Org
 from ..org.deploy import list_names, read_components
 from .model import APP, KINDS, PARENT, SET_DESCRIPTION, App, Component, PermissionSet
@@ -36,29 +37,15 @@ def read_app(org: Org, name: str, permission_set: str) -> App:
     return App(name=name, components=components, permission_set=_read_set(org, name, permission_set))
 
 
-def read_app_id(org: Org, name: str) -> str | None:
-    """Return the id of an app; None when there is none. Raises OrgError."""
-    rows = org.query(f"SELECT Id FROM ExternalClientApplication WHERE DeveloperName = {quote_text(name)}")  # noqa: S608
-    return str(rows[0]["Id"]) if rows else None
-
-
 def require_users(org: Org, names: Sequence[str], option: str) -> dict[str, str]:
     """Return the ids of users by their names in lower case; raises OptionError for one who does not exist."""
     if not names:
         return {}
-    given = ", ".join(quote_text(name) for name in names)
-    rows = org.query(f"SELECT Id, Username, IsActive FROM User WHERE Username IN ({given})")  # noqa: S608
-    ids = {str(row["Username"]).lower(): str(row["Id"]) for row in rows if row["IsActive"]}
+    ids = queries.active_users(org, names)
     for name in names:
         if name.lower() not in ids:
             raise OptionError(option, f"{name!r} is not an active user of this org")
     return ids
-
-
-def quote_text(text: str) -> str:
-    """Return a text as SOQL takes it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _read_component(org: Org, kind: str, app: str, names: Sequence[str]) -> Component | None:
@@ -69,20 +56,15 @@ def _read_component(org: Org, kind: str, app: str, names: Sequence[str]) -> Comp
 
 
 def _read_set(org: Org, app: str, name: str) -> PermissionSet:
-    rows = org.query(f"SELECT Id, Description FROM PermissionSet WHERE Name = {quote_text(name)}")  # noqa: S608
-    if not rows:
+    found = queries.find_permission_set(org, name)
+    if found is None:
         return PermissionSet(name=name)
-    set_id, made = str(rows[0]["Id"]), rows[0].get("Description") == SET_DESCRIPTION.format(app)
-    assigned = org.query(
-        "SELECT Id, Assignee.Username FROM PermissionSetAssignment"  # noqa: S608
-        f" WHERE PermissionSetId = {quote_text(set_id)}"
+    set_id, description = found
+    app_id = queries.external_client_app_id(org, app)
+    return PermissionSet(
+        name=name,
+        id=set_id,
+        made=description == SET_DESCRIPTION.format(app),
+        users=queries.permission_set_members(org, set_id),
+        opens=app_id is not None and queries.opens_entity(org, set_id, app_id),
     )
-    users = {str((row.get("Assignee") or {}).get("Username")): str(row["Id"]) for row in assigned}
-    app_id = read_app_id(org, app)
-    opens = app_id is not None and bool(
-        org.query(
-            f"SELECT Id FROM SetupEntityAccess WHERE ParentId = {quote_text(set_id)}"  # noqa: S608
-            f" AND SetupEntityId = {quote_text(app_id)}"
-        )
-    )
-    return PermissionSet(name=name, id=set_id, made=made, users=users, opens=opens)

@@ -180,3 +180,39 @@ def audit_rows(org: Queryable, since: datetime.datetime) -> list[dict[str, Any]]
     return org.query(
         f"SELECT {fields} FROM SetupAuditTrail WHERE CreatedDate >= {moment(since)} ORDER BY CreatedDate, Id"
     )
+
+
+def active_users(org: Queryable, usernames: Collection[str]) -> dict[str, str]:
+    """Return the ids of those of the users who exist and are active, by their names in lower case."""
+    names = ", ".join(map(literal, usernames))
+    soql = f"SELECT Id, Username FROM User WHERE Username IN ({names}) AND IsActive = true"
+    return _read(org, soql, lambda rows: {str(row["Username"]).lower(): str(row["Id"]) for row in rows})
+
+
+def external_client_app_id(org: Queryable, name: str) -> str | None:
+    """Return the id of the External Client App of that API name; None where there is none."""
+    return _first_id(org, f"SELECT Id FROM ExternalClientApplication WHERE DeveloperName = {literal(name)}")
+
+
+def find_permission_set(org: Queryable, name: str) -> tuple[str, str] | None:
+    """Return the id and the description of the permission set of that API name; None where there is none."""
+    soql = f"SELECT Id, Description FROM PermissionSet WHERE Name = {literal(name)}"
+    rows = _read(org, soql, lambda rows: [(str(row["Id"]), str(row.get("Description") or "")) for row in rows])
+    return rows[0] if rows else None
+
+
+def permission_set_members(org: Queryable, set_id: str) -> dict[str, str]:
+    """Return the names of the users who have a permission set, and the ids of their assignments."""
+    soql = f"SELECT Id, Assignee.Username FROM PermissionSetAssignment WHERE PermissionSetId = {literal(set_id)}"
+    return _read(org, soql, lambda rows: {str(row["Assignee"]["Username"]): str(row["Id"]) for row in rows})
+
+
+def opens_entity(org: Queryable, set_id: str, entity_id: str) -> bool:
+    """Whether a permission set opens something of Setup, such as an app."""
+    where = f"ParentId = {literal(set_id)} AND SetupEntityId = {literal(entity_id)}"
+    return _first_id(org, f"SELECT Id FROM SetupEntityAccess WHERE {where}") is not None
+
+
+def _first_id(org: Queryable, soql: str) -> str | None:
+    ids = _read(org, soql, lambda rows: [str(row["Id"]) for row in rows])
+    return ids[0] if ids else None
