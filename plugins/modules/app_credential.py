@@ -14,15 +14,15 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Writes one stored credential into one file on the host, for its owner only, whole or not at all, and only when the
-    file does not hold it yet.
-  - The store records which version each file holds, with an encrypted fingerprint of it, so that
-    M(gatehouse.salesforce.credential_info) tells which files are behind the current one.
+    file does not contain it yet.
+  - The store records which version each file contains, with an encrypted fingerprint of it, so that
+    M(gatehouse.salesforce.credential_info) tells which files do not have the current one.
   - Nothing that it returns or shows is secret, so tasks need no C(no_log). The diff shows versions.
   - The role P(gatehouse.salesforce.app_credentials#role) does this for many files, and restarts only the applications
     whose file has changed.
 notes:
-  - The credential is read on the controller. The host is first told a fingerprint, and gets the secret only when its
-    file differs, through the standard input of Python, so that nothing but the file itself is ever written. For this
+  - The credential is read on the controller. The host first gets a fingerprint, and the secret only when its file
+    differs, through the standard input of Python, so that nothing but the file itself is ever written. For this
     the task turns on pipelining, so it does not work over a connection without it, nor with
     E(ANSIBLE_KEEP_REMOTE_FILES).
   - A link in place of the file is replaced by a file, never followed. A link in the path of its folder is followed if
@@ -43,8 +43,8 @@ options:
     required: true
   state:
     description:
-      - With V(absent) the file is removed, if it still holds what was delivered to it. If somebody else has written or
-        changed it, the task fails and leaves it. The credential need not be stored any more.
+      - With V(absent) the file is removed, if it still contains what was delivered to it. If somebody else has written
+        or changed it, the task fails and leaves it. The credential need not be stored any more.
       - With V(forgotten) nothing is done on the host. The store forgets what was delivered to it, as a host that is
         gone for good would be listed as outdated for ever, and a pair of users not be rotated. Delegate the task to the
         name of the host; it need not be in the inventory any more.
@@ -175,12 +175,12 @@ dest:
   returned: success
   sample: /etc/billing/salesforce.env
 version_before:
-  description: The version that the file held before. V(none) when it held nothing, or nothing that was delivered.
+  description: The version that the file contained before. V(none) when there was no file, or none that was delivered.
   type: int
   returned: success
   sample: 2
 standby:
-  description: Whether the file holds the user on standby of a pair.
+  description: Whether the file contains the user on standby of a pair.
   type: bool
   returned: success with O(state=present)
   sample: false
@@ -191,13 +191,13 @@ fallback:
   sample: false
 restarted:
   description:
-    - V(false) when the application is still to be restarted. This module knows of no restarts, so it takes none to be
-      needed; the role P(gatehouse.salesforce.app_credentials#role) makes and records them.
+    - V(false) when the application is still to be restarted. For this module it never is, as it restarts nothing; the
+      role P(gatehouse.salesforce.app_credentials#role) makes and records restarts.
   type: bool
   returned: success with O(state=present)
   sample: true
 version:
-  description: The version that the file holds. V(none) with O(state=absent).
+  description: The version that the file contains. V(none) with O(state=absent).
   type: int
   returned: success
   sample: 3
@@ -231,7 +231,7 @@ STORE = {
 
 def main() -> None:
     """Run the module."""
-    # What the action tells this module. It is no option for users, and holds the content of the file when that differs.
+    # What the action tells this module. It is no option for users.
     spec = {**FILE, **STORE, PAYLOAD: {"type": "dict", "no_log": True}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     file = AppFile(module)

@@ -179,7 +179,7 @@ class AppFile:
         _sync(self.folder)
 
     def _write(self, content: bytes, way_is_safe: bool) -> dict[str, Any]:
-        """Put the content in place of the file: whoever reads it finds the old one or the new one, whole."""
+        """Put the content in place of the file. Any reader gets the old one or the new one, whole."""
         if self.name:
             content = self._encrypted(content)
         name, backup = self.dest.name, ""
