@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -225,12 +226,36 @@ class TestLaterRuns:
         assert later.ask(dataclasses.replace(WRONG, password="CANARY-2")) == "session"
         assert "not tried again" in later.ask() and later.count == 1
 
-    def test_a_secret_can_be_forgotten(self, tmp_path: Path) -> None:
+    def test_a_secret_can_be_tried_again_on_request(self, tmp_path: Path) -> None:
         first = Org(tmp_path, refused("bad_password"))
         first.ask()
         later = self.later(first, OK)
-        later.attempts.forget_refused(WRONG)
+        later.attempts.require_retry_allowed(WRONG)
         assert later.ask() == "session"
+
+    def test_requests_end_before_the_user_is_locked(self, tmp_path: Path) -> None:
+        logins = 0
+        for number in range(14):
+            org = Org(tmp_path, refused("bad_password"), run=f"run-{number}")
+            for token in ("CANARY-a", "CANARY-b"):
+                connection = dataclasses.replace(WRONG, security_token=token)
+                with contextlib.suppress(LoginError):
+                    org.attempts.require_retry_allowed(connection)
+                    org.ask(connection)
+            logins += org.count
+        assert logins == 9, "by default the tenth locks the user"
+
+    def test_a_success_begins_the_count_anew(self, tmp_path: Path) -> None:
+        for number in range(3):
+            for wrong in range(5):
+                run = f"run-{number}-{wrong}"
+                connection = dataclasses.replace(WRONG, password=f"CANARY-{number}-{wrong}")
+                org = Org(tmp_path, refused("bad_password"), run=run)
+                org.attempts.require_retry_allowed(connection)
+                assert org.ask(connection).startswith("bad_password")
+            assert (
+                Org(tmp_path, OK, run=f"good-{number}").ask(dataclasses.replace(WRONG, password="right")) == "session"
+            )
 
     def test_only_the_last_ones_of_a_user_are_kept(self, tmp_path: Path) -> None:
         org = Org(tmp_path, refused("bad_password"))

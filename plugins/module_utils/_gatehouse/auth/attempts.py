@@ -23,6 +23,7 @@ import hmac
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,8 @@ from .connection import Connection
 T = TypeVar("T")
 CONTROLLER = ""  # the place from which the controller logs in; other places are names of hosts
 WARNING = "failed logins lock the user"
+DEFAULT_MAX_ATTEMPTS = 10  # failed logins that lock a user, unless the org's policy says otherwise
+FAILURES_COUNT_SECONDS = 24 * 3600.0
 MAX_REFUSED = 20  # notes that outlast a run, for each user
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # about 30 ms
 _KEY = "key"
@@ -81,11 +84,50 @@ class LoginAttempts:
         note = _read(self._file(connection)) if self._run_folder.is_dir() else None
         return note is not None and note["state"] == "ok"
 
-    def forget_refused(self, connection: Connection) -> None:
-        """Let a secret be tried again that an earlier run found to be wrong."""
+    def require_retry_allowed(self, connection: Connection, *, org_asked: bool = False) -> None:
+        """Let a secret be tried again that an earlier run found to be wrong, while that cannot lock the user.
+
+        Args:
+            connection: with which it is to be tried.
+            org_asked: whether the org itself said that the user has attempts left.
+
+        Raises:
+            LoginError: so many logins of this user were refused of late that another might be the last.
+        """
+        failures = sum(int(note.get("failures") or 0) for note in self._notes_of_user(connection))
+        if failures >= DEFAULT_MAX_ATTEMPTS - 1 and not org_asked:
+            raise LoginError(
+                f"{failures} logins of {connection.username} were refused since yesterday, and another one could lock "
+                "the user, so none was made. Name diagnose_with, which asks the org how many are left, or wait a day",
+                cause="user_locked",
+            )
+        file = self._refused_file(connection)
+        if file is not None:
+            note = _read(file)
+            if note is not None:
+                _write(file, {**note, "state": "forgiven"})
+
+    def _notes_of_user(self, connection: Connection) -> Iterator[dict[str, Any]]:
+        """Yield the refusals of a user since yesterday, whatever the secret was."""
+        folder = self._refused_folder
+        if folder is None or not (folder / _KEY).is_file():
+            return
+        for file in folder.glob(f"{_user(connection, _key(folder))}.*{_SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - file.stat().st_mtime < FAILURES_COUNT_SECONDS:
+                    yield _read(file) or {}
+
+    def _forget_refused(self, connection: Connection) -> None:
+        """Forget that a secret was wrong, as it is right now, and how often the user failed."""
+        folder = self._refused_folder
         file = self._refused_file(connection)
         if file is not None:
             file.unlink(missing_ok=True)
+        if folder is not None and (folder / _KEY).is_file():
+            for other in folder.glob(f"{_user(connection, _key(folder))}.*{_SUFFIX}"):
+                note = _read(other)
+                if note is not None and note.get("failures"):
+                    _write(other, {**note, "failures": 0})
 
     def _require_new(self, connection: Connection, note: dict[str, Any] | None, place: str) -> None:
         """Raise the error of an earlier attempt that another one would only repeat."""
@@ -97,7 +139,7 @@ class LoginAttempts:
             raise _repeated(LoginUnansweredError, note, f"; tried before in this run, {again}")
         file = self._refused_file(connection)
         earlier = _read(file) if file else None
-        if earlier is not None:
+        if earlier is not None and earlier["state"] != "forgiven":
             why = (
                 f"; refused at {earlier['at']} and unchanged since, {again}. If it is right by now, for example as the "
                 f"user was unlocked, remove {file} and run this again"
@@ -130,7 +172,8 @@ class LoginAttempts:
             raise
         if not succeeded:
             _write(file, _note("ok", "ok", "logged in", place))
-            self.forget_refused(connection)
+            with contextlib.suppress(OSError, GatehouseError):
+                self._forget_refused(connection)
         return result
 
     def _remember_refused(self, connection: Connection, exc: LoginError) -> None:
@@ -142,7 +185,8 @@ class LoginAttempts:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _key(self._refused_folder)
             file = self._refused_name(connection)
-            _write(file, _note("refused", exc.cause, str(exc), CONTROLLER))
+            failures = int((_read(file) or {}).get("failures") or 0) + 1
+            _write(file, {**_note("refused", exc.cause, str(exc), CONTROLLER), "failures": failures})
             user = file.name.partition(".")[0]
             notes = sorted(self._refused_folder.glob(f"{user}.*{_SUFFIX}"), key=lambda note: note.stat().st_mtime)
             for old in notes[:-MAX_REFUSED]:

@@ -74,7 +74,8 @@ class Gateway:
             self._sessions, lambda user: self._administrator(user) or self._over_kept_session(before), self._secrets
         )
         last_success = when_it_worked(self._store, self._name, connection)
-        return verifier.login(self._with_limits(connection), last_success=last_success)
+        # The journal of a rotation says itself which tokens are not to be tried again.
+        return verifier.login(self._with_limits(connection), last_success=last_success, retry_refused=True)
 
     @contextmanager
     def open_mailbox(self) -> Iterator[Mailbox]:

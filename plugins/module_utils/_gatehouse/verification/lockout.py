@@ -30,23 +30,24 @@ COUNTED_STATUSES = ("invalid password", "failed: api security token required")
 HISTORY_WINDOW = datetime.timedelta(days=1)
 
 
-def require_attempts_left(connection: Connection, administrator: Callable[[], Org | None]) -> None:
+def require_attempts_left(connection: Connection, administrator: Callable[[], Org | None]) -> bool:
     """Raise LoginError before a login that could lock the user out or exceed the hourly limit.
 
-    Nothing is raised where nobody can be asked, or what is asked may not be known.
+    Returns whether the org could be asked.
 
     Args:
         administrator: returns the org as somebody sees it who may read the user's login history.
     """
     if not connection.username:
-        return
+        return False
     try:
         org = administrator()
         problem = _why_not(org, connection) if org else None
     except GatehouseError:
-        return
+        return False
     if problem:
         raise problem
+    return org is not None
 
 
 def _why_not(org: Org, connection: Connection) -> LoginError | None:

@@ -66,9 +66,9 @@ class Verifier:
             OrgError: it could not be tried.
         """
         self._secrets.add(*connection.secret_texts)  # of which some are stored only
-        require_attempts_left(connection, lambda: self._administrator(connection) or own)
+        org_asked = require_attempts_left(connection, lambda: self._administrator(connection) or own)
         if retry_refused:
-            self._sessions.attempts.forget_refused(connection)
+            self._sessions.attempts.require_retry_allowed(connection, org_asked=org_asked)
         try:
             return self._open(connection)
         except LoginError as exc:
