@@ -42,9 +42,8 @@ def store(playbook: Playbooks) -> None:
 
 
 def play(playbook: Playbooks, tasks: list[dict[str, Any]]) -> None:
-    password = {"gatehouse_salesforce_password": WRONG}
     plays = [{"hosts": "all", "gather_facts": False, "vars": LOCAL, "tasks": tasks}]
-    playbook.run(plays, "-i", HOSTS, "--forks", "6", **password)
+    playbook.run(plays, "-i", HOSTS, "--forks", "6", gatehouse_salesforce_password=WRONG)
 
 
 @pytest.mark.ansible
