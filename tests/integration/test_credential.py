@@ -16,7 +16,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
-from tests.support.tasks import NOBODY, store, use
+from tests.support.tasks import NOBODY, seen, store, use
 
 
 def forget() -> dict[str, Any]:
@@ -101,8 +101,8 @@ def test_when_told_to_it_stores_unverified_and_warns(sim: SimulatedOrg, playbook
 def test_a_failed_update_leaves_the_working_version_in_place(sim: SimulatedOrg, playbook: Playbooks) -> None:
     playbook([store(sim)], **NOBODY)
     playbook([store(sim, password="Wrong-Password-1")], ok=False, **NOBODY)
-    seen = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing')")], **NOBODY).last
-    assert seen["ansible_facts"]["seen"] == sim.admin.login_password
+    found = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing')")], **NOBODY)
+    assert seen(found) == sim.admin.login_password
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_a_token_received_by_a_person_replaces_the_old_one_and_keeps_the_passwor
     result = playbook([store(sim, password=None, security_token=token)], **NOBODY).last
     assert result["credential"]["version"] == 2
     assert result["verification"]["result"] == "ok"
-    seen = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing')")], **NOBODY).last
-    assert seen["ansible_facts"]["seen"] == sim.admin.password + token
+    found = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing')")], **NOBODY)
+    assert seen(found) == sim.admin.password + token
 
 
 def test_a_task_by_credential_name_uses_its_connection_and_its_kept_session(
@@ -226,13 +226,13 @@ class TestLookups:
         playbook([store(sim)], **NOBODY)
 
     def test_login_password_is_password_and_token_joined(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        seen = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing')")]).last
-        assert seen["ansible_facts"]["seen"] == sim.admin.password + sim.admin.security_token
+        found = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing')")])
+        assert seen(found) == sim.admin.password + sim.admin.security_token
 
     def test_credential_is_the_whole_record(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
-        seen = playbook([use("lookup('gatehouse.salesforce.credential', 'billing')")]).last["ansible_facts"]["seen"]
-        assert seen["username"] == sim.admin.username
-        assert seen["security_token"] == sim.admin.security_token
+        found = seen(playbook([use("lookup('gatehouse.salesforce.credential', 'billing')")]))
+        assert found["username"] == sim.admin.username
+        assert found["security_token"] == sim.admin.security_token
 
     def test_an_unknown_name_is_named(self, playbook: Playbooks) -> None:
         result = playbook([use("lookup('gatehouse.salesforce.login_password', 'nobody')")], ok=False)
@@ -249,8 +249,8 @@ class TestLookups:
         sim.control.set_user(sim.admin.username, password=odd)
         unsafe = {"__ansible_unsafe": odd}
         playbook([store(sim, password=unsafe)], **NOBODY)
-        seen = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing', token='omit')")]).last
-        assert seen["ansible_facts"]["seen"] == odd
+        found = playbook([use("lookup('gatehouse.salesforce.login_password', 'billing', token='omit')")])
+        assert seen(found) == odd
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.gatehouse.salesforce.plugins.lookup import access_token
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
-from tests.support.tasks import NOBODY, store, use
+from tests.support.tasks import NOBODY, seen, store, use
 from tests.unit.simulator.apps import key_pair
 
 pytestmark = pytest.mark.ansible
@@ -174,8 +174,8 @@ class TestAccessToken:
         playbook([store(sim)], **NOBODY)
         os.utime(self.kept(playbook), (0, 0))
         sim.control.clear_requests()
-        seen = playbook([use(self.LOOKUP), use(self.LOOKUP)], **NOBODY).last["ansible_facts"]["seen"]
-        assert set(seen) == {"access_token", "instance_url"}
+        found = seen(playbook([use(self.LOOKUP), use(self.LOOKUP)], **NOBODY))
+        assert set(found) == {"access_token", "instance_url"}
         assert sim.control.counts() == {"resources": 1}
 
     def test_a_refused_login_is_told_and_tried_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
@@ -187,8 +187,7 @@ class TestAccessToken:
 
     def test_an_unknown_name_is_an_error_unless_told_otherwise(self, playbook: Playbooks) -> None:
         assert "nobody" in playbook([self._of("nobody")], ok=False).output
-        seen = playbook([self._of("nobody", on_missing="skip")]).last["ansible_facts"]["seen"]
-        assert seen == []
+        assert seen(playbook([self._of("nobody", on_missing="skip")])) == []
 
     def test_the_examples_of_its_documentation_run(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         tasks = [store(sim, name="production-admin"), *yaml.safe_load(access_token.EXAMPLES)]

@@ -18,6 +18,7 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import Dovecot
 from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option, rotations_in_use
+from tests.support.tasks import seen, use
 
 pytestmark = pytest.mark.ansible
 
@@ -75,8 +76,7 @@ class Rotate:
 
     def stored(self) -> dict[str, Any]:
         """The credential with its secrets."""
-        lookup = "{{ lookup('gatehouse.salesforce.credential', 'billing') }}"
-        return dict(self.playbook([{"ansible.builtin.debug": {"msg": lookup}}]).last["msg"])
+        return dict(seen(self.playbook([use("lookup('gatehouse.salesforce.credential', 'billing')")])))
 
     def lets_in(self) -> bool:
         """Whether what is stored is what the org knows."""

@@ -13,7 +13,7 @@ import pytest
 from tests.simulated_org import SimulatedOrg
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.plays import Playbooks
-from tests.support.tasks import NOBODY, store, use
+from tests.support.tasks import NOBODY, seen, store, use
 
 pytestmark = pytest.mark.ansible
 
@@ -39,7 +39,7 @@ def test_a_credential_is_declared_used_listed_and_forgotten(
     there = variables(bao.by_role)
     first = playbook([store(sim), use(PASSWORD), ranges, listed], **there)
     assert first.of("store")["changed"] is True
-    assert first.of("use")["ansible_facts"]["seen"] == sim.admin.login_password
+    assert seen(first) == sim.admin.login_password
     assert [each["name"] for each in first.last["credentials"]] == ["billing"]
     assert sim.control.counts()["login"] == 1
 
@@ -60,8 +60,8 @@ def test_the_environment_and_the_role_lead_there_too(sim: SimulatedOrg, playbook
     nowhere = {**NOBODY, "gatehouse_salesforce_store": None}
     playbook.run([play], credentials_declared=[by_role], **nowhere)
     env = {f"GATEHOUSE_{name.upper()}": value for name, value in bao.options.items() if name != "store_token"}
-    found = playbook([use(PASSWORD)], env={**env, "VAULT_TOKEN": bao.token}, **nowhere).last
-    assert found["ansible_facts"]["seen"] == sim.admin.login_password
+    found = playbook([use(PASSWORD)], env={**env, "VAULT_TOKEN": bao.token}, **nowhere)
+    assert seen(found) == sim.admin.login_password
 
 
 def test_an_address_changed_on_the_server_is_refused_and_nothing_is_sent(

@@ -21,7 +21,7 @@ from tests.support.openbao import OpenBao
 from tests.support.plays import Playbooks
 from tests.support.processes import ROOT, ansible_environment
 from tests.support.stores import open_store
-from tests.support.tasks import NOBODY, use
+from tests.support.tasks import NOBODY, seen, use
 from tests.unit.test_stores import delivery
 
 pytestmark = pytest.mark.ansible
@@ -144,7 +144,7 @@ def test_a_key_encrypted_by_ansible_vault_opens_the_store_and_a_wrong_password_i
     expression = "lookup('gatehouse.salesforce.login_password', 'billing', token='omit')"
     listed: dict[str, Any] = {"name": "keys", "gatehouse.salesforce.store_key": {}}
     found = playbook([use(expression), listed], env=env, **NOBODY)
-    assert found.of("use")["ansible_facts"]["seen"] == "Pass-3"
+    assert seen(found) == "Pass-3"
     assert found.last["changed"] is False
     password.write_text("Wrong-Password")
     told = "is encrypted by Ansible Vault; none of its passwords opens it"

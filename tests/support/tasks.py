@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.simulated_org import SimulatedOrg
+from tests.support.plays import Results
 
 # Variables that take away whom a play logs in as, so that a task names a stored credential or gives one inline.
 NOBODY: dict[str, Any] = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
@@ -29,8 +32,16 @@ def store(sim: SimulatedOrg, **changes: Any) -> dict[str, Any]:
 
 
 def use(expression: str) -> dict[str, Any]:
-    """Evaluate an expression, such as a lookup, into the fact seen."""
-    return {"name": "use", "ansible.builtin.set_fact": {"seen": f"{{{{ {expression} }}}}"}}
+    """Evaluate an expression, such as a lookup, for seen().
+
+    In Base64, as from ansible-core 2.22 on a secret is masked in what a callback gets.
+    """
+    return {"name": "use", "ansible.builtin.set_fact": {"seen": f"{{{{ {expression} | to_json | b64encode }}}}"}}
+
+
+def seen(results: Results) -> Any:
+    """Return the value of the expression that use() evaluated."""
+    return json.loads(base64.b64decode(results.of("use")["ansible_facts"]["seen"]))
 
 
 def trusted(*ranges: Any, **options: Any) -> dict[str, Any]:
