@@ -37,7 +37,9 @@ notes:
     which is not documented; if it changes, the module reports that it does not understand it.
   - A token cannot be reset for a user whose profile has login IP ranges, who may only use the API, or who must use
     multi-factor authentication for API logins. The module says so before it does anything.
-  - Only the English mail is known. Keep the user's language English.
+  - The mail is in the user's language. English and Japanese are known; keep the user's language one of them.
+  - In check mode nothing is requested. Where a token is due it logs in, looks for obstacles, connects to O(mailbox) and
+    looks at the headers of its latest mails.
   - The option O(timeout) and the options of the store are also taken from variables with the prefix
     C(gatehouse_salesforce_), as O(mailbox) is from C(gatehouse_salesforce_mailbox).
 options:
@@ -55,7 +57,8 @@ options:
     description:
       - Renew the token whatever its age. This is not idempotent.
       - Also tries again what was refused before, for example because the user was locked. This applies to the tokens
-        from mails that a rotation waits for, and to the stored token.
+        from mails that a rotation waits for, and to the stored token. After two failed logins it does so only where
+        the org shows how many are left, to this user or to O(diagnose_with), and never makes the last one.
     type: bool
     default: false
   verify:
@@ -128,11 +131,15 @@ options:
             is never tried.
           - The server must remove such fields when they come from outside, as RFC 8601 requires. If it writes them
             without a name of its own, they cannot be distinguished from others; then omit this option.
-          - Without it these fields prove nothing, and are ignored. A forged mail can then cost one or two failed
-            logins, but a token that does not log in is never stored.
+          - Without it these fields prove nothing. A forged mail can then cost two failed logins and stop the rotation
+            while the old token is dead, so a warning says so. The run then waits until no mail has come for ten
+            seconds, and tries first the mail for which Return-Path, Received and these fields speak. A token that
+            does not log in is never stored.
         type: str
       timeout:
-        description: After how many seconds without a response to give up.
+        description:
+          - After how many seconds without a response to give up. Connecting, and each command, may take four times as
+            long in all.
         type: float
         default: 30.0
       on_success:
@@ -201,6 +208,14 @@ resumed:
   type: bool
   returned: success
   sample: false
+mailbox:
+  description:
+    - What was seen in the mailbox, the folder, how many of its latest mails were looked at, and under which names the
+      server that received them writes C(Authentication-Results).
+    - V(null) where it was not looked at.
+  type: dict
+  returned: success
+  sample: {folder: INBOX, mails: 20, authserv_ids: [mx.acme.example]}
 version:
   description: The version of the credential afterwards.
   type: int

@@ -23,6 +23,7 @@ import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import MailError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox import imap as connection_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox import mailbox as mailbox_module
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.imap import Position
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import (
     BLIND,
@@ -551,6 +552,52 @@ def test_an_answer_that_cannot_be_understood_is_told(script: Script, line: bytes
     with script.open() as mailbox, pytest.raises(MailError) as refusal:
         tokens(mailbox)
     assert not re.search("gibberish|BODY|9999", str(refusal.value))
+
+
+# Mails whose sender nobody has verified.
+
+
+def test_a_forged_mail_that_comes_first_is_not_tried_first(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(mailbox_module, "QUIET_SECONDS", 1.0)
+    script.mails = {1: mail("Forged0123456789abcdef1"), 2: mail("Forged0123456789abcdef2")}
+    genuine = b"Return-Path: <x@bounces.salesforce.com>\r\n" + mail()
+    threading.Timer(0.4, lambda: script.mails.update({3: genuine})).start()
+    with script.open() as mailbox:
+        found = tokens(mailbox, wait=3)
+    assert found == [TOKEN, "Forged0123456789abcdef2", "Forged0123456789abcdef1"]
+
+
+def test_the_wait_ends_when_it_is_quiet(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(mailbox_module, "QUIET_SECONDS", 0.3)
+    script.mails = {1: mail()}
+    begin = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
+    with script.open() as mailbox:
+        found = mailbox.tokens(USERNAME, since=FROM_BEGINNING, since_time=begin, wait=3600)
+        assert next(found).token == TOKEN
+
+
+def test_a_mail_of_a_verified_sender_is_not_kept_waiting(script: Script) -> None:
+    script.mails = {1: b"Authentication-Results: mx.example.org; dmarc=pass header.from=salesforce.com\r\n" + mail()}
+    begin = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
+    with script.open(authserv_id="mx.example.org") as mailbox:
+        found = mailbox.tokens(USERNAME, since=FROM_BEGINNING, since_time=begin, wait=3600)
+        assert next(found).token == TOKEN
+    assert script.count("UID SEARCH") == 1
+
+
+TOP, BELOW = "mx.example.org", "relay.example.net"
+
+
+@pytest.mark.parametrize(("own", "names"), [(None, [TOP]), (BELOW, [TOP, BELOW])])
+def test_a_survey_shows_the_name_of_the_receiving_server(script: Script, own: str | None, names: list[str]) -> None:
+    results = [f"Authentication-Results: {name}; dmarc=pass\r\n".encode() for name in (TOP, BELOW)]
+    script.mails = {1: mail(), 2: b"".join(results) + mail()}
+    with script.open(authserv_id=own) as mailbox:
+        survey = mailbox.survey()
+    assert (survey.folder, survey.mails, survey.authserv_ids) == ("INBOX", 2, names)
+    assert not script.count("SELECT")
 
 
 # Waiting.

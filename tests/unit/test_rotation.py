@@ -36,7 +36,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     VersionConflictError,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.imap import Position
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import TokenMail
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import (
+    MailboxSurvey,
+    TokenMail,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation import run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.errors import RotationIncomplete
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.model import (
@@ -49,6 +52,7 @@ BLUE, GREEN = "blue@example.com", "green@example.com"
 LONG_AGO = "2026-01-01T00:00:00Z"
 NOW = datetime.datetime.now(datetime.UTC)
 DUE = datetime.timedelta(days=90)
+LOCKED_AT = 10
 OK = Verification(result="ok", cause="ok")
 
 
@@ -86,6 +90,9 @@ class World:
         self.interrupts: list[str] = []
         self.refuses: list[OrgError] = []
         self.forged: list[str] = []
+        self.attempts_are_seen = False
+        self.mails_get_lost = False
+        self.authserv_ids = ["mx.example.org"]
         self._write = self.store.write
         self.store.write = self._noted_write  # type: ignore[method-assign]
 
@@ -115,8 +122,14 @@ class World:
         """Over the session that is there."""
         return Inside(self, connection.username or "") if self.has_session else None
 
+    def sees_attempts(self, connection: Connection) -> bool:
+        """As the world says."""
+        return self.attempts_are_seen
+
     def log_in(self, connection: Connection) -> object:
-        """A login, which counts when it is wrong."""
+        """A login, which counts when it is wrong; the last one that would lock is not made where that can be seen."""
+        if self.attempts_are_seen and self.users[connection.username or ""].wrong_tries >= LOCKED_AT - 1:
+            raise LoginError("one more would lock the user", cause="user_locked")
         with self.step("login"):
             user = self.users[connection.username or ""]
             right = user.password + ("" if self.trusts_us else user.token)
@@ -144,7 +157,7 @@ class World:
         self.users[username].token = next(self.tokens)
         for token in self.forged:
             self.mail(username, token)
-        if mailed:
+        if mailed and not self.mails_get_lost:
             self.mail(username, self.users[username].token)
 
     def deliver(self) -> None:
@@ -226,6 +239,10 @@ class Box:
                     pass
                 yield mail
 
+    def survey(self) -> MailboxSurvey:
+        """As the world says."""
+        return MailboxSurvey("INBOX", 3, self.world.authserv_ids)
+
     def dispose(self, uids: Collection[int], *, validity: int) -> None:
         """Deal with mails."""
         with self.world.step("dispose"):
@@ -262,7 +279,7 @@ def plant_pair(world: World) -> None:
 
 def rotate(world: World, *, check_mode: bool = False, **wanted: Any) -> RotationResult:
     """One run, due unless said otherwise."""
-    declared = RotationOptions(**{"max_age": DUE, "has_mailbox": True, **wanted})
+    declared = RotationOptions(**{"max_age": DUE, "has_mailbox": True, "authserv_id": "mx.example.org", **wanted})
     return run.ensure_token_age(world.store, "billing", declared, world, check_mode=check_mode)
 
 
@@ -972,3 +989,58 @@ def test_a_run_that_has_lost_its_lock_does_not_write_over_the_password_of_anothe
     journal = world.store.read("billing").rotation
     assert journal
     assert journal.password == world.users[BLUE].password
+
+
+@pytest.mark.parametrize("session", [True, False])
+@pytest.mark.parametrize("seen", [True, False])
+@pytest.mark.parametrize("method", run.METHODS)
+def test_force_in_every_run_never_locks_the_user(world: World, method: str, seen: bool, session: bool) -> None:
+    world.attempts_are_seen = seen
+    world.mails_get_lost = True
+    world.forged = [f"Forged{number}" for number in range(20)]
+    with pytest.raises(RotationIncomplete):
+        rotate(world, method=method)
+    world.has_session = session
+    for _run in range(7):
+        with pytest.raises((RotationIncomplete, LoginError)):
+            rotate(world, method=method, force=True)
+    assert world.users[BLUE].wrong_tries <= (LOCKED_AT - 1 if seen else 2)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_force_in_every_run_never_locks_a_user_whose_token_somebody_has_reset(world: World, seen: bool) -> None:
+    world.attempts_are_seen, world.has_session = seen, False
+    world.users[BLUE].token = "NobodyKnows"
+    for number in range(4):
+        world.mail(BLUE, f"Forged{number}")
+    for _run in range(7):
+        with pytest.raises((RotationIncomplete, LoginError)):
+            rotate(world, force=True)
+    assert world.users[BLUE].wrong_tries <= (LOCKED_AT - 1 if seen else 3)
+
+
+def test_without_the_name_of_the_mail_server_a_run_that_reads_mails_warns(world: World) -> None:
+    assert "it can cost two failed logins" in rotate(world, authserv_id=None).warnings[0]
+    assert rotate(world, authserv_id=None).warnings == []
+    assert rotate(world, force=True).warnings == []
+
+
+def test_check_mode_reports_what_it_saw_in_the_mailbox(world: World) -> None:
+    seen = {"folder": "INBOX", "mails": 3, "authserv_ids": ["mx.example.org"]}
+    result = rotate(world, check_mode=True)
+    assert (result.mailbox, result.warnings) == (seen, [])
+    assert "name mx.example.org" in rotate(world, check_mode=True, authserv_id=None).warnings[0]
+    assert "a token mail would not count" in rotate(world, check_mode=True, authserv_id="mx.example.net").warnings[0]
+    assert rotate(world).mailbox is None
+    assert rotate(world, check_mode=True).mailbox is None
+    assert world.opened == 4
+
+
+def test_check_mode_fails_where_the_mailbox_cannot_be_opened(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Box) -> MailboxSurvey:
+        raise MailError("mail server imap.example.org: has no folder 'Tokens'")
+
+    monkeypatch.setattr(Box, "survey", refuse)
+    with pytest.raises(MailError, match="no folder"):
+        rotate(world, check_mode=True)
+    assert world.steps == []

@@ -52,7 +52,8 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         force=options["force"],
         verify=options["verify"],
         new_token=given or None,
-        has_mailbox=mailbox is not None,
+        has_mailbox=settings is not None,
+        authserv_id=settings.policy.authserv_id if settings else None,
         keep_mail=mailbox is None or mailbox["on_success"] == "keep",
         mail_timeout=options["mail_timeout"],
     )

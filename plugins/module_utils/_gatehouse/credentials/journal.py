@@ -30,6 +30,7 @@ class Journal:
         password: the new password, for C(password).
         tried: tokens from mails, recorded before a login with them was begun.
         refused: those of them that the org has refused.
+        failed_logins: how many logins the org has refused; C(force) forgets what was refused, but not how often.
         mails: the UIDs of the mails with the token, until they have been dealt with.
     """
 
@@ -42,6 +43,7 @@ class Journal:
     tried: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     refused: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     mails: tuple[int, ...] = ()
+    failed_logins: int = 0
 
     @property
     def is_spent(self) -> bool:

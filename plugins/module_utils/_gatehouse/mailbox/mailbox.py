@@ -32,6 +32,7 @@ MAX_OTHERS = 200  # of those, at the end of the wait; and of those that name the
 # Mails whose sender nobody has verified are tried when no other has come for so many seconds, the likeliest first: the
 # first one that comes may be forged.
 QUIET_SECONDS = 10.0
+SURVEYED_UIDS, SURVEYED_MAILS = 200, 20
 _HEADERS_AT_ONCE, _MAILS_AT_ONCE = 100, 10
 _HEADER = f"BODY.PEEK[HEADER.FIELDS (FROM DATE AUTHENTICATION-RESULTS)]<0.{16 * 1024}>"
 _EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
@@ -61,6 +62,20 @@ class TokenMail:
     def likelihood(self) -> tuple[bool, int, datetime.datetime, tuple[int, ...]]:
         """What mails are sorted by."""
         return self.authenticated, self.plausibility, self.received, self.uids
+
+
+@dataclasses.dataclass(frozen=True)
+class MailboxSurvey:
+    """What the latest mails of a folder show.
+
+    Attributes:
+        mails: how many were looked at.
+        authserv_ids: the names under which the server that received them writes Authentication-Results.
+    """
+
+    folder: str
+    mails: int
+    authserv_ids: list[str]
 
 
 @contextlib.contextmanager
@@ -122,6 +137,18 @@ class Mailbox:
     def position(self) -> Position:
         """Where the next mail will be."""
         return self._connection.retry_once(self._connection.open_folder)
+
+    def survey(self) -> MailboxSurvey:
+        """Look at the headers of the latest mails; raises MailError. Nothing is changed."""
+        position = self.position()
+        with self._connection.limits.exchange():
+            uids = self._search(["UID", f"{max(1, position.next_uid - SURVEYED_UIDS)}:*"])
+            headers = self._fetch(sorted(uids)[-SURVEYED_MAILS:], _HEADER)
+        named = [token_mail.authserv_ids(_content(header)) for header in headers.values()]
+        own = (self._settings.policy.authserv_id or "").lower()
+        # Those below the topmost field may be forged, and so are not proposed to anybody.
+        names = {name for names in named for name in names if name in (names[0], own)}
+        return MailboxSurvey(self._settings.folder, len(headers), sorted(names))
 
     def tokens(
         self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float

@@ -184,14 +184,14 @@ def _plausibility(mail: Message, domain: str, policy: Policy) -> int:
     return points + any(_is_allowed(host, policy) for host in hosts)
 
 
-def authserv_id(raw: bytes) -> str | None:
-    """Return the name under which the receiving server writes Authentication-Results; None if it does not."""
+def authserv_ids(raw: bytes) -> list[str]:
+    """Return the names under which servers have written Authentication-Results, that of the topmost field first.
+
+    Only that one is the receiving server's, if it writes such fields at all.
+    """
     mail = _parsed(raw)
-    for field in _fields(mail, "authentication-results")[:1] if mail is not None else []:
-        results = _results(field)
-        if len(results) > 1 and "=" not in results[0] and results[0]:
-            return results[0].split()[0]
-    return None
+    fields = map(_results, _fields(mail, "authentication-results")) if mail is not None else []
+    return [results[0].split()[0] for results in fields if len(results) > 1 and results[0] and "=" not in results[0]]
 
 
 def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:

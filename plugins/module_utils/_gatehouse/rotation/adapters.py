@@ -17,6 +17,7 @@ from ..mailbox.settings import MailSettings
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.password import OldPasswordRefused, generate_password
+from ..org.queries import find_user, logins_of
 from ..org.sessions import SessionCache
 from ..store.base import Store
 from ..verification.verify import Verifier, when_it_worked
@@ -68,7 +69,7 @@ class Gateway:
         return OrgUser(org, connection, self._administrator(connection) or org, self._secrets)
 
     def log_in(self, connection: Connection) -> object:
-        """One login; raises LoginError, or OrgError when it could not be tried."""
+        """Log in once; raises LoginError, or OrgError when it could not be tried."""
         before = self._connection_before(connection)
         verifier = Verifier(
             self._sessions, lambda user: self._administrator(user) or self._over_kept_session(before), self._secrets
@@ -76,6 +77,18 @@ class Gateway:
         last_success = when_it_worked(self._store, self._name, connection)
         # The journal of a rotation says itself which tokens are not to be tried again.
         return verifier.login(self._with_limits(connection), last_success=last_success, retry_refused=True)
+
+    def sees_attempts(self, connection: Connection) -> bool:
+        """Whether the failed logins of a user, and how many lock it, can be read from the org."""
+        try:
+            org = self._administrator(connection) or self._over_kept_session(self._connection_before(connection))
+            user = find_user(org, connection.username or "") if org else None
+            if org is None or user is None:
+                return False
+            policies = org.metadata(lambda api: api.read_password_policies())
+            return bool(policies and logins_of(org, user.id, limit=1))
+        except GatehouseError:
+            return False
 
     @contextmanager
     def open_mailbox(self) -> Iterator[Mailbox]:

@@ -17,6 +17,22 @@ class RotationIncomplete(GatehouseError):
     """A rotation that cannot go on now. What it has done is in the record's journal, and the text says what that is."""
 
 
+UNVERIFIED_SENDERS = (
+    "mailbox.authserv_id is not set, so anyone can send a mail that looks like one of Salesforce: it can cost two "
+    "failed logins, and leave the application without a token until a person looks. Set it to the first word of the "
+    "header field Authentication-Results of a mail that arrived in this mailbox"
+)
+
+
+def too_many_failed_logins(username: str, number: int) -> RotationIncomplete:
+    """Return the error for a login that might lock the user, as nobody can tell how many are left."""
+    return RotationIncomplete(
+        f"{number} logins of {username} were refused, and nobody can see how many more would lock the user, so no "
+        "other was made, whatever force says. Name in diagnose_with a credential that may see it; or reset the token "
+        f"of {username} by hand, and give what comes as new_token"
+    )
+
+
 def incomplete(journal: Journal, *, waited: str) -> RotationIncomplete:
     """The error that says what was done, what was not, and what to do.
 

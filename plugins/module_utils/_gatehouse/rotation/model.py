@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..auth.connection import Connection
 from ..mailbox.imap import Position
-from ..mailbox.mailbox import TokenMail
+from ..mailbox.mailbox import MailboxSurvey, TokenMail
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class RotationOptions:
         verify: log in with it even when it is young enough.
         new_token: a new token that somebody received.
         has_mailbox: whether its mail can be read.
+        authserv_id: the name of the server whose word on senders counts; None to trust what a sender says.
         keep_mail: whether the mail is left as it is.
         mail_timeout: seconds to wait for the mail.
     """
@@ -37,6 +38,7 @@ class RotationOptions:
     verify: bool = False
     new_token: str | None = dataclasses.field(default=None, repr=False)
     has_mailbox: bool = False
+    authserv_id: str | None = None
     keep_mail: bool = True
     mail_timeout: float = 300.0
 
@@ -48,6 +50,7 @@ class RotationResult:
     Attributes:
         rotated: whether the credential has another token than before, or in check mode would have.
         resumed: whether an earlier run had left something to be finished.
+        mailbox: in check mode, what was seen in the mailbox.
     """
 
     changed: bool
@@ -57,6 +60,7 @@ class RotationResult:
     diff: dict[str, dict[str, Any]]
     credential: dict[str, Any]
     warnings: list[str] = dataclasses.field(default_factory=list)
+    mailbox: dict[str, Any] | None = None
 
 
 class Org(Protocol):
@@ -93,6 +97,9 @@ class Mailbox(Protocol):
     ) -> Iterator[TokenMail]:
         """The mails with tokens of this user, the likeliest first, while they come in."""
 
+    def survey(self) -> MailboxSurvey:
+        """Look at the latest mails, for check mode."""
+
     def dispose(self, uids: Collection[int], *, validity: int) -> None:
         """Flag, move or delete these mails, as the settings say."""
 
@@ -107,7 +114,10 @@ class GatewayPort(Protocol):
         """The org over a session that is kept and still holds; None where there is none. No login is made."""
 
     def log_in(self, connection: Connection) -> object:
-        """One login; raises LoginError, or OrgError when it could not be tried."""
+        """Log in once, also with what an earlier run was refused; raises LoginError, or OrgError if not tried."""
+
+    def sees_attempts(self, connection: Connection) -> bool:
+        """Whether the failed logins of a user, and how many lock it, can be read from the org."""
 
     def open_mailbox(self) -> AbstractContextManager[Mailbox]:
         """The mailbox; raises OptionError when none is given, and MailError."""

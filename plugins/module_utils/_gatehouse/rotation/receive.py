@@ -16,7 +16,7 @@ from ..credentials.journal import REQUESTED, STORED
 from ..errors import LoginError, MailError
 from ..mailbox.imap import Position
 from ..mailbox.mailbox import TokenMail
-from .errors import WHY_NO_MAIL
+from .errors import UNVERIFIED_SENDERS, WHY_NO_MAIL
 from .model import Mailbox
 from .state import Rotation, now
 
@@ -28,6 +28,7 @@ def receive_token(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> b
     for mail in _mails(rotation, mailbox, wait):
         journal, target = rotation.required_journal, rotation.user
         candidate = dataclasses.replace(target, password=journal.password or target.password, security_token=mail.token)
+        rotation.require_attempts_left()
         if _logs_in(rotation, candidate):
             _store_new(rotation, candidate, mail, mailbox)
             return True
@@ -76,6 +77,8 @@ def _mails(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator
     journal = rotation.required_journal
     if mailbox is None or journal.is_spent:
         return
+    if not rotation.options.authserv_id and UNVERIFIED_SENDERS not in rotation.warnings:
+        rotation.warnings.append(UNVERIFIED_SENDERS)
     since = Position(*journal.position) if journal.position else None
     started = datetime.datetime.fromisoformat(journal.started)
     for mail in mailbox.tokens(journal.username, since=since, since_time=started, wait=wait):

@@ -3,8 +3,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renew the security token of a credential, so that no crash loses it.
 
-The steps are: ask for a new token, read it from a mail, log in with it, store it. Before each step that cannot be
-undone the record's journal says what is about to happen; a run that finds a journal brings it to its end.
+A reset cannot be undone: the old token is dead before the new one is known, and the new one comes by mail only. So the
+credential's record has a journal. It says what is about to happen before it happens; a run that reads a journal brings
+it to its end, whoever wrote it. While a run works, it locks the credential.
+
+    no journal --(token is due, no obstacle)--> requesting: a new token may have been requested
+    requesting --(org confirms)---------------> requested: the old token is dead, the new one is in a mail
+    requesting --(org refuses)----------------> no journal: nothing was done
+    requested  --(token of a mail logs in)----> stored: the new token is stored, its mail is left
+    requested  --(two tokens were refused)----> requested: no more are tried, until a person gives force or new_token
+    stored     --(mail deleted or moved)------> no journal
+    no journal --(stored token is refused)----> requested, method found: a newer token is looked for in the mailbox
+
+Rules:
+    1. The journal is written before each reset, each change of a password and each login with a token of a mail.
+    2. A reset may be repeated, as it only makes one more token; a change of the password may not, so it is verified.
+    3. A token that was refused is not tried again. Two failed logins are possible without looking; beyond them the org
+       must show how many are left, and the last one is never made. The count is kept when force forgets what failed.
+    4. Nothing is stored that has not logged in.
+
+Example: a run resets the token and dies. The journal says C(requesting). The next run has the old session and resets
+once more, or, without a session, logs in with the stored token: if it is refused, the reset was done, and the mail is
+read (C(requested)); if it logs in, nothing was done, and the rotation begins anew. The first mail is forged and its
+token is refused: it is noted in the journal. The second one logs in, and is stored together with C(stored) and the UID
+of its mail. The mail is deleted, and the journal ends.
 """
 
 from __future__ import annotations
@@ -24,6 +46,7 @@ from ..errors import LoginError, OptionError
 from ..mailbox.mailbox import CLOCK_SLACK
 from ..store.base import Store
 from ..store.blobs import LOCK_SECONDS
+from .errors import UNVERIFIED_SENDERS
 from .model import GatewayPort, RotationOptions, RotationResult
 from .receive import accept_given_token, finish_mail, receive_token
 from .request import preflight, request_again, request_first, request_new
@@ -66,6 +89,7 @@ def _outcome(rotation: Rotation) -> RotationResult:
         diff=plan.diff(),
         credential=to_public(rotation.credential),
         warnings=rotation.warnings,
+        mailbox=rotation.survey,
     )
 
 
@@ -85,7 +109,9 @@ def run_rotation(rotation: Rotation) -> None:
         raise OptionError("name", problem)
     finish_mail(rotation)
     if options.force and rotation.journal and rotation.journal.method == "found":
-        rotation.write_journal(None)  # it holds nothing but that the stored token was refused
+        if not rotation.check_mode:
+            rotation.require_attempts_left()
+        rotation.write_journal(None)  # it contains nothing but that the stored token was refused
     given = _given(rotation)
     if rotation.check_mode:
         _predict(rotation, given)
@@ -126,6 +152,8 @@ def _predict(rotation: Rotation, given: str | None) -> None:
     journal = rotation.journal
     if journal and not given:
         _require_end(rotation)
+    if not given and rotation.options.has_mailbox and (journal or _is_due(rotation)):
+        _survey_mailbox(rotation)
     if not (given or journal or _is_due(rotation)):
         if rotation.before.verification.cause in SECRET_REJECTED and not rotation.options.has_mailbox:
             _verify_stored(rotation)
@@ -143,6 +171,24 @@ def _predict(rotation: Rotation, given: str | None) -> None:
     rotation.credential = complete_rotation(rotation.credential, foreseen, now=now())
 
 
+def _survey_mailbox(rotation: Rotation) -> None:
+    """Check mode: connect to the mailbox, and report whether its server's word on senders can be used."""
+    with rotation.mailbox() as mailbox:
+        if mailbox is None:
+            return
+        seen = mailbox.survey()
+    rotation.survey = dataclasses.asdict(seen)
+    desired, names = rotation.options.authserv_id, ", ".join(seen.authserv_ids)
+    latest = f"the latest {seen.mails} mails in folder {seen.folder} of the mailbox"
+    if not desired:
+        rotation.warnings.append(UNVERIFIED_SENDERS + (f"; {latest} name {names}" if names else ""))
+    elif seen.mails and desired.lower() not in seen.authserv_ids:
+        rotation.warnings.append(
+            f"none of {latest} bears an Authentication-Results of mailbox.authserv_id {desired!r}, so a token mail "
+            f"would not count{f'; they name {names}' if names else ''}"
+        )
+
+
 def _renew(rotation: Rotation) -> None:
     """Begin a rotation, and bring it to its end."""
     target, options = rotation.user, rotation.options
@@ -150,6 +196,7 @@ def _renew(rotation: Rotation) -> None:
     try:
         org = rotation.gateway.open_session(target)
     except LoginError as exc:
+        rotation.failed_logins += exc.cause in NOT_ACCEPTED
         _recover_from_mailbox(rotation, target, exc)
         return
     begun = Journal(
@@ -190,6 +237,8 @@ def _behind(rotation: Rotation) -> list[str]:
 def _finish_earlier(rotation: Rotation) -> None:
     """Bring to its end what an earlier run has begun."""
     _require_end(rotation)
+    if rotation.options.force:
+        rotation.require_attempts_left()
     journal, options = rotation.required_journal, rotation.options
     another_chance = options.force and bool(journal.refused)
     patience = (

@@ -14,10 +14,10 @@ from typing import Any
 from ..auth.causes import NOT_ACCEPTED
 from ..auth.connection import Connection
 from ..credentials.credential import Credential
-from ..credentials.journal import Journal
+from ..credentials.journal import MAX_CANDIDATES, Journal
 from ..errors import LoginError, OptionError
 from ..store.base import Store, version_conflict
-from .errors import RotationIncomplete, incomplete
+from .errors import RotationIncomplete, incomplete, too_many_failed_logins
 from .model import GatewayPort, Mailbox, RotationOptions
 
 
@@ -28,6 +28,8 @@ class Rotation:
         before: as it was found.
         credential: as it is stored now; in check mode, as it would be.
         warnings: for the user.
+        survey: in check mode, what was seen in the mailbox.
+        failed_logins: that this rotation has made so far, in all its runs.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Rotation:
         self.gateway = gateway
         self.check_mode = check_mode
         self.warnings: list[str] = []
+        self.survey: dict[str, Any] | None = None
+        self.failed_logins = credential.rotation.failed_logins if credential.rotation else 0
 
     @property
     def journal(self) -> Journal | None:
@@ -80,7 +84,7 @@ class Rotation:
     def write_journal(self, journal: Journal | None, **changes: Any) -> None:
         """Write the journal, with these changes."""
         if journal is not None:
-            journal = dataclasses.replace(journal, **changes)
+            journal = dataclasses.replace(journal, **{"failed_logins": self.failed_logins, **changes})
         self.write(dataclasses.replace(self.credential, rotation=journal))
 
     def try_login(self, connection: Connection) -> LoginError | None:
@@ -90,8 +94,17 @@ class Rotation:
         except LoginError as exc:
             if exc.cause not in NOT_ACCEPTED:
                 raise
+            self.failed_logins += 1
             return exc
         return None
+
+    def require_attempts_left(self) -> None:
+        """Raise RotationIncomplete when one more failed login might lock the user, as far as is known.
+
+        A few are always possible. Beyond them somebody must see how many are left: then the login itself looks first.
+        """
+        if self.failed_logins >= MAX_CANDIDATES and not self.gateway.sees_attempts(self.user):
+            raise too_many_failed_logins(self.user.username or "", self.failed_logins)
 
     def mailbox(self) -> AbstractContextManager[Mailbox | None]:
         """The mailbox, where one is given."""
