@@ -58,7 +58,7 @@ class ActionModule(AppFileAction):
         return {"changed": False, "files": files, "credentials": credentials}
 
     def _items(self, variables: Mapping[str, Any]) -> list[Any]:
-        """The role's list, and those of other names by which the groups of a host add to it; none of them a fact."""
+        """Return the role's list and the lists that groups add to it under other names; a fact is refused."""
         facts = variables.get("ansible_facts") or ()
         require_no_facts(variables, *(str(fact) for fact in facts if str(fact).startswith(PREFIXES)))
         items: list[Any] = []
@@ -73,7 +73,7 @@ class ActionModule(AppFileAction):
 
 
 def _read(items: list[Any]) -> tuple[list[Application], list[str]]:
-    """The applications of these items, and why others are none."""
+    """Return the applications of these items, and the problems of others."""
     applications, problems = [], []
     for number, item in enumerate(items):
         name = item.get("dest") if isinstance(item, Mapping) else None

@@ -166,5 +166,5 @@ class LookupModule(LookupBase):
         ]
 
     def _file(self, path: str, variables: dict[str, Any]) -> str:
-        """The path of a file as Ansible finds it."""
+        """Return the path of a file as Ansible finds it."""
         return self.find_file_in_search_path(variables, "files", path, ignore_missing=True) or path

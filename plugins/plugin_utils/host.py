@@ -95,7 +95,7 @@ class AppFileAction(HostAction):
         return str(self._task.delegate_to or self._task_vars["inventory_hostname"])
 
     def asker(self, task: Task) -> Host:
-        """What has the host do its part."""
+        """Return a function that runs the module on the host."""
 
         def ask(arguments: dict[str, Any]) -> dict[str, Any]:
             found = self.on_host(arguments, task, answer="status", module="gatehouse.salesforce.app_credential")
@@ -113,7 +113,7 @@ class AppFileAction(HostAction):
 
 
 def _notes(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be handed on of an answer beside the result itself."""
+    """Return what may be passed on of an answer beside the result itself."""
     facts, warnings = found.get("ansible_facts"), found.get("warnings")
     notes: dict[str, Any] = {}
     if isinstance(facts, Mapping) and isinstance(facts.get(INTERPRETER), str):

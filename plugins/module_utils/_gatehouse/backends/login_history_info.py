@@ -49,7 +49,7 @@ def _labels(org: Org, names: Iterable[str], profiles: Profiles) -> set[str]:
 
 
 def _proposal(logins: list[Login], login_ranges: Mapping[str, tuple[IpRange, ...]]) -> dict[str, Any]:
-    """The fewest ranges with which all these logins need no token, and with which each profile denies none of them."""
+    """Return the fewest ranges with which no login needs a token, and no profile denies one."""
     by_password = [login for login in logins if login.needs_token and not login_ranges[login.profile]]
     by_profile: dict[str, list[Login]] = {}
     for login in logins:

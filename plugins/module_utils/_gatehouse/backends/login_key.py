@@ -74,7 +74,7 @@ def _require_private(file: Path) -> None:
 
 
 def _described(file: Path, key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    """What to know of a certificate, which must be the key's."""
+    """Describe a certificate, which must belong to the key."""
     try:
         text = file.read_bytes()
         certificate = x509.load_pem_x509_certificate(text)

@@ -120,7 +120,7 @@ def record(
 def to_roll_back(
     applications: Iterable[Application], entries: Iterable[Entry], failed_topics: Iterable[str], refused: Iterable[str]
 ) -> list[Application]:
-    """The applications that get the user on standby: those that a run has given a new one with which there is trouble.
+    """Return the applications to give the standby user: those in trouble with the new user that this run gave them.
 
     Args:
         refused: the credentials with which a login from the host has failed.
@@ -150,7 +150,7 @@ def _distinct(applications: Iterable[Application]) -> list[Application]:
 
 
 def _repeated(applications: Iterable[Application]) -> dict[str, str]:
-    """The files that are listed more than once, by name however they are spelled, each as it is spelled first."""
+    """Return the files that are listed more than once, however they are spelled, each as it is spelled first."""
     dests = [application.file.dest for application in applications]
     counts = Counter(consumer_of("", dest) for dest in dests)
     first = {consumer_of("", dest): dest for dest in reversed(dests)}
@@ -158,5 +158,5 @@ def _repeated(applications: Iterable[Application]) -> dict[str, str]:
 
 
 def _about(dest: str, text: str) -> str:
-    """A text that begins with the file, as most do already."""
+    """Return a text that begins with the file, as most do already."""
     return text if text.startswith(dest) else f"{dest}: {text}"

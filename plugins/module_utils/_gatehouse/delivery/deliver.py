@@ -130,7 +130,7 @@ def _forget(consumer: Consumer) -> dict[str, Any]:
 
 
 def _render(consumer: Consumer, credential: Credential) -> str:
-    """What the file is to contain, which the task masks in all that it prints."""
+    """Return what the file is to contain, which the task masks in all that it prints."""
     connection, file = credential.connection, consumer.file
     given = file.format_options
     consumer.secrets.add(*connection.secret_texts)
@@ -144,7 +144,7 @@ def _render(consumer: Consumer, credential: Credential) -> str:
 
 
 def _diff(consumer: Consumer, status: str, after: Delivery | None) -> dict[str, Any]:
-    """The change for Ansible's diff: versions in place of secrets."""
+    """Return the change for Ansible's diff: versions in place of secrets."""
     texts = {"missing": "", "other": "content that is not known here\n"}
     before, shown = texts.get(status, _describe(consumer, consumer.before)), _describe(consumer, after)
     return _headed(consumer, f"{before.rstrip()}, in another form\n" if before == shown else before, shown)

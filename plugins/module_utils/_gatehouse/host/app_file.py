@@ -330,7 +330,7 @@ class AppFile:
             self.fail(f"{option}: the host has no {kind} {given!r}")
 
     def _asked_context(self, base: list[str]) -> list[str]:
-        """The SELinux context that is asked for, and the base for those parts that are not."""
+        """Return the SELinux context that is asked for, with the base for all other parts."""
         policy = self.module.selinux_default_context(str(self.dest))
         asked = [self.module.params[name] for name in CONTEXT]
         asked = [policy[at] if asked[at] == "_default" else asked[at] for at in range(len(policy))]
@@ -376,7 +376,7 @@ class AppFile:
         return found
 
     def _systemd_creds(self, command: str) -> list[str]:
-        """The start of a command line, on which there is never a secret."""
+        """Return the start of a command line, which never contains a secret."""
         program = self.module.get_bin_path("systemd-creds")
         if program is None:
             self.fail("cannot be encrypted: the host has no systemd-creds, which comes with systemd 250")
@@ -421,7 +421,7 @@ def _is_safe_step(folder: os.stat_result) -> bool:
 
 
 def _read_link(name: str, folder: int, flags: int) -> tuple[int, str]:
-    """The owner and the target of one and the same link, whatever takes its place meanwhile."""
+    """Return owner and target of one and the same link, whatever takes its place meanwhile."""
     link = os.open(name, flags, dir_fd=folder)
     try:
         found = os.fstat(link)
@@ -433,13 +433,13 @@ def _read_link(name: str, folder: int, flags: int) -> tuple[int, str]:
 
 
 def _own_path(descriptor: int, by_name: Path) -> Path:
-    """The path of a file in an open folder that leads there whatever becomes of the folder's name; by_name without."""
+    """Return a path into an open folder that survives its renaming; by_name where there is none."""
     folder = Path(f"/proc/{os.getpid()}/fd/{descriptor}")
     return folder / by_name.name if folder.exists() else by_name
 
 
 def _context(descriptor: int) -> list[str]:
-    """The SELinux context of a file: user, role, type, level. Empty where its file system has none."""
+    """Return the SELinux context of a file: user, role, type, level. Empty where its file system has none."""
     try:
         return os.getxattr(descriptor, SELINUX).rstrip(b"\0").decode().split(":", 3)
     except OSError:
@@ -465,5 +465,5 @@ def _sync(folder: int) -> None:
 
 
 def refusal(exc: OSError) -> str:
-    """What the system refuses, and what to do about it."""
+    """Say what the system refuses, and what to do about it."""
     return "; ".join(filter(None, (exc.strerror, HINTS.get(exc.errno or 0))))

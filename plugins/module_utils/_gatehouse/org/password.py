@@ -47,7 +47,7 @@ class OldPasswordRefused(OrgError):
 
 
 def generate_password(policies: Mapping[str, str]) -> str:
-    """A random password that meets every complexity that there is, and is as long as the policies ask at least.
+    """Generate a password that meets every complexity policy, at least as long as the org's policies ask.
 
     A profile may have policies of its own in place of the org's, which is why the strictest ones are met anyway.
 

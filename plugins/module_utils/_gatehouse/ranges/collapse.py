@@ -16,7 +16,7 @@ MAX_PIECES = 1024
 
 
 def merge_overlaps(ranges: Iterable[IpRange]) -> Iterator[list[IpRange]]:
-    """Groups of entries that overlap or touch, each sorted."""
+    """Group entries that overlap or touch, each group sorted."""
     group: list[IpRange] = []
     last = 0
     for item in sorted(ranges):
@@ -30,7 +30,7 @@ def merge_overlaps(ranges: Iterable[IpRange]) -> Iterator[list[IpRange]]:
 
 
 def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -> tuple[IpRange, ...]:
-    """As few entries as hold the same addresses, none larger than a limit. Those that expire stay as they are.
+    """Join entries into as few as possible, none larger than a limit. Those that expire stay as they are.
 
     An entry's description joins those of the entries that it replaces, each once, in order of address, by "; ";
     beyond 255 characters it ends in an ellipsis.

@@ -55,7 +55,7 @@ class IpRange:
 
     @property
     def size(self) -> int:
-        """How many addresses it holds."""
+        """How many addresses it contains."""
         return self.last - self.first + 1
 
     @property
@@ -69,7 +69,7 @@ class IpRange:
         return _address_text(self.version, self.last)
 
     def __str__(self) -> str:
-        """The shortest notation: an address, a CIDR block, or C(first-last)."""
+        """Return the shortest notation: an address, a CIDR block, or C(first-last)."""
         if self.first == self.last:
             return self.start
         size = self.size
@@ -79,11 +79,11 @@ class IpRange:
         return f"{self.start}-{self.end}"
 
     def as_entry(self) -> dict[str, str]:
-        """The form in which a user declares it: what the option C(ranges) of the modules takes."""
+        """Return it as a user declares it: what the option C(ranges) of the modules takes."""
         return {"range": str(self)} | ({"description": self.description} if self.description else {})
 
     def as_result(self) -> dict[str, str | None]:
-        """The form in which modules return it."""
+        """Return it as modules do."""
         return {"range": str(self), "start": self.start, "end": self.end, "description": self.description}
 
 
@@ -94,7 +94,7 @@ def _address_text(version: int, value: int) -> str:
 
 
 def _ipv4(text: str) -> int | None:
-    """A dotted quad as a number, ten times faster than by ipaddress; None for anything else."""
+    """Return a dotted quad as a number, ten times faster than ipaddress; None for anything else."""
     try:
         return int.from_bytes(socket.inet_pton(socket.AF_INET, text))
     except (OSError, ValueError):
@@ -102,7 +102,7 @@ def _ipv4(text: str) -> int | None:
 
 
 def parse_address(text: str) -> Address:
-    """An address; an IPv4-mapped IPv6 one becomes IPv4. Raises ValueError."""
+    """Parse an address; an IPv4-mapped IPv6 one becomes IPv4. Raises ValueError."""
     address = ipaddress.ip_address(text.strip())
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
@@ -112,7 +112,7 @@ def parse_address(text: str) -> Address:
 
 
 def from_bounds(start: str, end: str, description: str | None = None) -> IpRange:
-    """A range from its two addresses in any notation. Raises ValueError saying what is wrong."""
+    """Make a range from its two addresses in any notation. Raises ValueError saying what is wrong."""
     low4, high4 = _ipv4(start), _ipv4(end)
     if low4 is not None and high4 is not None and low4 <= high4:
         return IpRange(4, low4, high4, _clean(description))
@@ -165,7 +165,7 @@ def _parse_plain(text: str, description: str | None) -> IpRange:
 
 
 def parse_entries(entries: Sequence[str | Mapping[str, Any]], *, option: str = "ranges") -> tuple[IpRange, ...]:
-    """What a user declared, in a normal form: sorted, each range once.
+    """Parse what a user declared into a normal form: sorted, each range once.
 
     Args:
         entries: notations, or mappings with C(range) and perhaps C(description).
@@ -204,7 +204,7 @@ def parse_each(
 
 
 def unique(items: Sequence[IpRange], *, option: str = "ranges") -> tuple[IpRange, ...]:
-    """Sorted, each range once. Raises OptionError for one with two descriptions."""
+    """Sort ranges and remove duplicates. Raises OptionError for a range with two descriptions."""
     found: dict[Key, IpRange] = {}
     for number, item in enumerate(items):
         other = found.setdefault(item.key, item)
@@ -269,7 +269,7 @@ def _is_same(one: str, two: str) -> bool:
 
 
 def _clean(description: str | None) -> str | None:
-    """Salesforce trims strings and does not tell an empty description from none; XML knows one end of line only."""
+    """Normalise a text: Salesforce trims strings and takes an empty one for none; XML has one end of line only."""
     text = (description or "").strip()
     return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text) or None
 

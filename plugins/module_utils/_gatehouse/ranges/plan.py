@@ -27,12 +27,12 @@ class RangePlan:
         return bool(self.added or self.removed or self.updated)
 
     def diff(self) -> dict[str, str]:
-        """Before and after as text, a line a range, sorted."""
+        """Return before and after as text, a line a range, sorted."""
         return {"before": _as_lines(self.before), "after": _as_lines(self.after)}
 
 
 def keep_description(held: IpRange, declared: IpRange) -> IpRange:
-    """What becomes of a range that the org holds and a user declares."""
+    """Return what becomes of a range that the org has and a user declares."""
     return held if declared.description in (None, held.description) else declared
 
 
@@ -43,7 +43,7 @@ def plan_ranges(
     *,
     settle: Callable[[IpRange, IpRange], IpRange] = keep_description,
 ) -> RangePlan:
-    """What must change so that the current list satisfies the desired one.
+    """Plan what must change so that the current list satisfies the desired one.
 
     Args:
         current: what the org holds, in any order, duplicates included; they are kept unless removed.

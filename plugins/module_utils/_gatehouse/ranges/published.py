@@ -74,7 +74,7 @@ def read_published(
     timeout: float = 10,
     ca_path: str | None = None,
 ) -> tuple[IpRange, ...]:
-    """The wanted ranges of one document, not collapsed, each described by where it is from.
+    """Read the selected ranges of one document, not collapsed, each described by its source.
 
     Args:
         source: a publisher's name, an https URL, or a file.
@@ -111,7 +111,7 @@ def select_prefixes(
     regions: Sequence[str] = (),
     family: int | None = None,
 ) -> tuple[IpRange, ...]:
-    """The wanted prefixes as ranges; arguments and errors as those of C(read)."""
+    """Return the selected prefixes as ranges; arguments and errors are those of read_published()."""
     in_service = _known("service", services, {name for prefix in prefixes for name in prefix.services}, label)
     in_region = _known("region", regions, {prefix.region for prefix in prefixes if prefix.region}, label)
     description = ": ".join(filter(None, [label, ", ".join([*services, *regions])]))[:MAX_DESCRIPTION]
@@ -146,7 +146,7 @@ def _known(option: str, wanted: Sequence[str], published: set[str], label: str) 
 
 
 def load(source: str, *, timeout: float = 10, ca_path: str | None = None) -> bytes:
-    """The document of a publisher's name, an https URL, or a file.
+    """Load the document of a publisher's name, an https URL, or a file.
 
     Raises:
         OptionError: another scheme, or a URL with a password in it.
@@ -169,7 +169,7 @@ def _read_file(path: str) -> bytes:
 
 
 def source_name(source: str) -> str:
-    """A short name: the publisher's, or the last part of URL or path."""
+    """Return a short name: the publisher's, or the last part of URL or path."""
     return (
         source if source in PUBLISHERS else urllib.parse.urlsplit(source).path.rstrip("/").rpartition("/")[2] or source
     )
@@ -275,7 +275,7 @@ def _count(ranges: Iterable[IpRange]) -> dict[int, int]:
 
 
 def parse(content: bytes, label: str) -> list[Prefix]:
-    """The prefixes of a document; which publisher's it is, its shape tells.
+    """Parse the prefixes of a document, whose shape shows the publisher.
 
     Raises:
         FeedError: it has no known shape.
@@ -337,7 +337,7 @@ def _aws_google_salesforce(document: Mapping[str, Any]) -> Iterator[Prefix]:
 
 
 def _azure(document: Mapping[str, Any]) -> Iterator[Prefix]:
-    """A service tag is known by its whole name, and by its part before the dot."""
+    """Match a service tag by its whole name, and by the part before the dot."""
     for tag in document["values"]:
         names = tuple(dict.fromkeys((tag["name"], tag["name"].partition(".")[0])))
         for text in tag["properties"]["addressPrefixes"]:
@@ -355,7 +355,7 @@ def _cloudflare(document: Mapping[str, Any]) -> Iterator[Prefix]:
 
 
 def _github(document: Mapping[str, Any]) -> Iterator[Prefix]:
-    """Every list but that of keys for SSH is one of prefixes, named after a service."""
+    """Read every list but that of SSH keys as prefixes of the service that it is named after."""
     for service, texts in document.items():
         if isinstance(texts, list) and service != "ssh_keys":
             yield from (Prefix(text, (service,)) for text in texts)

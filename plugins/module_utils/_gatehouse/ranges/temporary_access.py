@@ -26,7 +26,7 @@ _HELP = "must be a duration such as '2h' or '1d12h', or a time with its zone suc
 
 
 def expiry(item: IpRange) -> datetime.datetime | None:
-    """Until when a range is open; None when it does not say, and so stays."""
+    """Return until when a range is open; None for one that stays."""
     return _parts(item.description)[1]
 
 
@@ -37,7 +37,7 @@ def has_expired(item: IpRange, now: datetime.datetime) -> bool:
 
 
 def without_expiry(item: IpRange) -> str | None:
-    """The description without the expiry."""
+    """Return the description without the expiry."""
     return _parts(item.description)[0]
 
 
@@ -53,7 +53,7 @@ def _parts(description: str | None) -> tuple[str | None, datetime.datetime | Non
 
 
 def with_expiry(text: str | None, until: datetime.datetime) -> str:
-    """A description with an expiry. Seconds are rounded up, and a text that leaves no room is cut."""
+    """Return a description with an expiry. Seconds are rounded up, and a text that leaves no room is cut."""
     if until.second or until.microsecond:
         until = until.replace(second=0, microsecond=0) + datetime.timedelta(minutes=1)
     suffix = f"(expires {until:%Y-%m-%dT%H:%M}Z)"
@@ -67,7 +67,7 @@ def with_expiry(text: str | None, until: datetime.datetime) -> str:
 def parse_entries(
     entries: Sequence[str | Mapping[str, Any]], now: datetime.datetime, *, option: str = "ranges"
 ) -> tuple[list[IpRange], frozenset[Key]]:
-    """What a user declared, entry by entry, and which ranges are to be open for a duration rather than until a time.
+    """Parse what a user declared, and which ranges are open for a duration rather than until a time.
 
     Raises:
         OptionError: naming the entry that cannot be used.
@@ -139,7 +139,7 @@ def _closing(held: Iterable[IpRange], closes: Callable[[IpRange], bool]) -> Rang
 
 
 def _settled(old: IpRange, new: IpRange, at_least: bool) -> IpRange:
-    """What becomes of a range that the org holds and a user declares."""
+    """Return what becomes of a range that the org has and a user declares."""
     held, wanted = expiry(old), expiry(new)
     if wanted is None:
         if held is not None and new.description is None:
@@ -154,7 +154,7 @@ def _settled(old: IpRange, new: IpRange, at_least: bool) -> IpRange:
 
 
 def _until(expires: Any, now: datetime.datetime, where: str) -> tuple[datetime.datetime, bool]:
-    """The time that the key C(expires) of an entry means, and whether it was told as a duration."""
+    """Return the time that the key C(expires) of an entry means, and whether it was given as a duration."""
     if isinstance(expires, datetime.datetime):  # what YAML makes of a time without quotes
         expires = expires.isoformat()
     text = expires.strip() if isinstance(expires, str) else ""
@@ -166,7 +166,7 @@ def _until(expires: Any, now: datetime.datetime, where: str) -> tuple[datetime.d
 
 
 def _after(now: datetime.datetime, duration: re.Match[str]) -> datetime.datetime | None:
-    """The time after a duration; None when the duration is nothing or endless."""
+    """Return the time after a duration; None when the duration is nothing or endless."""
     length = _length(duration)
     try:
         return _known(now + length) if length else None
@@ -175,7 +175,7 @@ def _after(now: datetime.datetime, duration: re.Match[str]) -> datetime.datetime
 
 
 def _moment(text: str) -> datetime.datetime | None:
-    """A time in UTC out of its ISO form; None without a zone, or when it is none."""
+    """Parse a time in UTC from its ISO form; None without a zone, or for anything else."""
     try:
         moment = datetime.datetime.fromisoformat(text)
         return _known(moment.astimezone(datetime.UTC)) if moment.tzinfo else None
@@ -184,5 +184,5 @@ def _moment(text: str) -> datetime.datetime | None:
 
 
 def _known(moment: datetime.datetime) -> datetime.datetime | None:
-    """None for a year that would not be written with four digits, or that could not be rounded up."""
+    """Return the time, or None for a year without four digits, or one that cannot be rounded up."""
     return moment if _YEARS[0] <= moment.year < _YEARS[1] else None
