@@ -404,6 +404,9 @@ def test_two_tokens_that_are_refused_are_the_last_that_are_tried(world: World) -
     assert world.users[BLUE].wrong_tries == 2
     world.forged = []
     world.late = False
+    with pytest.raises(RotationIncomplete, match="nobody can see how many more would lock the user"):
+        rotate(world, force=True)
+    world.attempts_are_seen = True
     assert rotate(world, force=True).rotated
     assert world.lets_in()
 
