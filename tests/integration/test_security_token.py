@@ -228,7 +228,7 @@ def test_a_stored_token_that_is_refused_is_explained_and_not_tried_when_that_wou
     sim.control.clear_requests()
     rotate(force=True, diagnose_with="admin", ok=False)
     message = rotate(force=True, diagnose_with="admin", ok=False).last["msg"]
-    assert "would be locked out by another, so none was made" in message
+    assert "one more would lock the user, so no login was made" in message
     refused = [row for row in sim.control.login_history() if row["status"] != "Success"]
     assert len(refused) == 2
 
