@@ -20,8 +20,6 @@ from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import A
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
 
 FILES = "app_credentials_files"
-# Variables of the role and of the playbooks that use it.
-PREFIXES = ("app_credentials_", "deliver_", "rotate_")
 
 
 class ActionModule(AppFileAction):
@@ -59,8 +57,7 @@ class ActionModule(AppFileAction):
 
     def _items(self, variables: Mapping[str, Any]) -> list[Any]:
         """Return the role's list and the lists that groups add to it under other names; a fact is refused."""
-        facts = variables.get("ansible_facts") or ()
-        require_no_facts(variables, *(str(fact) for fact in facts if str(fact).startswith(PREFIXES)))
+        require_no_facts(variables)
         items: list[Any] = []
         for name in sorted(str(name) for name in variables):
             if name != FILES and not name.startswith(f"{FILES}_"):

@@ -15,20 +15,28 @@ from typing import Any
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import VARIABLE_PREFIX
 
+# What the names of this collection's variables begin with: options, roles and playbooks.
+PREFIXES = (
+    VARIABLE_PREFIX,
+    "app_credentials_",
+    "credentials_",
+    "deliver_",
+    "export_",
+    "move_to_",
+    "network_access_",
+    "rotate_",
+    "sweep_",
+    "temporary_access_",
+)
 
-def require_no_facts(variables: Mapping[str, Any], *names: str) -> None:
-    """Raise OptionError when a fact bears the name of an option's variable, or one of these names."""
+
+def require_no_facts(variables: Mapping[str, Any]) -> None:
+    """Raise OptionError when a fact bears the name of a variable of this collection."""
     for fact in variables.get("ansible_facts") or ():
-        if str(fact).startswith(VARIABLE_PREFIX) or fact in names:
+        if str(fact).startswith(PREFIXES):
             host = variables.get("inventory_hostname", "this host")
             raise OptionError(
                 str(fact),
                 f"was returned by {host} as a fact, and a host must not set it; "
                 f"find out why {host} returns it, and clear the fact cache (meta: clear_facts)",
             )
-
-
-def trusted_variable(name: str, variables: Mapping[str, Any], default: Any = None) -> Any:
-    """Return a variable's value, or the default; raises OptionError when it was returned by the host as a fact."""
-    require_no_facts(variables, name)
-    return variables.get(name, default)

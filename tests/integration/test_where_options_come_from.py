@@ -36,6 +36,13 @@ class TestFacts:
         assert "clear_facts" in failed["msg"]
         assert sim.control.requests() == []
 
+    @pytest.mark.parametrize(
+        "name", ["network_access_trusted_ip_ranges", "temporary_access_ranges", "credentials_declared", "rotate_used"]
+    )
+    def test_a_fact_is_no_variable_of_a_role_or_playbook(self, playbook: Playbooks, name: str) -> None:
+        failed = playbook([with_fact(name, []), INFO], ok=False).last
+        assert failed["msg"].startswith(f"{name}: was returned by localhost as a fact")
+
     @pytest.mark.parametrize("lookup", ["credential", "login_password", "access_token", "published_ip_ranges"])
     def test_a_fact_is_no_option_of_a_lookup(self, playbook: Playbooks, tmp_path: Path, lookup: str) -> None:
         program, ran = tmp_path / "program", tmp_path / "ran"
