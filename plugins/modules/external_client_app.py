@@ -51,7 +51,7 @@ options:
     choices: [present, disabled, absent]
     default: present
   label:
-    description: The name that users see, O(name) by default.
+    description: The name that users see. If not given, it is kept; that of a new app is O(name).
     type: str
   contact_email:
     description: Whom Salesforce may write to about the app. Needed for a new one, otherwise kept.
@@ -163,7 +163,7 @@ EXAMPLES = r"""
   gatehouse.salesforce.credential:
     name: billing-jwt
     auth: jwt_bearer
-    login_url: https://acme.my.salesforce.com
+    login_url: "{{ integrations.login_url }}"
     username: billing@acme.example
     consumer_key: "{{ integrations.consumer_key }}"
     private_key: /etc/gatehouse/integrations.pem
@@ -196,6 +196,13 @@ consumer_key:
   type: str
   returned: success, and when the app was made before a failure
   sample: 3MVG9Example0000000000000001
+login_url:
+  description:
+    - Where to log in by the app, which is the address of the org itself; the login hosts are reported to refuse such
+      apps.
+  type: str
+  returned: success, and when the app was made before a failure
+  sample: https://acme.my.salesforce.com
 app:
   description: What was read after the change; in check mode, what would be. Empty when there is no app.
   type: dict

@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app import consumer_secret
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 from tests.support.stores import open_store
@@ -222,6 +228,33 @@ def test_an_org_without_such_apps_is_named(sim: SimulatedOrg, playbook: Playbook
     assert "the org has no External Client Apps; opt in" in playbook([app()], ok=False).last["msg"]
 
 
+def test_what_was_made_before_a_failure_is_reported_and_can_be_removed(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    off = {"command": "set_org", "external_client_apps_enabled": False}
+    sim.control.hook("createRecord", [off], when="after")
+    failed = playbook([app()], ok=False).last
+    assert failed["changed"] and f"the permission set {NAME} is made" in failed["done"]
+    sim.control.set_org(external_client_apps_enabled=True)
+    assert playbook([state("absent")]).last["changed"] and NAME not in sim.control.permission_sets()
+
+
+def test_what_the_org_says_of_a_component_is_quoted(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_switches(eca_run_as_api_only=True)
+    refused = playbook([app(**RUN)], ok=False).last
+    assert "Enter a valid execution user for the OAuth client credentials flow" in refused["msg"]
+    assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets()
+
+
+def test_a_deployment_that_takes_too_long_is_left_to_the_next_run(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    playbook([app()])
+    sim.control.set_switches(deploy_seconds=600.0)
+    late = playbook([app(label="New", wait=1)], ok=False).last
+    assert "not done" in late["msg"] or "is Pending after" in late["msg"]
+    sim.control.set_switches(deploy_seconds=0.0)
+    sim.control.advance(1000)
+    playbook([app(label="New")])
+    assert sim.control.external_client_app(NAME)["components"]["ExternalClientApplication"]["label"] == "New"
+
+
 # -- what is reported or unknown: every answer of the org --------------------------------------------------------------
 
 SWITCHES: list[dict[str, Any]] = [
@@ -374,3 +407,112 @@ def test_what_could_not_be_closed_is_closed_by_the_next_run(sim: SimulatedOrg, p
     assert not is_closed(sim, playbook)
     playbook([app(**EXPORT)])
     assert is_closed(sim, playbook)
+
+
+# -- lost answers and kills --------------------------------------------------------------------------------------------
+
+OPERATIONS = (
+    "listMetadata",
+    "readMetadata",
+    "deploy",
+    "checkDeployStatus",
+    "updateMetadata",
+    "createRecord",
+    "deleteRecord",
+    "query",
+    "listConsumers",
+    "getCredentials",
+)
+
+
+@pytest.mark.parametrize("executed", [True, False], ids=["carried out", "not carried out"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_request_without_an_answer_is_repeated(
+    sim: SimulatedOrg, playbook: Playbooks, operation: str, executed: bool
+) -> None:
+    for number in (0, 1):
+        sim.control.inject("reset", operation=operation, executed=executed, after=number)
+    playbook([app(**EXPORT)])
+    assert is_closed(sim, playbook) and not playbook([app(**EXPORT)]).last["changed"]
+    assert playbook([state("absent")]).last["changed"] and sim.control.external_client_apps() == {}
+
+
+def killed_at(number: int, playbook: Playbooks, tasks: list[dict[str, Any]]) -> bool:
+    """Run tasks in a process that dies by kill -9 before its write of that number, or just after it.
+
+    Even numbers are before, odd ones after. Returns False when there are fewer writes.
+    """
+    pid = os.fork()
+    if pid:
+        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    left = [number]
+    really_send, really_replace = OrgAdapter.send, consumer_secret.replace_file
+
+    def step(do: Callable[[], Any]) -> Any:
+        for part in (0, 1):
+            if part == 1:
+                result = do()
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+        return result
+
+    def send(self: OrgAdapter, request: Any, **options: Any) -> Any:
+        action = request.headers.get("SOAPAction", "")
+        writes = action in ("deploy", "updateMetadata") or (not action and request.method != "GET")
+        return step(lambda: really_send(self, request, **options)) if writes else really_send(self, request, **options)
+
+    try:
+        with (
+            mock.patch.object(OrgAdapter, "send", send),
+            mock.patch.object(consumer_secret, "replace_file", lambda *given: step(lambda: really_replace(*given))),
+        ):
+            playbook(tasks)
+    finally:
+        os._exit(0)
+
+
+def test_a_run_that_is_killed_before_or_after_any_write_is_finished_by_the_next(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    kills = 0
+    for number in range(200):
+        was_killed = killed_at(number, playbook, [app(**EXPORT)])
+        finished = playbook([app(**EXPORT)]).last
+        assert is_closed(sim, playbook), number
+        stored = open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("export")
+        assert stored.verified and stored.connection.consumer_key == finished["consumer_key"], number
+        assert sim.control.permission_set(NAME)["assigned"] == [REPORTS], number
+        playbook([state("absent")])
+        if not was_killed:
+            break
+        kills += 1
+    # Before and after: the check and the deployment, the set, its user, the login, the journal, and what it opens.
+    assert kills >= 2 * 9
+
+
+def test_a_deletion_that_is_killed_before_or_after_any_write_is_finished_by_the_next(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    kills = 0
+    for number in range(100):
+        playbook([app()])
+        was_killed = killed_at(number, playbook, [state("absent")])
+        playbook([state("absent")])
+        assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets(), number
+        if not was_killed:
+            break
+        kills += 1
+    assert kills >= 2 * 5
+
+
+@pytest.mark.parametrize("operation", ["deploy", "checkDeployStatus", "createRecord", "token"])
+@pytest.mark.parametrize("kind", ["html", "truncate", "redirect"])
+def test_an_answer_that_is_not_from_salesforce_ends_in_a_plain_error(
+    sim: SimulatedOrg, playbook: Playbooks, kind: str, operation: str
+) -> None:
+    sim.control.inject(kind, operation=operation, times=None, status=200, url="https://evil.example/")
+    failed = playbook([app()], ok=False).last
+    assert failed["msg"].startswith(("localhost", "unexpected", "refused", "the org")), failed["msg"]
+    sim.control.clear_faults()
+    assert playbook([app()]).last["app"]["users"] == [BILLING]

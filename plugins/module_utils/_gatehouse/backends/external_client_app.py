@@ -18,7 +18,7 @@ from ..oauth_app.apply import AppWriter
 from ..oauth_app.certificate import WARN_BEFORE, Certificate, read_certificate
 from ..oauth_app.consumer_secret import SecretReader
 from ..oauth_app.ensure import AppOutcome, ensure_absent, ensure_disabled, ensure_present
-from ..oauth_app.model import FLOWS, IP_RELAXATION, SCOPES, DeclaredApp
+from ..oauth_app.model import FLOWS, IP_RELAXATION, SCOPES, App, DeclaredApp
 from ..org.client import Org
 from ..org.deploy import Progress
 from ..store import read_or_none
@@ -76,6 +76,7 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         "changed": outcome.changed,
         "diff": outcome.diff,
         "consumer_key": outcome.app.consumer_key,
+        "login_url": org.with_session(lambda _transport, session, _version: session.instance_url),
         "app": outcome.app.summary(),
         "warnings": [*_warnings(parsed), *writer.warnings],
     }
@@ -85,10 +86,10 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         if not task.check_mode and outcome.app.consumer_key:
             writer.wait_until_known(outcome.app.consumer_key)
         if parsed.store_as:
-            stored = _store(parsed.store_as, outcome, org, task, reader)
+            stored = _store(parsed.store_as, outcome.app, result["login_url"], task, reader)
             result |= {"changed": outcome.changed or stored["changed"], "credential": stored["credential"]}
     except GatehouseError as exc:
-        exc.result = {**exc.result, **{name: result[name] for name in ("changed", "consumer_key", "app")}}
+        exc.result = {**exc.result, **{name: result[name] for name in ("changed", "consumer_key", "login_url", "app")}}
         exc.result["done"] = writer.done
         raise
     return result
@@ -121,7 +122,7 @@ def _parse(options: Mapping[str, Any], task: Task) -> Options:
 def _declared(options: Mapping[str, Any], permission_set: str, task: Task) -> DeclaredApp:
     return DeclaredApp(
         name=options["name"],
-        label=options["label"] or options["name"],
+        label=options["label"],
         contact_email=options["contact_email"],
         description=options["description"],
         flows=tuple(flow for flow in FLOWS if flow in options["flows"]),
@@ -182,13 +183,13 @@ def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -
     return SecretReader(org, folder, seconds=options.wait, progress=progress)
 
 
-def _store(name: str, outcome: AppOutcome, org: Org, task: Task, reader: SecretReader | None) -> dict[str, Any]:
+def _store(name: str, app: App, login_url: str, task: Task, reader: SecretReader | None) -> dict[str, Any]:
     """Make the store hold the app's login by client_credentials, verified by one login.
 
     The secret is read from the org only when the store does not have it.
     """
     before = read_or_none(task.store, name)
-    key = outcome.app.consumer_key
+    key = app.consumer_key
     stored = before.connection if before else Connection()
     known = stored.auth == "client_credentials" and stored.consumer_key == key and bool(stored.consumer_secret)
     if not key or (task.check_mode and not known):
@@ -196,12 +197,11 @@ def _store(name: str, outcome: AppOutcome, org: Org, task: Task, reader: SecretR
     secret = None
     if not known:
         assert reader is not None
-        secret = reader.read(outcome.app.name, key)
+        secret = reader.read(app.name, key)
         task.secrets.add(secret)
-    url = org.with_session(lambda _transport, session, _version: session.instance_url)
     own = task.store.read(task.credential).connection if task.credential else task.connection
     wanted = dataclasses.replace(
-        task.with_limits(Connection(auth="client_credentials", login_url=url, consumer_key=key)),
+        task.with_limits(Connection(auth="client_credentials", login_url=login_url, consumer_key=key)),
         consumer_secret=secret,
         api_version=own.api_version,
         ca_path=own.ca_path,

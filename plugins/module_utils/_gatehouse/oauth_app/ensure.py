@@ -60,6 +60,7 @@ def ensure_disabled(writer: AppWriter, name: str, permission_set: str, *, adopt:
         return AppOutcome(bool(plan), plan.diff(), plan.after)
     with _reported(writer):
         writer.deploy(plan.components)
+        writer.done.append(f"the app {name} is switched off")
         after = read_app(writer.org, name, permission_set)
         _require_done(plan_disabled(after))
     return AppOutcome(True, plan.diff(), after)

@@ -89,7 +89,7 @@ class DeclaredApp:
     """
 
     name: str
-    label: str
+    label: str | None
     contact_email: str | None
     description: str | None
     flows: tuple[str, ...]

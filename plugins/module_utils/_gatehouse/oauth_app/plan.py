@@ -124,7 +124,7 @@ def _declare(before: App, declared: DeclaredApp) -> App:
     jwt = "jwt_bearer" in declared.flows
     flow = str("client_credentials" in declared.flows).lower()
     new: dict[str, dict[str, str | None]] = {kind: {} for kind in KINDS}
-    new[APP] = {"label": declared.label}
+    new[APP] = {"label": declared.label or before.value(APP, "label") or declared.name}
     if declared.contact_email is not None:
         new[APP]["contactEmail"] = declared.contact_email
     same_certificate = not certificate or before.certificate == certificate
@@ -145,6 +145,9 @@ def _declare(before: App, declared: DeclaredApp) -> App:
         "isClientCredentialsFlowEnabled": flow,
         "permittedUsersPolicyType": "AdminApprovedPreAuthorized",
     }
+    run_as = before.value(OAUTH_POLICY, "clientCredentialsFlowUser")
+    if declared.run_as and run_as.lower() == declared.run_as.lower():
+        new[OAUTH_POLICY]["clientCredentialsFlowUser"] = run_as
     relaxation = IP_RELAXATION[declared.ip_relaxation]
     if before.value(OAUTH_POLICY, "ipRelaxationPolicyType").lower() != relaxation.lower():
         new[OAUTH_POLICY]["ipRelaxationPolicyType"] = relaxation
