@@ -13,7 +13,10 @@ from unittest import mock
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app import consumer_secret
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import replace_file
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.consumer_secret import (
+    SecretReader,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
@@ -26,6 +29,7 @@ OTHER_KEY, OTHER_CERTIFICATE = key_pair("other")
 NAME = "Integrations"
 BILLING, REPORTS = "billing@acme.example", "reports@acme.example"
 PASSWORD = "Example-Password-1"
+SECRETS = SecretReader.__module__
 
 
 def app(**options: Any) -> dict[str, Any]:
@@ -446,7 +450,7 @@ def killed_at(number: int, playbook: Playbooks, tasks: list[dict[str, Any]]) -> 
     if pid:
         return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
     left = [number]
-    really_send, really_replace = OrgAdapter.send, consumer_secret.replace_file
+    really_send = OrgAdapter.send
 
     def step(do: Callable[[], Any]) -> Any:
         for part in (0, 1):
@@ -465,7 +469,7 @@ def killed_at(number: int, playbook: Playbooks, tasks: list[dict[str, Any]]) -> 
     try:
         with (
             mock.patch.object(OrgAdapter, "send", send),
-            mock.patch.object(consumer_secret, "replace_file", lambda *given: step(lambda: really_replace(*given))),
+            mock.patch(f"{SECRETS}.replace_file", lambda *given: step(lambda: replace_file(*given))),
         ):
             playbook(tasks)
     finally:
