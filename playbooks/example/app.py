@@ -21,7 +21,7 @@ from simple_salesforce.exceptions import SalesforceError
 
 
 def from_environment() -> dict[str, str]:
-    """What a file of the format env sets, as simple-salesforce takes it."""
+    """Return what a file of the format env sets, as simple-salesforce takes it."""
     return {
         "username": os.environ["SALESFORCE_USERNAME"],
         "password": os.environ["SALESFORCE_PASSWORD"],
@@ -32,7 +32,7 @@ def from_environment() -> dict[str, str]:
 
 
 def from_file(path: Path) -> dict[str, str]:
-    """What a file of the format json holds."""
+    """Return what a file of the format json contains."""
     names = {"login_url": "scratch_url", "version": "sf_version"}
     return {names.get(name, name): value for name, value in json.loads(path.read_text()).items()}
 
@@ -52,7 +52,7 @@ def describe(org: Salesforce, username: str) -> str:
 
 
 def cause(problem: SalesforceError) -> str:
-    """The code of an error. Its text may repeat what was sent."""
+    """Return the code of an error. Its text may repeat what was sent."""
     return str(getattr(problem, "code", "") or type(problem).__name__)
 
 
@@ -70,7 +70,7 @@ class Site:
             self._problem = cause(exc)
 
     def __call__(self, _environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The page, by WSGI."""
+        """Serve the page by WSGI."""
         problem = self._problem
         if self._org is not None:
             try:

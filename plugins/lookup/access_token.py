@@ -123,7 +123,7 @@ class LookupModule(LookupBase):
     """The lookup's face."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
-        """One session for each name that the store knows."""
+        """Return one session for each name that the store knows."""
         found, secrets = [], Secrets()
         try:
             option = option_reader(self, variables, kwargs)

@@ -217,7 +217,7 @@ class LookupModule(LookupBase):
     """The lookup's face."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
-        """One dictionary for each name that the store knows."""
+        """Return one dictionary for each name that the store knows."""
         found = []
         try:
             option = option_reader(self, variables, kwargs)

@@ -131,7 +131,7 @@ class LookupModule(LookupBase):
     """The lookup's face."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        """One login password for each name that the store knows."""
+        """Return one login password for each name that the store knows."""
         found = []
         try:
             option = option_reader(self, variables, kwargs)

@@ -60,7 +60,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ra
 
 
 def in_ip_ranges(address: str, ranges: list[Any]) -> bool:
-    """Whether any of the ranges contains the address; raises AnsibleFilterError for what is neither."""
+    """Return whether any of the ranges contains the address; raises AnsibleFilterError for what is neither."""
     if not isinstance(ranges, list | tuple):
         raise AnsibleFilterError("in_ip_ranges: the ranges must be a list")
     entries = tuple(tuple(entry.items()) if isinstance(entry, Mapping) else entry for entry in ranges)

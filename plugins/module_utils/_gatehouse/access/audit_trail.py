@@ -91,7 +91,7 @@ def is_about_login_ranges(row: Mapping[str, Any]) -> bool:
 
 
 def names_profile(row: Mapping[str, Any], names: Collection[str]) -> bool:
-    """Whether a row about login ranges names a profile by one of these names."""
+    """Return whether a row about login ranges names a profile by one of these names."""
     return any(f" to {name} from " in (row.get("Display") or "") for name in names)
 
 

@@ -22,7 +22,7 @@ _LABELS = {name: label for label, name in METADATA_NAMES.items()}
 
 
 def always_activates_devices(org: Org) -> bool:
-    """Whether the org is one of those without revenue, as far as it says: for a trial no field is known."""
+    """Return whether the org is one of those without revenue, as far as it says: for a trial no field is known."""
     try:
         return is_developer_edition(org)
     except OrgError:

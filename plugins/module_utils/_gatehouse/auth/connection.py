@@ -208,5 +208,5 @@ def _refuse_browser_url(url: str) -> None:
 
 
 def _shown(url: str) -> str:
-    """A URL for an error text: without a user and password, which a careless one may hold."""
+    """Return a URL for an error text: without a user and password, which a careless one may contain."""
     return repr(re.sub(r"//[^/@]*@", "//***@", url))

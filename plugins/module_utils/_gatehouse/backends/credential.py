@@ -166,7 +166,7 @@ def ensure_absent(store: Store, name: str, *, check_mode: bool) -> Outcome:
 
 
 def _why_no_login(plan: CredentialPlan, *, verify: str, check_mode: bool) -> Verification | None:
-    """The verification's result when no login is needed or none may be made; None to make one."""
+    """Return the result when no login is needed or none may be made; None to make one."""
     before = plan.before
     if verify == "skip":
         return Verification(detail="not asked for")
@@ -190,7 +190,7 @@ def _tried(
     *,
     required: bool,
 ) -> Verification:
-    """The result of one login of each of these users, over the connection of this run."""
+    """Log in once as each of these users, over the connection of this run."""
     of_this_run = {field: getattr(wanted, field) for field in OF_THE_RUN}
     for connection in users:
         try:
@@ -204,7 +204,7 @@ def _tried(
 
 
 def _to_try(before: Credential | None, credential: Credential) -> list[Connection]:
-    """The users of whom it is not known that they are let in; all of them when it is known of each."""
+    """Return the users who are not known to log in; all of them when each is."""
     works = before.users if before and before.verified else []
     return [user for user in credential.users if user not in works] or credential.users
 

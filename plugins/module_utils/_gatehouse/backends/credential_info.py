@@ -73,7 +73,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 
 def _consumers(store: PublicStore, name: str, credential: PublicFields | None) -> list[dict[str, Any]]:
-    """Who holds a credential, sorted."""
+    """Return who holds a credential, sorted."""
     return [_consumer(each, it, credential) for each, it in sorted(store.read_public_deliveries(name).items())]
 
 
@@ -93,7 +93,7 @@ def _consumer(consumer: str, delivery: Delivery, credential: PublicFields | None
 
 
 def _laggards(found: list[dict[str, Any]], gone: list[dict[str, Any]]) -> list[str]:
-    """A warning for each credential that somebody holds who should hold another, or none."""
+    """Return a warning for each credential whose consumer should have another version, or none."""
     warnings = []
     for item in found:
         behind = [f"{each['consumer']} ({_held(each)})" for each in item["consumers"] if each["behind"]]
@@ -111,7 +111,7 @@ def _held(consumer: Mapping[str, Any]) -> str:
 
 
 def described(clear: PublicFields, now: datetime.datetime) -> dict[str, Any]:
-    """What is told of one credential; raises StoreError when it is none."""
+    """Return what is shown of one credential; raises StoreError when it is malformed."""
     try:
         retirement = retirements(clear["auth"], clear["verified"], now.date())
         return {
@@ -129,7 +129,7 @@ def _days(when: str | None, now: datetime.datetime) -> int | None:
 
 
 def _countdown(retiring: Iterable[Mapping[str, Any]], days: int) -> list[str]:
-    """One warning for each end that is near."""
+    """Return one warning for each end that is near."""
     near: dict[str, list[str]] = defaultdict(list)
     texts: dict[str, str] = {}
     for credential in retiring:

@@ -23,7 +23,7 @@ try:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.x509.oid import NameOID
-except ImportError:  # told to the user by require_cryptography()
+except ImportError:  # reported by require_cryptography()
     pass
 KEY_SIZE = 2048  # what Salesforce's own instructions make
 CLOCK_SKEW = datetime.timedelta(hours=1)

@@ -141,7 +141,7 @@ def to_roll_back(
 
 
 def _distinct(applications: Iterable[Application]) -> list[Application]:
-    """Those that differ: two groups of a host may list the same."""
+    """Return those that differ: two groups of a host may list the same."""
     distinct: list[Application] = []
     for application in applications:
         if application not in distinct:

@@ -86,7 +86,7 @@ def _ensure_present(consumer: Consumer) -> dict[str, Any]:
 
 
 def _restarted(consumer: Consumer, answer: HostAnswer, recorded: Delivery | None) -> tuple[bool, bool]:
-    """Whether the application reads what the file is to contain, and whether its restart is overdue."""
+    """Return whether the application reads what the file is to contain, and whether its restart is overdue."""
     is_current = answer.status == "current"
     was_restarted = is_current and recorded is not None and recorded.settled
     if consumer.restart is None:  # nobody restarts it

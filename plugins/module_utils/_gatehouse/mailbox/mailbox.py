@@ -80,7 +80,7 @@ class MailboxSurvey:
 
 @contextlib.contextmanager
 def open_mailbox(settings: MailSettings) -> Iterator[Mailbox]:
-    """The mailbox, logged in.
+    """Open the mailbox and log in.
 
     Raises:
         MailError: it cannot be entered. A login that was refused is not repeated.
@@ -105,7 +105,7 @@ class _Search:
     blind: int = BLIND
 
     def criteria(self, validity: int, senders: Collection[str]) -> list[Any]:
-        """What to ask the server for."""
+        """Return what to ask the server for."""
         if self.by_time(validity):
             # The server compares dates only, those of its own zone.
             begin: list[Any] = ["SINCE", (self.earliest - datetime.timedelta(days=1)).date()]
@@ -118,11 +118,11 @@ class _Search:
         return [*begin, *by_sender]
 
     def by_time(self, validity: int) -> bool:
-        """Whether the position is not known, or no longer valid."""
+        """Return whether the position is not known, or no longer valid."""
         return self.since is None or self.since.uid_validity != validity
 
     def first(self, validity: int) -> int:
-        """The lowest UID to look at."""
+        """Return the lowest UID to look at."""
         return 0 if self.since is None or self.by_time(validity) else self.since.next_uid
 
 
@@ -135,7 +135,7 @@ class Mailbox:
         self._settings = connection.settings
 
     def position(self) -> Position:
-        """Where the next mail will be."""
+        """Return where the next mail will be."""
         return self._connection.retry_once(self._connection.open_folder)
 
     def survey(self) -> MailboxSurvey:
@@ -249,7 +249,7 @@ class Mailbox:
             return set()
 
     def _read(self, search: _Search, validity: int, uids: list[int]) -> list[TokenMail]:
-        """The candidates among these mails, the likeliest first."""
+        """Return the candidates among these mails, the likeliest first."""
         found = []
         for some in _batches(sorted(uids, reverse=True), _HEADERS_AT_ONCE):
             headers = self._fetch(some, "INTERNALDATE", _HEADER)
@@ -333,7 +333,7 @@ def _batches(uids: list[int], size: int) -> Iterator[list[int]]:
 
 
 def _content(answer: Mapping[bytes, Any]) -> bytes:
-    """The one part of a mail that was asked for; servers write its name in different ways."""
+    """Return the one part of a mail that was asked for; servers write its name in different ways."""
     for name, value in answer.items():
         if name.startswith(b"BODY[") and isinstance(value, bytes):
             return value

@@ -72,7 +72,7 @@ class MailSettings:
 
 
 def mail_settings(options: Mapping[str, Any], *, option: str = "mailbox") -> MailSettings:
-    """The settings that the suboptions of SPEC describe; raises OptionError naming the one at fault."""
+    """Parse the suboptions of SPEC; raises OptionError naming the one at fault."""
     given = {name: value for name, value in options.items() if value is not None}
     for name in ("host", "username"):
         if not given.get(name, "").strip():
@@ -118,7 +118,7 @@ def _check(settings: MailSettings, option: str) -> None:
 
 
 def tls_context(settings: MailSettings, option: str = "mailbox") -> ssl.SSLContext:
-    """Verified TLS; raises OptionError when ca_path cannot be read."""
+    """Make a context for verified TLS; raises OptionError when ca_path cannot be read."""
     try:
         return ssl.create_default_context(cafile=settings.ca_path)
     except OSError:

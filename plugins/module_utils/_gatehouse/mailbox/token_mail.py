@@ -98,13 +98,13 @@ class Sender:
 
 
 def sender(raw: bytes, policy: Policy) -> Sender | None:
-    """Who sent a mail, of which the header is enough; None if it does not count."""
+    """Return who sent a mail, of which the header is enough; None if it does not count."""
     mail = _parsed(raw)
     return _sender(mail, policy) if mail is not None else None
 
 
 def token(raw: bytes, username: str) -> str | None:
-    """The security token that a mail brings to that user; None if there is none. Whether to trust it, sender() says."""
+    """Return the user's security token in a mail, or None. Whether to trust it, sender() says."""
     mail = _parsed(raw)
     if mail is None:
         return None
@@ -115,7 +115,7 @@ def token(raw: bytes, username: str) -> str | None:
 
 
 def _parsed(raw: bytes) -> Message | None:
-    """A mail that can be read without doubt what its header is."""
+    """Parse a mail whose header can be read in one way only."""
     raw = raw[:MAX_BYTES]
     end = _END_OF_HEADER.search(raw)
     header = raw[: end.start()] if end else raw
@@ -131,7 +131,7 @@ def _parsed(raw: bytes) -> Message | None:
 
 
 def _fields(mail: Message, name: str) -> list[str]:
-    """The values of all header fields of that name, each on one line; empty ones for those that are too long."""
+    """Return the values of all header fields of that name, each on one line; those too long are empty."""
     values = [str(value) for field, value in mail.raw_items() if field.lower() == name]
     return [_FOLD.sub("", value).strip() if len(value) <= _MAX_FIELD else "" for value in values]
 
@@ -207,7 +207,7 @@ def _is_authenticated(mail: Message, domain: str, policy: Policy) -> bool:
 
 
 def _passes(results: list[str], domain: str, policy: Policy) -> bool:
-    """Whether results say that DMARC passed for a domain, or, where none is of DMARC, that its signature did."""
+    """Return whether results say that DMARC passed for a domain, or, where none is of DMARC, that its signature did."""
     methods = [result.split() for result in results]
     by_dmarc = [words for words in methods if words and words[0].startswith("dmarc=")]
     if by_dmarc:
@@ -225,13 +225,13 @@ def _passes(results: list[str], domain: str, policy: Policy) -> bool:
 
 
 def _properties(words: list[str], *names: str) -> list[str]:
-    """The domains that a result gives under these names."""
+    """Return the domains that a result gives under these names."""
     values = [word.partition("=") for word in words[1:]]
     return [value.rpartition("@")[2] for name, _equals, value in values if name in names]
 
 
 def _results(field: str) -> list[str]:
-    """A field Authentication-Results cut at its semicolons, in lower case, without comments; empty if it is broken.
+    """Cut a field Authentication-Results at its semicolons, in lower case, without comments; empty if broken.
 
     Comments and quoted texts may hold what a sender wrote, such as the address that a bounce goes to.
     """
@@ -275,7 +275,7 @@ def _is_for(text: str, username: str) -> bool:
 
 
 def _texts(mail: Message) -> Iterator[str]:
-    """The texts that a reader of the mail would see, plain ones first, with a space for each white space.
+    """Return the texts that a reader of the mail sees, plain ones first, with a space for each white space.
 
     A mail that is attached is not read.
     """
@@ -317,7 +317,7 @@ def _decoded(part: Message) -> str:
 
 
 def _without_tags(markup: str) -> str:
-    """What a browser would show, roughly, in one pass: a library that builds a tree can be made to take very long."""
+    """Return roughly what a browser shows, in one pass: a library that builds a tree can be made very slow."""
     lower, shown, position = markup.translate(_LOWER), [], 0
     while (start := markup.find("<", position)) >= 0:
         shown.append(markup[position:start])

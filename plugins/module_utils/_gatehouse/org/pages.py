@@ -17,7 +17,7 @@ from .transport import translate_errors, unexpected_response
 try:
     import requests
     from lxml import etree
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 FRONT_DOOR = "/secur/frontdoor.jsp"
 MAX_REDIRECTS = 3
@@ -102,7 +102,7 @@ def open_page_session(pages: requests.Session, session: Session, target: str) ->
 
 
 def get_page(pages: requests.Session, url: str, *, never: str) -> Page:
-    """A page, wherever it has moved to on its host; an address whose path holds C(never) is not asked.
+    """Get a page, wherever it has moved to on its host; an address whose path contains C(never) is not requested.
 
     Raises:
         PageSessionError: the org wants somebody to log in first.
@@ -122,7 +122,7 @@ def get_page(pages: requests.Session, url: str, *, never: str) -> Page:
 
 
 def read_page(response: requests.Response) -> Page:
-    """The page in an answer."""
+    """Parse the page in a response."""
     if response.status_code != 200:
         raise unexpected_response(response)
     page = Page(response.url, response.content)
@@ -132,12 +132,12 @@ def read_page(response: requests.Response) -> Page:
 
 
 def redirected(response: requests.Response) -> str:
-    """Where a redirect leads."""
+    """Return where a redirect leads."""
     return resolve_url(response.url, response.headers.get("Location", ""))
 
 
 def resolve_url(url: str, address: str) -> str:
-    """What an address on a page means; nothing where it is none."""
+    """Resolve an address on a page; empty where it is none."""
     try:
         return urlsplit(urljoin(url, address)).geturl()
     except ValueError:
@@ -145,7 +145,7 @@ def resolve_url(url: str, address: str) -> str:
 
 
 def redirects_to_login(response: requests.Response) -> bool:
-    """Whether an answer sends its reader to the login page."""
+    """Return whether an answer sends its reader to the login page."""
     if not response.is_redirect:
         return False
     target = redirected(response)
@@ -156,7 +156,7 @@ def redirects_to_login(response: requests.Response) -> bool:
 
 
 def same_origin(url: str, other: str) -> bool:
-    """Whether two addresses are of the same server."""
+    """Return whether two addresses are of the same server."""
     return _place(url) == _place(other)
 
 
@@ -169,7 +169,7 @@ def _place(url: str) -> tuple[str, str | None, int | None]:
 
 
 def addresses_in(script: str) -> Iterator[str]:
-    """The texts in quotation marks of a script, as far as they are plain."""
+    """Return the texts in quotation marks of a script, as far as they are plain."""
     for mark in ("'", '"'):
         for text in script.split(mark)[1::2]:
             plain = text.replace("\\/", "/")

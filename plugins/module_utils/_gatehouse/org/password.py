@@ -20,7 +20,7 @@ from .transport import send_once, unexpected_response
 
 try:
     import requests
-except ImportError:  # told to the user by require_libraries()
+except ImportError:  # reported by require_libraries()
     pass
 NAMESPACE = "urn:partner.soap.sforce.com"
 _ENVELOPE = (

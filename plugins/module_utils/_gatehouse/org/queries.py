@@ -208,7 +208,7 @@ def permission_set_members(org: Queryable, set_id: str) -> dict[str, str]:
 
 
 def opens_entity(org: Queryable, set_id: str, entity_id: str) -> bool:
-    """Whether a permission set opens something of Setup, such as an app."""
+    """Return whether a permission set opens something of Setup, such as an app."""
     where = f"ParentId = {literal(set_id)} AND SetupEntityId = {literal(entity_id)}"
     return _first_id(org, f"SELECT Id FROM SetupEntityAccess WHERE {where}") is not None
 

@@ -95,7 +95,7 @@ class SessionCache:
                 path.unlink(missing_ok=True)
 
     def recently_confirmed(self, connection: Connection) -> bool:
-        """Whether the org accepted the cached session within the last minute."""
+        """Return whether the org accepted the cached session within the last minute."""
         try:
             age = time.time() - self._file(connection).stat().st_mtime
         except FileNotFoundError:

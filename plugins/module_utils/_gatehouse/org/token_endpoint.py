@@ -20,7 +20,7 @@ _NOT_YET = ("client identifier invalid", "app_not_found", "is not installed", "i
 
 
 def knows_app(org: Org, consumer_key: str) -> bool:
-    """Whether the token endpoint knows the app of a consumer key, asked without a user: no login is counted.
+    """Return whether the token endpoint knows the app of a consumer key, asked without a user: no login is counted.
 
     Raises OrgError.
     """

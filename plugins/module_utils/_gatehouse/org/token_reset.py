@@ -64,7 +64,7 @@ class Button:
 
 
 def find_button(pages: requests.Session, session: Session) -> Button:
-    """The button that resets the token of the session's user; nothing is reset yet.
+    """Find the button that resets the token of the session's user; nothing is reset yet.
 
     Raises:
         PageSessionError: the org does not open its pages to the session.
@@ -113,7 +113,7 @@ def press(pages: requests.Session, button: Button) -> None:
 
 
 def _leads_home(response: requests.Response) -> bool:
-    """Whether an answer sends its reader to the front page, as after what was done, or without a session."""
+    """Return whether an answer sends its reader to the front page, as after what was done, or without a session."""
     target = urlsplit(redirected(response))
     return same_origin(target.geturl(), response.url) and target.path in ("", "/") and not target.query
 
@@ -132,7 +132,7 @@ def _is_done(button: Button, response: requests.Response) -> bool:
 
 
 def _says_done(text: str) -> bool:
-    """Whether one sentence says of the security token that it was sent or reset. One pass, as the text may be long."""
+    """Return whether a sentence says that the token was sent or reset, in one pass, as the text may be long."""
     for sentence in text.split("."):
         token = _TOKEN.search(sentence)
         if token and (_SENT.search(sentence) or _RESET.search(sentence, token.end())):
@@ -141,7 +141,7 @@ def _says_done(text: str) -> bool:
 
 
 def _buttons(page: Page) -> Iterator[Button]:
-    """The buttons of a page that reset the token, the likeliest first: of a form, of a link, or of a script."""
+    """Find the buttons of a page that reset the token, the likeliest first: of a form, a link, or a script."""
     for form in page.forms:
         target = resolve_url(page.url, form.action)
         labelled = any(BUTTON in label.lower() for _name, label in form.buttons)
@@ -159,7 +159,7 @@ def _confirms(url: str) -> bool:
 
 
 def _fields(form: Form) -> list[tuple[str, str]]:
-    """What a form sends when its button is pressed: of several the one with the label, and never one that cancels."""
+    """Return what a form sends when its button is pressed: the one with the label, never one that cancels."""
     buttons = [one for one in form.buttons if "cancel" not in one[0].lower()]
     buttons.sort(key=lambda one: BUTTON not in one[1].lower())
     return [*form.fields, *(one for one in buttons[:1] if one[0])]

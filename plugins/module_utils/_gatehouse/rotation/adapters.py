@@ -55,13 +55,13 @@ class Gateway:
         self._secrets = secrets
 
     def open_session(self, connection: Connection) -> OrgUser:
-        """The org over a session that is kept, or a new one by one login; raises LoginError."""
+        """Open the org over a cached session, or a new one by one login; raises LoginError."""
         if self._over_kept_session(connection) is None:
             self.log_in(connection)
         return self._entered(Org(self._with_limits(connection), self._sessions), connection)
 
     def reuse_session(self, connection: Connection) -> OrgUser | None:
-        """The org over a session that is kept and still holds; None where there is none. No login is made."""
+        """Open the org over a cached session that is still valid; None where there is none. No login is made."""
         org = self._over_kept_session(connection)
         return self._entered(org, connection) if org else None
 
@@ -79,7 +79,7 @@ class Gateway:
         return verifier.login(self._with_limits(connection), last_success=last_success, retry_refused=True)
 
     def sees_attempts(self, connection: Connection) -> bool:
-        """Whether the failed logins of a user, and how many lock it, can be read from the org."""
+        """Return whether the failed logins of a user, and how many lock it, can be read from the org."""
         try:
             org = self._administrator(connection) or self._over_kept_session(self._connection_before(connection))
             user = find_user(org, connection.username or "") if org else None
@@ -92,14 +92,14 @@ class Gateway:
 
     @contextmanager
     def open_mailbox(self) -> Iterator[Mailbox]:
-        """The mailbox; raises MailError."""
+        """Open the mailbox; raises MailError."""
         if self._mail is None:
             raise OptionError("mailbox", "is needed to read the mail with the new token")
         with open_mailbox(self._mail) as mailbox:
             yield mailbox
 
     def _connection_before(self, connection: Connection) -> Connection:
-        """What is stored for the user of a connection, whose session may be open still."""
+        """Return what is stored for the user of a connection, whose session may be open still."""
         stored = self._store.read(self._name)
         return next((user for user in stored.users if user.username == connection.username), stored.connection)
 
@@ -137,11 +137,11 @@ class OrgUser:
         self._username = connection.username or ""
 
     def obstacles(self, method: str) -> list[str]:
-        """Why this user cannot get a new token by that method, each with what to do; nothing is changed."""
+        """Return why this user cannot get a new token by that method, each with what to do; nothing is changed."""
         return rotation_obstacles(self._asker, self._username, method)
 
     def new_password(self) -> str:
-        """A password that the org's policy allows."""
+        """Generate a password that the org's policy allows."""
         try:
             policies = self._asker.metadata(lambda api: api.read_password_policies())
         except GatehouseError:  # which not every user may read; what is generated meets them all

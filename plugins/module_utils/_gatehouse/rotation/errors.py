@@ -34,7 +34,7 @@ def too_many_failed_logins(username: str, number: int) -> RotationIncomplete:
 
 
 def incomplete(journal: Journal, *, waited: str) -> RotationIncomplete:
-    """The error that says what was done, what was not, and what to do.
+    """Return the error that says what was done, what was not, and what to do.
 
     Args:
         waited: for how long a mail was waited for, such as C(within 300 seconds).

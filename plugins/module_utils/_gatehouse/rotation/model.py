@@ -67,10 +67,10 @@ class Org(Protocol):
     """The org, entered as the user whose token is to be renewed."""
 
     def obstacles(self, method: str) -> list[str]:
-        """Why this user cannot get a new token by that method, each with what to do; nothing is changed."""
+        """Return why this user cannot get a new token by that method, each with what to do; nothing is changed."""
 
     def new_password(self) -> str:
-        """A password that the org's policy allows."""
+        """Generate a password that the org's policy allows."""
 
     def reset_security_token(self) -> None:
         """Reset the token; raises NoResponseError when it may have been reset, another OrgError when it was not."""
@@ -90,12 +90,12 @@ class Mailbox(Protocol):
     """The mailbox that receives the user's mail."""
 
     def position(self) -> Position:
-        """Where the next mail will be."""
+        """Return where the next mail will be."""
 
     def tokens(
         self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
     ) -> Iterator[TokenMail]:
-        """The mails with tokens of this user, the likeliest first, while they come in."""
+        """Yield the mails with tokens of this user, the likeliest first, while they arrive."""
 
     def survey(self) -> MailboxSurvey:
         """Look at the latest mails, for check mode."""
@@ -108,16 +108,16 @@ class GatewayPort(Protocol):
     """How a rotation reaches the org and the mailbox."""
 
     def open_session(self, connection: Connection) -> Org:
-        """The org over a session that is kept, or a new one by one login; raises LoginError."""
+        """Open the org over a cached session, or a new one by one login; raises LoginError."""
 
     def reuse_session(self, connection: Connection) -> Org | None:
-        """The org over a session that is kept and still holds; None where there is none. No login is made."""
+        """Open the org over a cached session that is still valid; None where there is none. No login is made."""
 
     def log_in(self, connection: Connection) -> object:
         """Log in once, also with what an earlier run was refused; raises LoginError, or OrgError if not tried."""
 
     def sees_attempts(self, connection: Connection) -> bool:
-        """Whether the failed logins of a user, and how many lock it, can be read from the org."""
+        """Return whether the failed logins of a user, and how many lock it, can be read from the org."""
 
     def open_mailbox(self) -> AbstractContextManager[Mailbox]:
-        """The mailbox; raises OptionError when none is given, and MailError."""
+        """Open the mailbox; raises OptionError when none is given, and MailError."""

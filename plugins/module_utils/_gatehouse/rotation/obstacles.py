@@ -18,7 +18,7 @@ _LIFETIME = datetime.timedelta(days=1)
 
 
 def rotation_obstacles(org: Org, username: str, method: str = "reset") -> list[str]:
-    """Why the user cannot get a new token by C(reset) or C(password), each with the way out. Nothing is changed.
+    """Return why the user cannot get a new token by C(reset) or C(password), each with the way out. Nothing is changed.
 
     What the session's user may not see is not known, and so no obstacle.
     """
@@ -59,7 +59,7 @@ def _permission_obstacles(org: Org, username: str) -> Iterator[str]:
 
 
 def _password_obstacles(org: Org, username: str, user: User | None) -> Iterator[str]:
-    """The policy may ask a password to last a day."""
+    """Find a policy that makes a password last a day."""
     try:
         changed = datetime.datetime.fromisoformat(str(user.password_changed if user else None))
     except ValueError:
@@ -81,7 +81,7 @@ def _given_by(org: Org, username: str, permission: str) -> str:
 
 
 def _if_allowed(read: Callable[[], T]) -> T | None:
-    """What is read; None where this user may not read it."""
+    """Read something; None where this user may not read it."""
     try:
         return read()
     except (NoResponseError, LoginError):

@@ -73,7 +73,7 @@ def finish_mail(rotation: Rotation, mailbox: Mailbox | None = None) -> None:
 
 
 def _mails(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator[TokenMail]:
-    """Those whose token is worth a login: not one that is known to be dead, and not one too many."""
+    """Return those whose token is worth a login: not one that is known to be dead, and not one too many."""
     journal = rotation.required_journal
     if mailbox is None or journal.is_spent:
         return
@@ -88,7 +88,7 @@ def _mails(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator
 
 
 def _logs_in(rotation: Rotation, candidate: Connection) -> bool:
-    """Whether a login passes. One that is refused is noted down, and so not repeated by the next run, either."""
+    """Return whether a login passes. One that is refused is noted down, and so not repeated by the next run, either."""
     journal, token = rotation.required_journal, candidate.security_token or ""
     if token not in journal.tried:
         rotation.write_journal(journal, tried=(*journal.tried, token))

@@ -94,7 +94,7 @@ def _outcome(rotation: Rotation) -> RotationResult:
 
 
 def _state(credential: Credential) -> tuple[set[str], Journal | None]:
-    """What logs its users in, and a rotation under way."""
+    """Return what logs its users in, and a rotation under way."""
     return {user.login_password for user in credential.users}, credential.rotation
 
 
@@ -126,7 +126,7 @@ def run_rotation(rotation: Rotation) -> None:
 
 
 def _given(rotation: Rotation) -> str | None:
-    """The token that was given, if it is a new one."""
+    """Return the token that was given, if it is a new one."""
     given = rotation.options.new_token
     if not given or is_replaced(rotation.credential, given):
         return None
@@ -226,7 +226,7 @@ def _require_options(rotation: Rotation) -> None:
 
 
 def _behind(rotation: Rotation) -> list[str]:
-    """The consumers of a pair that do not use the user who is in use now."""
+    """Return the consumers of a pair that do not use the user who is in use now."""
     if rotation.credential.standby is None:
         return []
     clear = to_public(rotation.credential)

@@ -88,7 +88,7 @@ class Rotation:
         self.write(dataclasses.replace(self.credential, rotation=journal))
 
     def try_login(self, connection: Connection) -> LoginError | None:
-        """Why a login was refused, or None when it passed; raises what is no verdict on what was tried."""
+        """Return why a login was refused, or None when it passed; raises what is no verdict on what was tried."""
         try:
             self.gateway.log_in(connection)
         except LoginError as exc:
@@ -107,7 +107,7 @@ class Rotation:
             raise too_many_failed_logins(self.user.username or "", self.failed_logins)
 
     def mailbox(self) -> AbstractContextManager[Mailbox | None]:
-        """The mailbox, where one is given."""
+        """Open the mailbox, where one is given."""
         return self.gateway.open_mailbox() if self.options.has_mailbox else contextlib.nullcontext()
 
     def require_mailbox(self, method: str) -> None:
@@ -116,7 +116,7 @@ class Rotation:
             raise OptionError("mailbox", f"is needed: the new token of {self.user.username} comes by mail")
 
     def incomplete(self) -> RotationIncomplete:
-        """The error for a rotation under way that cannot go on now."""
+        """Return the error for a rotation under way that cannot go on now."""
         waited = (
             f"within {self.options.mail_timeout:g} seconds" if self.options.has_mailbox else "as no mailbox was given"
         )
@@ -124,10 +124,10 @@ class Rotation:
 
 
 def now() -> str:
-    """The time as records have it."""
+    """Return the present time as records have it."""
     return utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def utc_now() -> datetime.datetime:
-    """The time, with its zone."""
+    """Return the present time, with its zone."""
     return datetime.datetime.now(datetime.UTC)

@@ -210,7 +210,7 @@ class FolderBlobs:
                 raise StoreError(f"{file}: is no file of this store; move it away, as an older key may open it")
 
     def _exists(self) -> bool:
-        """Whether the folders exist, which nobody else may be able to change; raises OptionError otherwise."""
+        """Return whether the folders exist, which nobody else may be able to change; raises OptionError otherwise."""
         return all(_is_private_folder(folder) for folder in self._folders)
 
     def _make_folders(self) -> None:

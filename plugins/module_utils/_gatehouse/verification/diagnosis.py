@@ -115,7 +115,7 @@ def _address(row: Mapping[str, Any]) -> str | None:
 
 
 def _later(changed: str | None, last_success: str | None) -> bool | None:
-    """Whether a time of the org's is later than one of ours; None where one is not known."""
+    """Return whether a time of the org's is later than one of ours; None where one is not known."""
     try:
         return datetime.datetime.fromisoformat(changed or "") > datetime.datetime.fromisoformat(last_success or "")
     except ValueError:
