@@ -15,7 +15,10 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import LOGGED_IN, Verification
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
+    SECRET_FIELDS,
+    Connection,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.protocol import (
     Refused,
     UnreadableAnswer,
@@ -39,6 +42,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
     OrgError,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_libraries
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import diagnose
@@ -158,6 +162,7 @@ def _arguments(connection: Connection) -> dict[str, Any]:
     arguments["allowed_hosts"] = list(connection.allowed_hosts)
     arguments["ca_path"] = _authorities(connection)
     arguments["private_key"] = _assertion(connection)
+    register(*(arguments[name] for name in SECRET_FIELDS if arguments.get(name)))
     return arguments
 
 

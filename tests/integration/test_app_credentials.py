@@ -290,7 +290,7 @@ class TestWriting:
             ({"format": "json", "format_options": {"name": "x"}}, "name: format json has no use for it"),
             ({"format": "mapping"}, "fields: must name what to write, such as"),
             (
-                {"format": "mapping", "format_options": {"fields": {"password": "login_pass"}}},
+                {"format": "mapping", "format_options": {"fields": {"password": "sf-pass"}}},
                 "fields: 'password' must be one of username, password, security_token, login_password, ",
             ),
             ({"standby": True}, "has no user on standby"),

@@ -103,6 +103,10 @@ class Secrets:
 
 
 def register(*secrets: str) -> None:
-    """Have Ansible mask these texts in whatever it prints from now on, where its version can."""
+    """Have Ansible mask these texts in whatever it prints from now on, where its version can.
+
+    This is for what a module is given, too: from ansible-core 2.22 on, it returns all of its secrets that are not
+    registered, and the debug log shows what a module returns.
+    """
     if register_secrets is not None:
         register_secrets(sorted({secret for secret in secrets if len(secret) >= SHORTEST_REGISTERED}))

@@ -12,7 +12,7 @@ from typing import Any
 from ..credentials.deliveries import Delivery, consumer_of
 from ..errors import GatehouseError, StoreError
 from ..host.app_file import PAYLOAD, STATUSES
-from ..masking import Secrets
+from ..masking import Secrets, register
 from ..store.base import Store
 from .options import FileOptions
 
@@ -116,6 +116,7 @@ class Consumer:
             "recorded": self.before.fingerprint if self.before else None,
             "content": content,
         }
+        register(*filter(None, payload.values()))
         arguments = {
             **self.file.on_host,
             "credential": self.file.credential,
