@@ -18,7 +18,7 @@ from ..org.token_endpoint import knows_app
 from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, Component, PermissionSet
 from .package import permission_set_component, write_deletion, write_package
 from .plan import AppPlan
-from .read import NOT_AVAILABLE, read_app, require_users
+from .read import NOT_AVAILABLE, read_app, read_permission_set, require_users
 
 POLL_SECONDS = (1.0, 2.0, 5.0, 10.0)  # before each try at the token endpoint; the last one repeats
 # What an org without External Client Apps says of their types (UNKNOWN; so of other types that are off).
@@ -132,14 +132,14 @@ class AppWriter:
         description = SET_DESCRIPTION.format(plan.after.name)
         create_record(self.org, "PermissionSet", {"Name": name, "Label": name, "Description": description})
         self.done.append(f"the permission set {name} is made")
-        return _required_id(read_app(self.org, plan.after.name, name).permission_set)
+        return _required_id(read_permission_set(self.org, plan.after.name, name))
 
     def _open(self, plan: AppPlan, set_id: str) -> None:
         """Open the app to its permission set where the policy has not done so (REPORTED that it does)."""
         app_id = external_client_app_id(self.org, plan.after.name)
         if app_id is None:
             raise OrgError(f"the org deployed the app {plan.after.name} without showing it")
-        found = read_app(self.org, plan.after.name, plan.after.permission_set.name).permission_set
+        found = read_permission_set(self.org, plan.after.name, plan.after.permission_set.name)
         if not found.opens:
             create_record(self.org, "SetupEntityAccess", {"ParentId": set_id, "SetupEntityId": app_id})
             self.done.append(f"the permission set {found.name} opens the app")

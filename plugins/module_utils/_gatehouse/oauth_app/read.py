@@ -34,7 +34,23 @@ def read_app(org: Org, name: str, permission_set: str) -> App:
             found = _read_component(org, kind, name, [full_name for one, full_name in names if one == kind])
             if found:
                 components[kind] = found
-    return App(name=name, components=components, permission_set=_read_set(org, name, permission_set))
+    return App(name=name, components=components, permission_set=read_permission_set(org, name, permission_set))
+
+
+def read_permission_set(org: Org, app: str, name: str) -> PermissionSet:
+    """Return the permission set of that name as it is, without an id when there is none; raises OrgError."""
+    found = queries.find_permission_set(org, name)
+    if found is None:
+        return PermissionSet(name=name)
+    set_id, description = found
+    app_id = queries.external_client_app_id(org, app)
+    return PermissionSet(
+        name=name,
+        id=set_id,
+        made=description == SET_DESCRIPTION.format(app),
+        users=queries.permission_set_members(org, set_id),
+        opens=app_id is not None and queries.opens_entity(org, set_id, app_id),
+    )
 
 
 def require_users(org: Org, names: Sequence[str], option: str) -> dict[str, str]:
@@ -53,18 +69,3 @@ def _read_component(org: Org, kind: str, app: str, names: Sequence[str]) -> Comp
     ordered = [app] if kind == APP else sorted(names, key=lambda name: not name.startswith(app))
     records: Iterable[Component] = (parse_component(kind, record) for record in read_components(org, kind, ordered))
     return next((one for one in records if (one.name if kind == APP else one.values.get(PARENT)) == app), None)
-
-
-def _read_set(org: Org, app: str, name: str) -> PermissionSet:
-    found = queries.find_permission_set(org, name)
-    if found is None:
-        return PermissionSet(name=name)
-    set_id, description = found
-    app_id = queries.external_client_app_id(org, app)
-    return PermissionSet(
-        name=name,
-        id=set_id,
-        made=description == SET_DESCRIPTION.format(app),
-        users=queries.permission_set_members(org, set_id),
-        opens=app_id is not None and queries.opens_entity(org, set_id, app_id),
-    )
