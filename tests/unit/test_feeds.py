@@ -194,7 +194,7 @@ class TestShapes:
             (b"{", "is not a JSON document"),
             (b"\xff\xfe{", "is not UTF-8 but probably UTF-16; convert it: iconv -f UTF-16 -t UTF-8"),
             ('{"prefixes": []}'.encode("utf-16-be"), "is not UTF-8 but probably UTF-16"),
-            (gzip.compress(b"20.0.0.0/24"), "is compressed by gzip; decompress it first"),
+            (gzip.compress(b"20.0.0.0/24", mtime=0), "is compressed by gzip; decompress it first"),
             (b"\n<!DOCTYPE html><title>Log in</title>", "is an HTML or XML page"),
             (b'[{"ip_prefix": "20.0.0.0/24"}]', "is a JSON list, a part of a document such as jq writes"),
             (b'"20.0.0.0/24"\n"21.0.0.0/24"', "has prefixes in quotes, as jq writes them; write them without: jq -r"),
