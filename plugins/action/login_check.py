@@ -18,10 +18,12 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
     SECRET_FIELDS,
     Connection,
+    is_host,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.protocol import (
     Refused,
     UnreadableAnswer,
+    org_id_of,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.refusals import login_error
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.signing import sign_assertion
@@ -71,30 +73,30 @@ class ActionModule(HostAction):
         task = dataclasses.replace(task, source_address=None)  # an address of the host, not of the controller
         self._require_stdin()
         arguments = _arguments(connection)
-        facts: dict[str, Any] = {}
+        notes: dict[str, Any] = {}
         try:
             if not task.attempts.has_succeeded(connection):
                 require_attempts_left(connection, lambda: task.administrator(connection))
             verification = task.attempts.run_once(
-                connection, lambda: self._log_in_on_host(connection, arguments, task, facts), place=self._host
+                connection, lambda: self._log_in_on_host(connection, arguments, task, notes), place=self._host
             )
         except LoginError as exc:
             error = diagnose(exc, connection, task.administrator, task.secrets, last_success=last_success)
-            return {**_result(_failed(error)), **facts}
+            return {**_result(_failed(error)), **notes}
         except OrgError as exc:
-            return {**_result(_failed(exc)), **facts}
+            return {**_result(_failed(exc)), **notes}
         except GatehouseError as exc:
             if isinstance(exc.__cause__, AnsibleConnectionFailure):
                 raise exc.__cause__ from None
             raise
-        return {**_result(verification), **facts}
+        return {**_result(verification), **notes}
 
     @property
     def _host(self) -> str:
         return str(self._task.delegate_to or self._task_vars["inventory_hostname"])
 
     def _log_in_on_host(
-        self, connection: Connection, arguments: dict[str, Any], task: Task, facts: dict[str, Any]
+        self, connection: Connection, arguments: dict[str, Any], task: Task, notes: dict[str, Any]
     ) -> Verification:
         """Log in once from the host; raises LoginUnansweredError where it does not say what became of it."""
         try:
@@ -105,8 +107,10 @@ class ActionModule(HostAction):
             if exc.result.get("rc") in NOT_STARTED:
                 raise
             raise LoginUnansweredError(f"{exc}. Whether a login was made is not known") from exc
-        facts.update(_interpreter(answer))
-        return _read_answer(connection, answer)
+        notes.update(_interpreter(answer))
+        verification = _read_answer(connection, answer)
+        notes["org"] = org_of_answer(connection, answer)
+        return verification
 
 
 def _read_answer(connection: Connection, answer: Mapping[str, Any]) -> Verification:
@@ -135,6 +139,17 @@ def _read_answer(connection: Connection, answer: Mapping[str, Any]) -> Verificat
             error = login_error(connection, Refused(code, text))
     error.local_address = local_address or None
     raise error
+
+
+def org_of_answer(connection: Connection, answer: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return which org it was, as the host says it in a form that an org's id and host can have."""
+    org_id, host = (value if isinstance(value := answer.get(name), str) else "" for name in ("org_id", "org_host"))
+    org: dict[str, str | None] = {"id": None, "host": None, "user": connection.username}
+    with contextlib.suppress(OptionError):
+        connection.require_allowed(f"https://{host}", option="instance_url")
+        if is_host(host):
+            org |= {"id": org_id_of(f"{org_id}!"), "host": host}
+    return org
 
 
 def _failed(error: OrgError) -> Verification:

@@ -93,6 +93,21 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+org:
+  description: The org that this was about.
+  type: dict
+  returned: success
+  sample: {id: 00D5g000004xYzA, host: acme.my.salesforce.com, user: admin@acme.example}
+  contains:
+    id:
+      description: Its id, of 15 characters, as the host says it. V(none) where the access token does not show it.
+      type: str
+    host:
+      description: The host of its API.
+      type: str
+    user:
+      description: Who is logged in, by user name; by id where an app logs in; V(none) if neither is known.
+      type: str
 verification:
   description: The result of the login.
   type: dict

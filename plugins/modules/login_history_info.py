@@ -76,6 +76,21 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+org:
+  description: The org that this was about.
+  type: dict
+  returned: when there is a session, after a failure as well
+  sample: {id: 00D5g000004xYzA, host: acme.my.salesforce.com, user: admin@acme.example}
+  contains:
+    id:
+      description: Its id, of 15 characters. V(none) where the access token is a JWT, which does not show it.
+      type: str
+    host:
+      description: The host of its API.
+      type: str
+    user:
+      description: Who is logged in, by user name; by id where an app logs in; V(none) if neither is known.
+      type: str
 logins:
   description:
     - The successful logins, sorted by user and address. Salesforce's own logins have no address and are left out.

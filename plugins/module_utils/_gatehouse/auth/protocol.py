@@ -61,6 +61,12 @@ class Refused(Exception):
         self.code, self.description = code[:MAX_TEXT], description[:MAX_TEXT]
 
 
+def org_id_of(access_token: str) -> str | None:
+    """Return the id of the org, with which an access token begins; None where it is a JWT."""
+    match = re.match("00D[A-Za-z0-9]{12}(?=[A-Za-z0-9]*!)", access_token)
+    return match[0] if match else None
+
+
 def soap_version(connection: Connection) -> str:
     """Return the API version to send a SOAP login to, above which there is none."""
     return str(min(float(connection.api_version), SOAP_LOGIN_LAST_VERSION))

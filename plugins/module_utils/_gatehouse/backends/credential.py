@@ -47,6 +47,7 @@ SPEC: Spec = {
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
     store = task.store
+    orgs: list[dict[str, str | None]] = []
     if options["state"] == "absent":
         if not task.check_mode:
             _forget_sessions(options["name"], task)  # first, as the credential tells whose they are
@@ -59,13 +60,13 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
                 _canonical(task.connection),
                 verify=options["verify"],
                 check_mode=task.check_mode,
-                login=_login(options["name"], task),
+                login=_login(options["name"], task, orgs),
                 standby=_standby(options),
             )
         except OrgError as exc:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
             raise
-    return dataclasses.asdict(outcome)
+    return {**dataclasses.asdict(outcome), **({"org": orgs[0]} if orgs else {})}
 
 
 def _canonical(connection: Connection) -> Connection:
@@ -81,9 +82,15 @@ def _forget_sessions(name: str, task: Task) -> None:
         task.sessions.forget(task.with_limits(user))
 
 
-def _login(name: str, task: Task) -> Callable[[Connection], object]:
+def _login(name: str, task: Task, orgs: list[dict[str, str | None]]) -> Callable[[Connection], None]:
+    """Return what logs in, and adds the org to a list."""
     verifier = Verifier(task.sessions, task.administrator, task.secrets)
-    return lambda connection: verifier.login(connection, last_success=when_it_worked(task.store, name, connection))
+
+    def login(connection: Connection) -> None:
+        session = verifier.login(connection, last_success=when_it_worked(task.store, name, connection))
+        orgs.append(session.describe(connection))
+
+    return login
 
 
 def _standby(options: Mapping[str, Any]) -> Connection | None:

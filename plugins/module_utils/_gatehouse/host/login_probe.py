@@ -40,10 +40,13 @@ class Seen(NamedTuple):
     Attributes:
         address: at which Salesforce saw it, where it says so.
         local_address: from which it was sent; addresses may be translated on the way.
+        org_id, org_host: the org, as far as the answer names it.
     """
 
     address: str | None
     local_address: str | None
+    org_id: str | None
+    org_host: str | None
 
 
 def check(connection: Connection, *, assertion: str | None = None, authorities: str | None = None) -> Seen:
@@ -73,7 +76,12 @@ def check(connection: Connection, *, assertion: str | None = None, authorities: 
             problem = LoginUnansweredError(text, cause=exc.cause)
         problem.local_address = wire.local_address
         raise problem from None
-    return Seen(address, wire.local_address)
+    token, url = (opened.access_token, opened.instance_url) if opened else _given(connection)
+    return Seen(address, wire.local_address, protocol.org_id_of(token), _host(url))
+
+
+def _given(connection: Connection) -> tuple[str, str]:
+    return connection.access_token or "", connection.instance_url or ""
 
 
 class _Https:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 from urllib.parse import urlsplit
 
 from ..auth.connection import Connection
+from ..auth.protocol import org_id_of
 from ..errors import LoginError, NoResponseError, OrgError, SessionExpired
 from ..libraries import require_libraries
 from .login import Session, login
@@ -67,8 +68,11 @@ class Org:
     def org_id(self) -> str:
         """The id of the org, with which an access token begins, or else its host. Opens a session if there is none."""
         session = self._session or self._session_after(failed=None)
-        org_id, separator, _secret = session.access_token.partition("!")
-        return org_id[:15] if separator and org_id.startswith("00D") else urlsplit(session.instance_url).netloc
+        return org_id_of(session.access_token) or urlsplit(session.instance_url).netloc
+
+    def describe(self) -> dict[str, str | None] | None:
+        """Return the org's id and host, and who is logged in; None while no session was needed."""
+        return self._session.describe(self._connection) if self._session else None
 
     def session(self) -> Session:
         """Return a session that the org has confirmed within the last minute."""

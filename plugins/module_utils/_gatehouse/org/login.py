@@ -38,6 +38,14 @@ class Session:
     instance_url: str
     user_id: str | None = None
 
+    def describe(self, connection: Connection) -> dict[str, str | None]:
+        """Return which org it is in, and as whom, as results of tasks say it."""
+        return {
+            "id": protocol.org_id_of(self.access_token),
+            "host": urlsplit(self.instance_url).hostname,
+            "user": connection.username or self.user_id,
+        }
+
 
 def login(connection: Connection) -> Session:
     """Log in once by the connection's flow.

@@ -43,6 +43,7 @@ class Task:
         diagnose_with: an administrator's stored credential, by name.
         timeout: seconds without a response before a request is given up.
         source_address: the local address to connect from.
+        opened: the orgs that the task was about; an administrator's view of one is not among them.
     """
 
     check_mode: bool
@@ -55,6 +56,7 @@ class Task:
     diagnose_with: str | None = None
     timeout: float = 30.0
     source_address: str | None = None
+    opened: list[Org] = dataclasses.field(default_factory=list, repr=False)
 
     @classmethod
     def read(cls, options: Mapping[str, Any], *, check_mode: bool, folder: Path, login_url: str | None = None) -> Task:
@@ -92,8 +94,11 @@ class Task:
 
     def org(self) -> Org:
         """Return the task's org, by the stored credential or the inline login; raises OptionError."""
-        if self.credential:
-            return self.org_of(self.credential)
+        org = self.org_of(self.credential) if self.credential else self._org_inline()
+        self.opened.append(org)
+        return org
+
+    def _org_inline(self) -> Org:
         if RUN_CIPHER is None:
             raise GatehouseError(
                 "the Python package cryptography is needed on the controller: pip install cryptography"

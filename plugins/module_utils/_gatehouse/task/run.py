@@ -26,6 +26,9 @@ def run_backend(backend: Backend, options: Mapping[str, Any], task: Task) -> dic
         result = backend(options, task)
     except GatehouseError as exc:
         result = {"failed": True, "msg": str(exc), **exc.result}
+    for org in task.opened:
+        if described := org.describe():
+            result = {**result, "org": described}
     return {**result, **{name: task.secrets.mask(result[name]) for name in MASKED_KEYS if name in result}}
 
 
