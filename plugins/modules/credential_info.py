@@ -66,7 +66,7 @@ EXAMPLES = r"""
 
 - name: List the files that contain an earlier version
   ansible.builtin.debug:
-    msg: "{{ stored.behind }}"
+    msg: "{{ stored.outdated }}"
 
 - name: Read two credentials
   gatehouse.salesforce.credential_info:
@@ -257,11 +257,10 @@ credentials:
           sample: false
         restarted:
           description:
-            - Whether the application was restarted since the file was written. V(true) where it need not be, see
-              O(gatehouse.salesforce.app_credential#module:restart) of M(gatehouse.salesforce.app_credential).
+            - Whether the application was restarted since the file was written. V(true) where it needs no restart.
           type: bool
           sample: true
-        behind:
+        outdated:
           description:
             - Whether another version than the current one may be in use there, or the user on standby of a pair.
           type: bool
@@ -272,11 +271,11 @@ missing:
   elements: str
   returned: success
   sample: []
-gone:
+deleted:
   description:
-    - Credentials that are no longer stored, but still held by somebody. Each has RV(gone[].name) and
-      RV(gone[].consumers), as in RV(credentials). The role P(gatehouse.salesforce.app_credentials#role) removes their
-      files with C(state=absent).
+    - Credentials that are no longer stored, but still in a file somewhere. Each has RV(deleted[].name) and
+      RV(deleted[].consumers), as in RV(credentials). The role P(gatehouse.salesforce.app_credentials#role) removes
+      their files with C(state=absent).
   type: list
   elements: dict
   returned: success
@@ -289,8 +288,8 @@ gone:
       description: As in RV(credentials[].consumers).
       type: list
       elements: dict
-behind:
-  description: The consumers that do not hold the current version of their credential, or hold one that is gone.
+outdated:
+  description: The consumers that do not have the current version of their credential, or have one that was deleted.
   type: list
   elements: str
   returned: success

@@ -399,7 +399,7 @@ class TestSeveral:
         put(store, "billing", 2)
         playbook.run(book, "-i", str(inventory), "--limit", "web2")
         info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
-        assert info["behind"] == held[:1]
+        assert info["outdated"] == held[:1]
         assert any("not on version 2 yet" in text and "web1" in text for text in info["warnings"])
 
     def test_a_host_in_two_groups_gets_the_files_of_both(self, playbook: Playbooks, store: Store) -> None:
@@ -472,7 +472,7 @@ class TestRestarts:
     ) -> None:
         self.deliver(playbook, file, handler=handler, ok=False)
         info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
-        assert info["behind"] == [f"localhost:{file['dest']}"]
+        assert info["outdated"] == [f"localhost:{file['dest']}"]
         assert any("(version 2, not restarted)" in text for text in info["warnings"])
 
         inode = Path(file["dest"]).stat().st_ino
@@ -480,7 +480,7 @@ class TestRestarts:
         assert changed(checked) == [True] and "not restarted since it was written" in checked.output
         again = self.deliver(playbook, file)
         assert restarted(again) == ["billing"] and Path(file["dest"]).stat().st_ino == inode
-        assert playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last["behind"] == []
+        assert playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last["outdated"] == []
         third = self.deliver(playbook, file)
         assert restarted(third) == [] and changed(third) == [False]
 
@@ -511,7 +511,7 @@ class TestRestarts:
         else:
             self.deliver(playbook, absent, handler=self.FAILS, ok=False)
         info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
-        assert info["behind"] == [f"localhost:{file['dest']}"]
+        assert info["outdated"] == [f"localhost:{file['dest']}"]
         checked = deliver(playbook, absent, options=("--check", "--diff"))
         assert changed(checked) == [True] and "not restarted since it was removed" in checked.output
         assert restarted(self.deliver(playbook, absent)) == ["billing"]
@@ -571,7 +571,7 @@ class TestRestarts:
 class TestStandby:
     """The user on standby is not the one who is in use."""
 
-    def test_who_holds_it_is_behind(self, playbook: Playbooks, store: Store) -> None:
+    def test_a_file_that_contains_it_is_outdated(self, playbook: Playbooks, store: Store) -> None:
         before = store.read("billing")
         standby = Connection(username="standby@acme.example", password=SECRETS[0], security_token=SECRETS[1])
         store.write(dataclasses.replace(before, version=2, standby=standby), replaces=1)
@@ -579,10 +579,10 @@ class TestStandby:
         first = written(deliver(playbook, {**file, "standby": True}))[0]
         assert not first["fallback"]
         info = playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last
-        assert info["behind"] == [f"localhost:{file['dest']}"]
+        assert info["outdated"] == [f"localhost:{file['dest']}"]
         assert any("(version 2, the user on standby)" in text for text in info["warnings"])
         assert written(deliver(playbook, file))[0]["fallback"]
-        assert playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last["behind"] == []
+        assert playbook([{"gatehouse.salesforce.credential_info": {"names": ["billing"]}}]).last["outdated"] == []
 
 
 class TestAbsent:
@@ -644,10 +644,10 @@ class TestAbsent:
     ) -> None:
         store.delete("billing", replaces=1)
         info: dict[str, Any] = {"gatehouse.salesforce.credential_info": {}}
-        assert [each["name"] for each in playbook([info]).last["gone"]] == ["billing"]
+        assert [each["name"] for each in playbook([info]).last["deleted"]] == ["billing"]
         assert changed(deliver(playbook, self.absent(target))) == [True]
         assert not target.exists()
-        assert playbook([info]).last["gone"] == []
+        assert playbook([info]).last["deleted"] == []
 
     def test_it_is_recognised_after_the_keys_of_the_store_were_replaced(
         self, playbook: Playbooks, store: Store, target: Path

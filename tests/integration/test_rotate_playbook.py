@@ -60,9 +60,9 @@ def store(playbook: Playbooks, name: str, username: str, *, standby: str | None 
     playbook([{"gatehouse.salesforce.credential": {"name": name, **user, **pair}}])
 
 
-def behind(playbook: Playbooks) -> list[str]:
+def outdated(playbook: Playbooks) -> list[str]:
     """The hosts of which somebody does not use the current version."""
-    found = playbook([{"gatehouse.salesforce.credential_info": {}}]).last["behind"]
+    found = playbook([{"gatehouse.salesforce.credential_info": {}}]).last["outdated"]
     return [consumer.partition(":")[0] for consumer in found]
 
 
@@ -139,15 +139,15 @@ class TestDeployed:
         assert "Not delivered to web3, for the reasons above. All others" in done.output
         found = {site: user for site, user in deployment.pages().items() if site.startswith("billing")}
         assert found == {"billing.web1.example": GREEN, "billing.web2.example": GREEN, "billing.web3.example": BLUE}
-        assert behind(playbook) == ["web3"]
+        assert outdated(playbook) == ["web3"]
         # The old user is still needed, so the pair is not rotated. When the host is let in, it gets what it missed.
         refused = deployment.run(ROTATE, ok=False, rotate_credentials=["billing"], rotate_force=True)
         assert "may still use billing@acme.example" in refused.output
-        assert "Not renewed, for the reasons above: billing" in refused.output and behind(playbook) == ["web3"]
+        assert "Not renewed, for the reasons above: billing" in refused.output and outdated(playbook) == ["web3"]
         sim.control.set_profile("Green", login_ip_ranges=[])
         before = deployment.services.processes()
         deployment.run(ROTATE)
-        assert deployment.pages()["billing.web3.example"] == GREEN and behind(playbook) == []
+        assert deployment.pages()["billing.web3.example"] == GREEN and outdated(playbook) == []
         after = deployment.services.processes()
         assert {site for site in after if after[site] != before[site]} == {"billing.web3.example"}
 
@@ -199,9 +199,9 @@ class TestHandled:
         assert self.users(playbook) == [GREEN, BLUE, GREEN]
         assert {item["host"] for item in done if item["status"] == "failed"} == {"web2"}
         assert "have the user on standby of a pair, whose login succeeded" in done.output
-        assert behind(playbook) == ["web2"]
+        assert outdated(playbook) == ["web2"]
         repaired = self.run(playbook, ROTATE)
-        assert self.users(playbook) == [GREEN] * 3 and behind(playbook) == []
+        assert self.users(playbook) == [GREEN] * 3 and outdated(playbook) == []
         assert {host for task, host in changed(repaired)} == {"web2"}
 
     def test_of_a_single_user_the_new_token_stays_as_the_old_one_is_dead(self, playbook: Playbooks) -> None:
@@ -211,9 +211,9 @@ class TestHandled:
         self.run(playbook, ROTATE, ok=False, restart=fails, rotate_force=True)
         texts = {(playbook.folder / host / "app.env").read_text() for host in WEB}
         assert len(texts) == 1 and TOKEN not in texts.pop()
-        assert behind(playbook) == ["web2"]
+        assert outdated(playbook) == ["web2"]
         assert {task for task, host in changed(self.run(playbook, ROTATE)) if host == "web2"} >= {"Restart billing"}
-        assert behind(playbook) == []
+        assert outdated(playbook) == []
 
     def test_when_a_host_of_the_first_ones_fails_no_more_are_touched(self, playbook: Playbooks) -> None:
         store(playbook, "billing", BLUE, standby=GREEN)
@@ -223,7 +223,7 @@ class TestHandled:
         assert "Not delivered to web1, for the reasons above. No more hosts are touched." in done.output
         assert self.users(playbook) == [BLUE, GREEN, BLUE]
         assert "web3" not in {item["host"] for item in done if item["task"] == "Restart billing"}
-        assert behind(playbook) == ["web1", "web3"]
+        assert outdated(playbook) == ["web1", "web3"]
 
     def test_a_rotation_whose_mail_was_late_is_finished_and_delivered_by_the_next_run(
         self, playbook: Playbooks, sim: SimulatedOrg
@@ -234,7 +234,7 @@ class TestHandled:
         first = self.run(playbook, ROTATE, ok=False, rotate_force=True, rotate_mail_timeout=0.5)
         assert "Not renewed, for the reasons above: billing" in first.output
         self.run(playbook, ROTATE)
-        assert behind(playbook) == []
+        assert outdated(playbook) == []
         token = sim.control.user(BLUE)["security_token"]
         assert all(token in (playbook.folder / host / "app.env").read_text() for host in WEB)
         assert sim.control.counts()["resetToken"] == 1

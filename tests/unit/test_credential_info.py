@@ -172,7 +172,7 @@ def store(folder: Path) -> FolderStore:
 
 
 class TestConsumers:
-    """Who holds a credential, and who is behind."""
+    """Who holds a credential, and who has an outdated version."""
 
     def test_those_that_hold_the_current_version_are_listed_without_a_warning(
         self, folder: Path, store: FolderStore
@@ -190,25 +190,25 @@ class TestConsumers:
                 "delivered": "2026-11-02T00:00:00Z",
                 "standby": False,
                 "restarted": True,
-                "behind": False,
+                "outdated": False,
             }
             for host in ("web1", "web2")
         ]
-        assert (found["behind"], found["gone"], found["warnings"]) == ([], [], [])
+        assert (found["outdated"], found["deleted"], found["warnings"]) == ([], [], [])
         assert "CANARY" not in json.dumps(found)
 
-    def test_those_behind_are_named_in_a_warning(self, folder: Path, store: FolderStore) -> None:
+    def test_outdated_files_are_named_in_a_warning(self, folder: Path, store: FolderStore) -> None:
         hold(store, "billing", 1, "web1:/etc/b.env")
         hold(store, "billing", 0, *(f"old{number}:/etc/b.env" for number in range(7)))
         found = info(folder, warn_days=-100_000)
-        assert found["behind"] == [f"old{number}:/etc/b.env" for number in range(7)]
+        assert found["outdated"] == [f"old{number}:/etc/b.env" for number in range(7)]
         (warning,) = found["warnings"]
         assert warning.startswith("billing: not on version 1 yet: old0:/etc/b.env (version 0), old1")
         assert "and 2 more" in warning and "web1" not in warning
 
-    def test_a_file_of_an_earlier_credential_of_that_name_is_behind(self, folder: Path, store: FolderStore) -> None:
+    def test_a_file_of_an_earlier_credential_of_that_name_is_outdated(self, folder: Path, store: FolderStore) -> None:
         hold(store, "billing", 1, "web1:/etc/b.env", updated="2025-01-01T00:00:00Z")
-        assert info(folder)["behind"] == ["web1:/etc/b.env"]
+        assert info(folder)["outdated"] == ["web1:/etc/b.env"]
 
     @pytest.mark.parametrize(("names", "missing"), [(None, []), (["gone"], ["gone"])])
     def test_who_holds_a_credential_that_is_gone_is_told(
@@ -216,9 +216,9 @@ class TestConsumers:
     ) -> None:
         hold(store, "gone", 4, "web1:/etc/b.env")
         found = info(folder, names, warn_days=-100_000)
-        assert [(item["name"], len(item["consumers"])) for item in found["gone"]] == [("gone", 1)]
-        assert (found["behind"], found["missing"]) == (["web1:/etc/b.env"], missing)
-        assert any("gone is no longer stored, and still held by web1:/etc/b.env" in text for text in found["warnings"])
+        assert [(item["name"], len(item["consumers"])) for item in found["deleted"]] == [("gone", 1)]
+        assert (found["outdated"], found["missing"]) == (["web1:/etc/b.env"], missing)
+        assert any("gone is deleted, but still in web1:/etc/b.env" in text for text in found["warnings"])
 
     def test_a_list_that_is_damaged_is_told_and_the_other_credentials_all_the_same(
         self, folder: Path, store: FolderStore

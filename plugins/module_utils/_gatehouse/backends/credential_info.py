@@ -34,7 +34,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     names = list(dict.fromkeys(options["names"])) if options["names"] is not None else store.all_names()
     found: list[dict[str, Any]] = []
     missing: list[str] = []
-    gone: list[dict[str, Any]] = []
+    deleted: list[dict[str, Any]] = []
     unreadable: list[dict[str, str]] = []
     for name in names:
         try:
@@ -51,7 +51,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         if credential:
             found.append({**credential, "consumers": consumers})
         elif consumers:
-            gone.append({"name": name, "consumers": consumers})
+            deleted.append({"name": name, "consumers": consumers})
         if not credential and options["names"] is not None:
             missing.append(name)
     retiring = [item for item in found if item["retirement"] and item["days_left"] <= options["warn_days"]]
@@ -59,14 +59,14 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         "changed": False,
         "credentials": found,
         "missing": missing,
-        "gone": gone,
+        "deleted": deleted,
         "unreadable": unreadable,
         "retiring": [item["name"] for item in retiring],
-        "behind": [each["consumer"] for item in [*found, *gone] for each in item["consumers"] if each["behind"]],
+        "outdated": [each["consumer"] for item in [*found, *deleted] for each in item["consumers"] if each["outdated"]],
         "warnings": [
             *(["the store has no credential " + _some(missing)] if missing else []),
             *(item["problem"] for item in unreadable[:SHOWN]),
-            *_laggards(found, gone),
+            *_warn_of_outdated(found, deleted),
             *_countdown(retiring, options["warn_days"]),
         ],
     }
@@ -88,20 +88,20 @@ def _consumer(consumer: str, delivery: Delivery, credential: PublicFields | None
         "delivered": delivery.delivered,
         "standby": delivery.standby,
         "restarted": delivery.settled,
-        "behind": not delivery.is_of(credential),
+        "outdated": not delivery.is_of(credential),
     }
 
 
-def _laggards(found: list[dict[str, Any]], gone: list[dict[str, Any]]) -> list[str]:
+def _warn_of_outdated(found: list[dict[str, Any]], deleted: list[dict[str, Any]]) -> list[str]:
     """Return a warning for each credential whose consumer should have another version, or none."""
     warnings = []
     for item in found:
-        behind = [f"{each['consumer']} ({_held(each)})" for each in item["consumers"] if each["behind"]]
-        if behind:
-            warnings.append(f"{item['name']}: not on version {item['version']} yet: {_some(behind)}; deliver it there")
-    for item in gone:
-        holders = _some([each["consumer"] for each in item["consumers"]])
-        warnings.append(f"{item['name']} is no longer stored, and still held by {holders}; remove it there")
+        files = [f"{each['consumer']} ({_held(each)})" for each in item["consumers"] if each["outdated"]]
+        if files:
+            warnings.append(f"{item['name']}: not on version {item['version']} yet: {_some(files)}; deliver it there")
+    for item in deleted:
+        consumers = _some([each["consumer"] for each in item["consumers"]])
+        warnings.append(f"{item['name']} is deleted, but still in {consumers}; remove it there")
     return warnings
 
 
