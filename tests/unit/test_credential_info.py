@@ -64,8 +64,8 @@ class TestRetirement:
     def test_each_says_how_sure_it_is_and_what_to_do(self) -> None:
         grades = {item.what: (item.grade, item.date_grade) for item in RETIREMENTS}
         assert grades == {
-            "use_any_api_auth": ("confirmed", "reported"),
-            "username_password_flow": ("reported", "reported"),
+            "use_any_api_auth": ("reported", "reported"),
+            "username_password_flow": ("confirmed", "confirmed"),
             "soap_login": ("confirmed", "assumed"),
         }
         assert all(item.change for item in RETIREMENTS)
@@ -125,7 +125,7 @@ def test_what_is_near_is_a_warning_and_what_is_not_is_none(folder: Path) -> None
     found = info(folder, warn_days=100_000)
     assert found["retiring"] == ["billing", "old"]
     assert any(text.startswith("billing: the SOAP login") and "cautious guess" in text for text in found["warnings"])
-    assert any(text.startswith("old: ") and "(reported; 2027-02-20" in text for text in found["warnings"])
+    assert any(text.startswith("old: ") and "(confirmed; 2027-02-20" in text for text in found["warnings"])
     nothing = info(folder, warn_days=-100_000)
     assert nothing["retiring"] == [] and nothing["warnings"] == []
 
