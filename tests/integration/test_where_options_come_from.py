@@ -116,6 +116,25 @@ class TestText:
         failed = playbook([stored("admin", password=value)], ok=False).last
         assert failed["msg"] == f"password: must be text, but YAML made it a {kind}; quote it"
 
+    def test_an_unquoted_off_is_the_choice_of_that_name(self, playbook: Playbooks) -> None:
+        task = {"gatehouse.salesforce.trusted_ip_ranges": {"ranges": ["192.0.2.1"], "guard": False}}
+        assert playbook([task]).last["changed"]
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"guard": True}, "value of guard must be one of: fail, warn, off"),
+            ({"lint": True}, "lint: must be a dictionary"),
+            ({"range": "192.0.2.1", "cidr": "x"}, "unknown options: cidr, range. Supported parameters include: "),
+            ({"lint": {"widest": 8}}, "unknown options: lint.widest. Supported parameters include: "),
+        ],
+    )
+    def test_what_a_newcomer_gets_wrong_is_named(
+        self, playbook: Playbooks, options: dict[str, object], problem: str
+    ) -> None:
+        failed = playbook([{"gatehouse.salesforce.trusted_ip_ranges": {"ranges": [], **options}}], ok=False).last
+        assert failed["msg"].startswith(problem)
+
     def test_a_secret_in_the_wrong_option_is_not_repeated(self, playbook: Playbooks) -> None:
         task = {"gatehouse.salesforce.network_access_info": {"auth": "CANARY-in-the-wrong-place"}}
         run = playbook([task], ok=False)

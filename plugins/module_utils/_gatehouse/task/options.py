@@ -102,11 +102,14 @@ def require_text(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Raise OptionError for what YAML made a number, a date or a truth value where text is meant."""
     for name, value in arguments.items():
         option = spec.get(name, {})
-        if option.get("type") == "str":
+        if option.get("type") == "str" and not (isinstance(value, bool) and option.get("choices")):
+            # Of a choice, ansible-core reads an unquoted off as the text, and names the choices otherwise.
             _require_text(name, value)
         elif option.get("elements") == "str" and isinstance(value, list):
             for number, item in enumerate(value):
                 _require_text(f"{name}[{number}]", item)
+        elif option.get("type") == "dict" and value is not None and not isinstance(value, (Mapping, str)):
+            raise OptionError(name, "must be a dictionary")
         elif option.get("options") and isinstance(value, Mapping):
             try:
                 require_text(option["options"], value)
