@@ -78,7 +78,7 @@ class Site:
             except SalesforceError as exc:
                 problem = cause(exc)
         if problem:
-            status, text = "503 Service Unavailable", f"{self._username} is not let in: {problem}"
+            status, text = "503 Service Unavailable", f"{self._username} could not log in: {problem}"
         page = f"<!DOCTYPE html><title>Billing</title><p>{html.escape(text)}</p>\n".encode()
         headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page)))]
         start_response(status, headers)

@@ -24,7 +24,7 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Gives the whole text of a configuration file with which an application, that knows nothing of this collection, logs
-    in to Salesforce. The text holds secrets.
+    in to Salesforce. The text contains secrets.
 positional: format
 options:
   _input:

@@ -45,9 +45,9 @@ options:
     description:
       - With V(absent) the file is removed, if it still contains what was delivered to it. If somebody else has written
         or changed it, the task fails and leaves it. The credential need not be stored any more.
-      - With V(forgotten) nothing is done on the host. The store forgets what was delivered to it, as a host that is
-        gone for good would be listed as outdated for ever, and a pair of users not be rotated. Delegate the task to the
-        name of the host; it need not be in the inventory any more.
+      - With V(forgotten) nothing is done on the host. The store forgets what was delivered to it, as a host that was
+        removed for good would be listed as outdated for ever, and a pair of users not be rotated. Delegate the task to
+        the name of the host; it need not be in the inventory any more.
     type: str
     choices: [present, absent, forgotten]
     default: present
@@ -102,7 +102,7 @@ options:
         C(/proc), which users other than that of the task cannot use.
     type: str
   backup:
-    description: Whether to keep the old file beside the new one. It holds a secret that may still work.
+    description: Whether to keep the old file beside the new one. It contains a secret that may still work.
     type: bool
     default: false
   encrypt:
@@ -144,7 +144,7 @@ EXAMPLES = r"""
         SF_USER: username
         SF_PASS: login_password
 
-- name: Forget a host that is gone for good
+- name: Forget a host that was removed for good
   gatehouse.salesforce.app_credential:
     credential: billing
     dest: /etc/billing/salesforce.env
