@@ -19,6 +19,9 @@ description:
     verified before causes no login.
   - If a secret is omitted, the stored value is kept; an empty one is removed. All other options are declared in full,
     so one that is omitted returns to its default.
+  - In check mode the later tasks of the run see the credential as it would have been stored. Those that would log in
+    with it are skipped with a warning.
+  - Hosts of one run that declare one name differently are an error, as they would overwrite each other's credential.
   - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Declaring it again,
     for example from an old variable file, does not bring it back. If somebody has set the same password again, remove
     the credential with O(state=absent) first.

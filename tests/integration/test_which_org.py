@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import Any
 
 import pytest
@@ -12,8 +14,8 @@ import pytest
 from ansible_collections.gatehouse.salesforce.plugins.action.login_check import org_of_answer
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from tests.simulated_org import SimulatedOrg
-from tests.support.plays import Playbooks
-from tests.support.tasks import login, store, trusted
+from tests.support.plays import Playbooks, Results
+from tests.support.tasks import NOBODY, login, store, trusted
 
 pytestmark = pytest.mark.ansible
 
@@ -61,3 +63,67 @@ def test_a_credential_returns_the_org_where_it_logged_in(sim: SimulatedOrg, play
 def test_what_a_host_says_of_the_org_has_the_form_of_an_org(answer: dict[str, Any]) -> None:
     connection = Connection(username="admin@acme.example")
     assert org_of_answer(connection, answer) == {"id": None, "host": None, "user": "admin@acme.example"}
+
+
+class TestOneNameIsOneCredential:
+    """Hosts of one run that mean two credentials by one name."""
+
+    def declare(self, playbook: Playbooks, *tasks: dict[str, Any], ok: bool, **hosts: dict[str, Any]) -> Results:
+        inventory = playbook.folder / "hosts.json"
+        local = {"ansible_connection": "local"}
+        inventory.write_text(json.dumps({"all": {"hosts": {host: {**local, **its} for host, its in hosts.items()}}}))
+        play = {"hosts": "all", "gather_facts": False, "tasks": list(tasks)}
+        return playbook.run([play], "-i", str(inventory), ok=ok, gatehouse_salesforce_username=None)
+
+    @pytest.mark.parametrize("check", [False, True], ids=["real", "check mode"])
+    def test_it_is_an_error_that_names_both_hosts(self, sim: SimulatedOrg, playbook: Playbooks, check: bool) -> None:
+        billing = {**store(sim, username="{{ user }}", verify="skip"), "check_mode": check}
+        hosts = {"acme": {"user": "one@acme.example"}, "globex": {"user": "two@globex.example"}}
+        results = self.declare(playbook, billing, ok=False, **hosts)
+        (failed,) = (item for item in results if item["status"] == "failed")
+        assert "'billing' is declared differently by" in failed["result"]["msg"]
+        assert all(host in failed["result"]["msg"] for host in hosts)
+        assert sim.admin.password not in results.output
+
+    def test_hosts_that_agree_may_go_on_together(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        first = store(sim, username="{{ user }}", verify="skip")
+        second = store(sim, username="{{ user }}", verify="skip", api_version="63.0")
+        hosts = {host: {"user": "one@acme.example"} for host in ("acme", "globex")}
+        assert len(self.declare(playbook, first, second, ok=True, **hosts)) == 4
+
+
+READ = {"name": "read", "gatehouse.salesforce.network_access_info": {"credential": "billing"}}
+
+
+class TestCheckModeWithinARun:
+    """What the run itself would have changed before."""
+
+    def test_a_new_credential_is_planned_and_what_needs_it_in_the_org_is_skipped(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        again = {**store(sim), "name": "again"}
+        results = playbook([store(sim), again, READ], "--check", **NOBODY)
+        assert results.of("store")["changed"] and not results.of("again")["changed"]
+        assert results[-1]["status"] == "skipped"
+        assert "credential 'billing' is new or changed by this run" in results.of("read")["msg"]
+        assert "login" not in sim.control.counts()
+        assert not (playbook.folder / "store" / "billing.json").exists()
+
+    def test_a_changed_password_is_not_logged_in_with_as_it_was(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        playbook([store(sim)])
+        shutil.rmtree(playbook.folder / "store" / ".sessions")
+        sim.control.set_user(sim.admin.username, password="New-Password-1")
+        sim.control.clear_requests()
+        results = playbook([store(sim, password="New-Password-1"), READ], "--check", **NOBODY)
+        assert results[-1]["status"] == "skipped"
+        assert "login" not in sim.control.counts()
+
+    def test_an_unchanged_one_is_used(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        playbook([store(sim)])
+        results = playbook([store(sim), READ], "--check", **NOBODY)
+        assert results.of("read")["own_address"] == "127.0.0.1"
+
+    def test_what_is_foreseen_ends_with_the_run(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        playbook([store(sim)], "--check")
+        (failed,) = playbook([READ], "--check", ok=False, **NOBODY)
+        assert "no credential 'billing'" in failed["result"]["msg"]

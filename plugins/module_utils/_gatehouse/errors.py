@@ -23,6 +23,10 @@ class GatehouseError(Exception):
     result: Mapping[str, Any] = MappingProxyType({})
 
 
+class SkippedError(GatehouseError):
+    """What cannot be done in check mode, so that the task is skipped with this as a warning."""
+
+
 class OptionError(GatehouseError):
     """A value that cannot be used, known before anything was sent or written."""
 

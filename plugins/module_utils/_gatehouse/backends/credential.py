@@ -48,6 +48,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
     store = task.store
     orgs: list[dict[str, str | None]] = []
+    task.require_one_declaration(options["name"], _declared(options, task.connection))
     if options["state"] == "absent":
         if not task.check_mode:
             _forget_sessions(options["name"], task)  # first, as the credential tells whose they are
@@ -67,6 +68,14 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
             raise
     return {**dataclasses.asdict(outcome), **({"org": orgs[0]} if orgs else {})}
+
+
+def _declared(options: Mapping[str, Any], connection: Connection) -> dict[str, Any]:
+    """Return what must not differ between hosts that declare one name."""
+    if options["state"] == "absent":
+        return {"state": "absent"}
+    login = {name: value for name, value in dataclasses.asdict(connection).items() if name not in OF_THE_RUN}
+    return {"login": login, "standby": options.get("standby")}
 
 
 def _canonical(connection: Connection) -> Connection:
@@ -151,6 +160,8 @@ def ensure_present(
             after = record_verification(after, verification, now=_now(), users=names)
         if not check_mode and after != before:
             store.write(after, replaces=before.version if before else None)
+        if check_mode and plan:
+            store.foresee(after)
     return Outcome(
         changed=bool(plan),
         diff=plan.diff(),

@@ -45,6 +45,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         raise OptionError("mail_timeout", f"must be from 0 to {MAX_MAIL_TIMEOUT:.0f} seconds")
     if given and not (given.isascii() and given.isalnum()):
         raise OptionError("new_token", "is no security token, which has letters and digits only; nothing was tried")
+    task.require_stored(options["name"])
     settings = None if mailbox is None else mail_settings(mailbox)
     wanted = RotationOptions(
         method=options["method"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
@@ -53,6 +54,11 @@ class StoreOptions:
     def on_server(self) -> bool:
         """Whether the store is on a key-value server, which other controllers may use too."""
         return bool(_URL.match(self.location))
+
+    @property
+    def resolved(self) -> str:
+        """The store's folder or address, in one spelling."""
+        return self.location.rstrip("/") if self.on_server else str(Path(self.location).expanduser().resolve())
 
     def open(self) -> Store:
         """Open the store; raises OptionError when it or its keys cannot be used."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 from ..auth.attempts import LoginAttempts
 from ..auth.connection import Connection
 from ..auth.private_key import key_text
-from ..errors import GatehouseError, OptionError
+from ..errors import GatehouseError, OptionError, SkippedError
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.sessions import Cipher, SessionCache, new_run_cipher
 from ..store import Store, StoreOptions
+from ..store.foreseen import ForeseenStore
+from .declarations import Declarations
 from .options import connection_from, secrets_of
 
 try:
@@ -43,6 +46,7 @@ class Task:
         diagnose_with: an administrator's stored credential, by name.
         timeout: seconds without a response before a request is given up.
         source_address: the local address to connect from.
+        host: the inventory's host whose task it is.
         opened: the orgs that the task was about; an administrator's view of one is not among them.
     """
 
@@ -56,10 +60,19 @@ class Task:
     diagnose_with: str | None = None
     timeout: float = 30.0
     source_address: str | None = None
+    host: str = "localhost"
     opened: list[Org] = dataclasses.field(default_factory=list, repr=False)
 
     @classmethod
-    def read(cls, options: Mapping[str, Any], *, check_mode: bool, folder: Path, login_url: str | None = None) -> Task:
+    def read(
+        cls,
+        options: Mapping[str, Any],
+        *,
+        check_mode: bool,
+        folder: Path,
+        login_url: str | None = None,
+        host: str = "localhost",
+    ) -> Task:
         """Read a task's validated options, which may lack what its module does not have; raises OptionError."""
         return cls(
             check_mode=check_mode,
@@ -69,6 +82,7 @@ class Task:
             credential=options.get("credential"),
             connection=_inline_login(options) if "auth" in options else Connection(),
             login_url=login_url,
+            host=host,
             diagnose_with=options.get("diagnose_with"),
             timeout=options.get("timeout") or 30.0,
             source_address=options.get("source_address"),
@@ -76,8 +90,13 @@ class Task:
 
     @cached_property
     def store(self) -> Store:
-        """The store, opened; raises OptionError when it or its keys cannot be used."""
-        return self.store_options.open()
+        """The store, opened; raises OptionError when it or its keys cannot be used.
+
+        In check mode it has what the run would have written so far.
+        """
+        store = self.store_options.open()
+        place = hashlib.sha256(self.store_options.resolved.encode()).hexdigest()[:32]
+        return ForeseenStore(store, self.folder / "foreseen" / place) if self.check_mode else store
 
     @cached_property
     def sessions(self) -> SessionCache:
@@ -108,9 +127,25 @@ class Task:
     def org_of(self, credential: str) -> Org:
         """Return the org of a stored credential; raises OptionError or StoreError."""
         connection = self.store.read(credential).connection
+        self.require_stored(credential)
         self.secrets.add(*connection.secret_texts)
         self.require_same_org(credential, connection)
         return Org(self.with_limits(connection), self.sessions)
+
+    def require_stored(self, credential: str) -> None:
+        """Raise SkippedError where check mode has not stored what is to log in: no login is made, old or new."""
+        if self.store.is_foreseen(credential):
+            raise SkippedError(
+                f"credential {credential!r} is new or changed by this run, and check mode neither stores it nor logs "
+                "in with it, so what it is used for in the org was skipped. Store it first, for example by the tag "
+                "credentials of the playbook, to see the rest of the plan"
+            )
+
+    def require_one_declaration(self, name: str, declared: Mapping[str, Any]) -> None:
+        """Raise OptionError where another host of the run declares this stored name differently."""
+        if RUN_CIPHER is not None:
+            declarations = Declarations(self.folder / "declared", RUN_CIPHER)
+            declarations.add(name, declared, store=self.store_options.resolved, host=self.host)
 
     def require_same_org(self, credential: str, connection: Connection) -> None:
         """Raise OptionError when a stored credential is for another org than the host or task says."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..errors import GatehouseError
+from ..errors import GatehouseError, SkippedError
 from .context import Task
 from .options import Spec
 
@@ -24,6 +24,8 @@ def run_backend(backend: Backend, options: Mapping[str, Any], task: Task) -> dic
     """Run a backend and return the task's result, failed or not, with secrets masked in texts of the org's."""
     try:
         result = backend(options, task)
+    except SkippedError as exc:
+        result = {"changed": False, "skipped": True, "msg": str(exc), "warnings": [str(exc)]}
     except GatehouseError as exc:
         result = {"failed": True, "msg": str(exc), **exc.result}
     for org in task.opened:
