@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -31,6 +33,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Repeat what is tested at random, from other seeds in each repetition."""
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(4 if metafunc.config.getoption("--thorough") else 1))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the runs of a user share out of the home of the one who tests."""
+    with mock.patch.dict(os.environ, XDG_STATE_HOME=str(tmp_path_factory.mktemp("state"))):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ description:
     Trusted ranges deny nobody; login IP ranges of profiles do that.
   - The change is read, merged, written and read again. Only the list of ranges is sent, no other security setting.
   - The Metadata API replaces the whole list and does not report that it changed in the meantime. So tasks that change
-    the lists of one org take turns on a controller, and among controllers that share a store on a server. And after a
+    the lists of one org take turns, those of one user on a controller, and those that log in from the same store on a
+    server on several. And after a
     write the Setup Audit Trail is read, if the user may. A change that another administrator made at that moment is
     restored if the trail names the range, and otherwise reported as a warning.
 extends_documentation_fragment:

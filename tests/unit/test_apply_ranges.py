@@ -264,6 +264,18 @@ class TestRaces:
         assert org.shown == ["192.0.2.0/24", "198.51.100.0/24"]
         assert org.calls == ["read", "query", "write", "query", "read"] + ["write", "query", "read"]
 
+    @pytest.mark.parametrize(
+        ("state", "undone"), [("present", "198.51.100.0/24 was gone"), ("absent", "192.0.2.0/24 was back")]
+    )
+    def test_a_write_that_somebody_undoes_unseen_is_repeated_and_reported(self, state: str, undone: str) -> None:
+        org = ScriptedOrg("192.0.2.0/24", "203.0.113.9")
+        before = dict(org.ranges)
+        org.before["read 2"] = [lambda: setattr(org, "ranges", before)]
+        declared = wanted("198.51.100.0/24" if state == "present" else "192.0.2.0/24")
+        outcome = ensure(org, declared, state, check_mode=False)
+        assert undone in outcome.warnings[0] and "written again" in outcome.warnings[0]
+        assert {"present": "198.51.100.0/24" in org.shown, "absent": "192.0.2.0/24" not in org.shown}[state]
+
     def test_what_others_add_after_the_write_is_kept_without_a_second_write(self) -> None:
         org = ScriptedOrg("192.0.2.0/24")
         org.before["read 2"] = [org.other_adds("203.0.113.9")]

@@ -178,7 +178,7 @@ class _Change:
             merged, messages = _merge(
                 changes_by_others(changes, self._org.user_id, step), step, seen, self._declaration
             )
-            warnings += messages
+            warnings += messages + ([] if lost else _undone(self._declaration.plan(seen), messages))
             step = _plan_between(seen, self._declaration.plan(merged).after)
         problem = OrgError(
             f"{self._target.title} were written {MAX_WRITES} times and the org still shows others; "
@@ -226,6 +226,18 @@ class _Change:
 
 def _lost(response: NoResponseError | None) -> str:
     return f"Whether the last write was made is not known: {response}" if response else ""
+
+
+def _undone(again: RangePlan, messages: Sequence[str]) -> list[str]:
+    """Return a message about what the list lacks of a write that was answered, unless the trail has explained it."""
+    parts = ((again.added, "gone"), (again.updated, "without their descriptions"), (again.removed, "back"))
+    found = [f"{_listing(ranges)} {'was' if len(ranges) == 1 else 'were'} {what}" for ranges, what in parts if ranges]
+    if not found or messages:
+        return []
+    return [
+        f"After the write {' and '.join(found)}, so the list was written again: another program, or a run on another "
+        "controller, writes it too, and what that does without a line in the Setup Audit Trail can be lost."
+    ]
 
 
 def _merge(

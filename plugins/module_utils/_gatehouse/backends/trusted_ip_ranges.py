@@ -26,8 +26,6 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 
 def turns_of(task: Task) -> Turns:
-    """Return the turns of a task: beside its sessions, and by a lease where the store is on a server."""
-    if not task.credential:
-        return Turns(task.folder / "turns")
-    store = task.store
-    return Turns((store.local_folder or task.folder) / ".turns", store.lock if task.store_options.on_server else None)
+    """Return the turns of a task, with a lease where its login comes from a store on a server."""
+    shares_lock = task.credential and task.store_options.on_server
+    return Turns(task.folder, task.store.lock if shares_lock else None)
