@@ -127,3 +127,10 @@ class TestCheckModeWithinARun:
         playbook([store(sim)], "--check")
         (failed,) = playbook([READ], "--check", ok=False, **NOBODY)
         assert "no credential 'billing'" in failed["result"]["msg"]
+
+
+def test_a_user_admitted_from_hosts_only_has_a_way_into_the_store(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_profile("Admin", login_ip_ranges=["203.0.113.7"])
+    (failed,) = playbook([store(sim)], ok=False)
+    assert failed["result"]["verification"]["cause"] == "ip_denied"
+    assert "store it with verify: skip" in failed["result"]["msg"]

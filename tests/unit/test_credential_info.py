@@ -21,6 +21,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
     RETIREMENTS,
     retirements,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import credential_info
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.credential_info import (
     described,
     run,
@@ -236,3 +237,9 @@ class TestConsumers:
 )
 def test_a_consumer_is_taken_apart_as_it_was_put_together(host: str, dest: str) -> None:
     assert parts_of(consumer_of(host, dest)) == (host, dest)
+
+
+@pytest.mark.parametrize(("left", "words"), [(2, "in 2 days)"), (1, "in 1 day)"), (0, "today)"), (-1, " 1 day ago)")])
+def test_one_day_is_a_day(left: int, words: str) -> None:
+    item = dict.fromkeys(("grade", "when", "date", "why", "change"), "x") | {"date_grade": "", "days_left": left}
+    assert words in credential_info._text(item)

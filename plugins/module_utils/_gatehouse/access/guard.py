@@ -198,7 +198,7 @@ def describe(at_risk: Sequence[Stranded], days: int) -> str:
     )
     more = f"; and {len(at_risk) - SHOWN} more" if len(at_risk) > SHOWN else ""
     who = "1 user" if users == 1 else f"{users} users"
-    return f"{who} logged in within {days} days in ways that this would end ({shown}{more})"
+    return f"{who} logged in within {days} day{'' if days == 1 else 's'} in ways that this would end ({shown}{more})"
 
 
 def _guarded_logins(org: Org, days: int) -> list[Login]:

@@ -26,6 +26,7 @@ from ..task.options import LOGIN, STORE, Spec
 from ..verification.verify import Verifier, when_it_worked
 
 VERIFY = ("require", "warn", "skip")
+HOSTS_ONLY = ". If only managed hosts log in with it, store it with verify: skip, and check it there with login_check"
 SPEC: Spec = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -216,7 +217,8 @@ def _tried(
         except OrgError as exc:
             if required:
                 kind = LoginError if isinstance(exc, LoginError) else OrgError
-                raise kind(f"credential {credential.name!r} was not stored: {exc}", cause=exc.cause) from exc
+                way_out = HOSTS_ONLY if exc.cause == "ip_denied" else ""
+                raise kind(f"credential {credential.name!r} was not stored: {exc}{way_out}", cause=exc.cause) from exc
             return Verification(result="failed", cause=exc.cause, detail=str(exc))
     return LOGGED_IN
 

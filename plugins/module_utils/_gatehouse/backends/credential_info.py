@@ -142,7 +142,8 @@ def _countdown(retiring: Iterable[Mapping[str, Any]], days: int) -> list[str]:
 
 def _text(item: Mapping[str, Any]) -> str:
     left = item["days_left"]
-    day = f"in {left} days" if left > 0 else f"{-left} days ago" if left else "today"
+    days = f"{abs(left)} day{'' if abs(left) == 1 else 's'}"
+    day = f"in {days}" if left > 0 else f"{days} ago" if left else "today"
     how = "as others report"
     if item["date_grade"] == "assumed":
         how = "by a cautious guess, as Salesforce names the release only"
