@@ -17,7 +17,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ta
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import require_text
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import without_values
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import AppFileAction
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
 FILES = "app_credentials_files"
 
@@ -46,7 +46,7 @@ class ActionModule(AppFileAction):
         """Return what the files of other hosts contain, by host."""
         files: dict[str, list[dict[str, str]]] = {}
         for host in hosts:
-            applications, _problems = _read(self._items(self._task_vars["hostvars"][host]))
+            applications, _problems = _read(self._items(self._task_vars["hostvars"].raw_get(host)))
             files[host] = [
                 {"credential": application.file.credential, "dest": application.file.dest}
                 for application in applications
@@ -55,14 +55,14 @@ class ActionModule(AppFileAction):
         credentials = sorted({file["credential"] for listed in files.values() for file in listed})
         return {"changed": False, "files": files, "credentials": credentials}
 
-    def _items(self, variables: Mapping[str, Any]) -> list[Any]:
+    def _items(self, host_variables: Mapping[str, Any]) -> list[Any]:
         """Return the role's list and the lists that groups add to it under other names; a fact is refused."""
-        require_no_facts(variables)
+        variables = TrustedVariables(host_variables, self._templar)
         items: list[Any] = []
         for name in sorted(str(name) for name in variables):
             if name != FILES and not name.startswith(f"{FILES}_"):
                 continue
-            given = self._templar.template(variables[name])
+            given = variables.read(name)
             if not isinstance(given, list):
                 raise OptionError(name, f"must be a list of files, not {type(given).__name__}")
             items.extend(given)

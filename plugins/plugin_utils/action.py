@@ -32,7 +32,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ta
     secrets_of,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_backend
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
 
 class ControllerAction(ActionBase):
@@ -49,16 +49,16 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Validate the arguments, run the backend, return its result."""
         super().run(tmp, task_vars)
-        variables = task_vars or {}
         try:
-            require_no_facts(variables)
+            variables = TrustedVariables(task_vars or {}, self._templar)
             arguments = self._arguments(variables)
             require_text(self.spec, arguments)
+            environment = self._task_environment(variables)
         except GatehouseError as exc:
             return {"failed": True, "msg": str(exc)}
         # Validation copies all it gets, which for a thousand entries costs more than the task; the backend checks them.
         lists = {name: value for name, value in arguments.items() if _is_raw_list(self.spec.get(name), value)}
-        with _environment(self._task_environment()):
+        with _environment(environment):
             validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(lists, [])})
             if validated.error_messages:
                 return {"failed": True, "msg": without_values(validated.error_messages, arguments)}
@@ -67,7 +67,7 @@ class ControllerAction(ActionBase):
             result.pop("diff", None)
         return result
 
-    def _run_backend(self, options: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_backend(self, options: Mapping[str, Any], variables: TrustedVariables) -> dict[str, Any]:
         try:
             task = Task.read(
                 options,
@@ -80,7 +80,7 @@ class ControllerAction(ActionBase):
             return {"failed": True, "msg": mask(str(exc), secrets_of(options))}
         return run_backend(self.backend, options, task)
 
-    def _arguments(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(self, variables: TrustedVariables) -> dict[str, Any]:
         """Return the task's arguments, and for those not given the variables named after them.
 
         What the task says about its login beats variables as a whole: never half of the one and half of the other.
@@ -93,26 +93,23 @@ class ControllerAction(ActionBase):
                 skipped = OF_THE_LOGIN
             elif any(name in arguments for name in OF_THE_LOGIN):
                 skipped = ("credential",)
-            elif self._variable("credential", variables):
+            elif variables.read(f"{VARIABLE_PREFIX}credential"):
                 skipped = OF_THE_LOGIN
         for name in self.spec:
             if name not in arguments and name not in skipped and f"{VARIABLE_PREFIX}{name}" in variables:
-                arguments[name] = self._variable(name, variables)
+                arguments[name] = variables.read(f"{VARIABLE_PREFIX}{name}")
         return arguments
 
-    def _variable(self, name: str, variables: Mapping[str, Any]) -> Any:
-        return self._templar.template(variables.get(f"{VARIABLE_PREFIX}{name}"))
-
-    def _login_url(self, variables: Mapping[str, Any]) -> str | None:
+    def _login_url(self, variables: TrustedVariables) -> str | None:
         """Return the org's address by the host's variables, which a stored credential must not contradict."""
-        url = self._variable("login_url", variables)
+        url = variables.read(f"{VARIABLE_PREFIX}login_url")
         return url if isinstance(url, str) and url else None
 
-    def _task_environment(self) -> dict[str, str]:
+    def _task_environment(self, variables: TrustedVariables) -> dict[str, str]:
         """Return the keyword C(environment) of the task and its blocks, merged from the outside in."""
         found: dict[str, str] = {}
         for given in self._task.environment or ():
-            templated = self._templar.template(given)
+            templated = variables.template("environment", given)
             if isinstance(templated, Mapping):
                 found.update({str(name): str(value) for name, value in templated.items()})
         return found

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import require_no_facts
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
 
 def option_reader(
@@ -21,15 +21,14 @@ def option_reader(
     Ansible looks for an option in arguments, variables, environment and files, which takes longer than to open a
     credential; so only those are read that are needed, which are two of ten for most lookups.
     """
-    given = variables or {}
-    require_no_facts(given)
+    trusted = TrustedVariables(variables or {}, lookup._templar)
     for name, value in arguments.items():
         lookup.set_option(name, value)
 
     def read(name: str) -> Any:
         # Ansible templates the variables that set a module's options, but not those that set a lookup's.
         names = [variable["name"] for variable in lookup.option_definitions[name].get("vars", ())]
-        templated = {name: lookup._templar.template(given[name]) for name in names if name in given}
+        templated = {name: trusted.read(name) for name in names if name in trusted}
         return lookup.get_option(name, hostvars=templated)
 
     return read

@@ -9,8 +9,11 @@ so decide which store is opened, which program prints its keys, or whose credent
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.template import Templar
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import VARIABLE_PREFIX
@@ -40,3 +43,51 @@ def require_no_facts(variables: Mapping[str, Any]) -> None:
                 f"was returned by {host} as a fact, and a host must not set it; "
                 f"find out why {host} returns it, and clear the fact cache (meta: clear_facts)",
             )
+
+
+class TrustedVariables:
+    """The variables of a host, without those that the host itself has returned as facts.
+
+    A template that reads a fact is an error, too: the inventory's C(credential: "{{ app_name }}") must not become
+    another one because the host returns a fact C(app_name).
+    """
+
+    def __init__(self, variables: Mapping[str, Any], templar: Templar) -> None:
+        """Drop the facts; raises OptionError when one of them bears the name of a variable of this collection."""
+        require_no_facts(variables)
+        self._host = variables.get("inventory_hostname", "this host")
+        facts = _names_of_facts(variables)
+        self._variables = (
+            {name: value for name, value in variables.items() if name not in facts} if facts else variables
+        )
+        self._templar = templar.copy_with_new_env(available_variables=self._variables) if facts else templar
+        self._has_facts = bool(facts)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._variables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def read(self, name: str) -> Any:
+        """Return a variable's value, templated, or None; raises OptionError when that takes a fact."""
+        return self.template(name, self._variables.get(name))
+
+    def template(self, name: str, value: Any) -> Any:
+        """Template the value of the variable or keyword of that name; raises OptionError when that takes a fact."""
+        try:
+            return self._templar.template(value)
+        except AnsibleError as exc:
+            if not self._has_facts:
+                raise
+            raise OptionError(
+                name, f"cannot be read ({exc}); it must not depend on what {self._host} has returned as a fact"
+            ) from None
+
+
+def _names_of_facts(variables: Mapping[str, Any]) -> set[str]:
+    """Return the variables that are, or may be, facts: Ansible injects them above those of the inventory."""
+    facts = variables.get("ansible_facts") or {}
+    names = {f"ansible_{fact}" for fact in facts}
+    names |= {fact for fact in facts if fact in variables and variables[fact] == facts[fact]}
+    return (names | {"ansible_facts", "ansible_local"}) & variables.keys() if facts else set()

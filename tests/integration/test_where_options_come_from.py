@@ -56,6 +56,31 @@ class TestFacts:
         assert "was returned by localhost as a fact" in str(failed)
         assert not ran.exists()
 
+    def test_a_fact_is_not_read_by_the_template_of_an_option(self, playbook: Playbooks, tmp_path: Path) -> None:
+        """Here an inventory's variable that a fact of the same name has replaced."""
+        program, ran = tmp_path / "program", tmp_path / "ran"
+        program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+        program.chmod(0o700)
+        indirect = {"gatehouse_salesforce_store_key_file": "{{ store_keys }}"}
+        lookup = {"ansible.builtin.debug": {"msg": "{{ lookup('gatehouse.salesforce.credential', 'x') }}"}}
+        for task in ({**stored("admin"), "vars": indirect}, {**lookup, "vars": indirect}):
+            tasks = [with_fact("store_keys", str(program)), task]
+            failed = str(playbook(tasks, ok=False, gatehouse_salesforce_store_key_file=None).last)
+            assert "must not depend on what localhost has returned as a fact" in failed
+        assert not ran.exists()
+
+    def test_a_fact_with_ansible_s_prefix_is_not_read_either(self, playbook: Playbooks) -> None:
+        indirect = {"gatehouse_salesforce_credential": "{{ ansible_hostname | default('billing') }}"}
+        tasks = [stored("billing"), with_fact("ansible_hostname", "admin"), {**INFO, "vars": indirect}]
+        logins = {"gatehouse_salesforce_username": None}
+        assert playbook(tasks[:1]).last["changed"]
+        assert playbook(tasks[1:], **logins).last["changed"] is False
+
+    def test_variables_of_the_inventory_stay_readable_beside_facts(self, playbook: Playbooks) -> None:
+        indirect = {"own_name": "billing", "gatehouse_salesforce_credential": "{{ own_name }}"}
+        tasks = [stored("billing"), with_fact("anything", "else"), {**INFO, "vars": indirect}]
+        assert playbook(tasks, gatehouse_salesforce_username=None).last["changed"] is False
+
     def test_other_facts_disturb_nobody(self, playbook: Playbooks) -> None:
         assert playbook([with_fact("anything", "else"), INFO]).last["changed"] is False
 
