@@ -24,8 +24,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import (
+    OF_A_SERVER,
     OF_THE_LOGIN,
     VARIABLE_PREFIX,
+    WHO_LOGS_IN,
     Spec,
     require_one_login,
     require_text,
@@ -85,16 +87,19 @@ class ControllerAction(ActionBase):
 
         What the task says about its login beats variables as a whole: never half of the one and half of the other.
         """
-        arguments = dict(self._task.args)
+        arguments = {name: value for name, value in self._task.args.items() if name != "credential" or value}
         require_one_login(self.spec, arguments)
-        skipped: tuple[str, ...] = ()
+        skipped = list[str]()
         if "credential" in self.spec and "auth" in self.spec:
-            if arguments.get("credential"):
-                skipped = OF_THE_LOGIN
-            elif any(name in arguments for name in OF_THE_LOGIN):
-                skipped = ("credential",)
-            elif variables.read(f"{VARIABLE_PREFIX}credential"):
-                skipped = OF_THE_LOGIN
+            if not arguments.get("credential") and any(arguments.get(name) for name in WHO_LOGS_IN):
+                skipped.append("credential")
+            elif arguments.get("credential") or variables.read(f"{VARIABLE_PREFIX}credential"):
+                skipped += OF_THE_LOGIN
+                require_one_login(self.spec, {"credential": True, **arguments})
+        if "store" in self.spec and "://" not in str(
+            arguments.get("store") or variables.read(f"{VARIABLE_PREFIX}store")
+        ):
+            skipped += OF_A_SERVER
         for name in self.spec:
             if name not in arguments and name not in skipped and f"{VARIABLE_PREFIX}{name}" in variables:
                 arguments[name] = variables.read(f"{VARIABLE_PREFIX}{name}")
@@ -132,7 +137,8 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 def without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
     """Return validation errors without the values they quote: one may be a secret in the wrong place."""
-    safe = [re.sub(r", got: .*|(?<=cannot be converted).*", "", error, flags=re.DOTALL) for error in errors]
+    quoted = re.compile(r", got: .*|(?<=unable to convert to )(\w+): .*|(?<=cannot be converted).*", re.DOTALL)
+    safe = [quoted.sub(r"\1", error) for error in errors]
     # Of these, ansible-core returns the names alone.
     named = [f"unknown options: {error}" if ". Supported parameters include:" in error else error for error in safe]
     text = "; ".join(named)

@@ -29,6 +29,8 @@ def option_reader(
         # Ansible templates the variables that set a module's options, but not those that set a lookup's.
         names = [variable["name"] for variable in lookup.option_definitions[name].get("vars", ())]
         templated = {name: trusted.read(name) for name in names if name in trusted}
-        return lookup.get_option(name, hostvars=templated)
+        value = lookup.get_option(name, hostvars=templated)
+        # An empty one, as AWX sets them in the environment, counts as unset.
+        return lookup.option_definitions[name].get("default") if value == "" else value
 
     return read

@@ -72,13 +72,13 @@ class TestFacts:
     def test_a_fact_with_ansible_s_prefix_is_not_read_either(self, playbook: Playbooks) -> None:
         indirect = {"gatehouse_salesforce_credential": "{{ ansible_hostname | default('billing') }}"}
         tasks = [stored("billing"), with_fact("ansible_hostname", "admin"), {**INFO, "vars": indirect}]
-        logins = {"gatehouse_salesforce_username": None}
         assert playbook(tasks[:1]).last["changed"]
-        assert playbook(tasks[1:], **logins).last["changed"] is False
+        assert playbook(tasks[1:], gatehouse_salesforce_username=None).last["changed"] is False
 
     def test_variables_of_the_inventory_stay_readable_beside_facts(self, playbook: Playbooks) -> None:
         indirect = {"own_name": "billing", "gatehouse_salesforce_credential": "{{ own_name }}"}
-        tasks = [stored("billing"), with_fact("anything", "else"), {**INFO, "vars": indirect}]
+        playbook([stored("billing")])
+        tasks = [with_fact("anything", "else"), {**INFO, "vars": indirect}]
         assert playbook(tasks, gatehouse_salesforce_username=None).last["changed"] is False
 
     def test_other_facts_disturb_nobody(self, playbook: Playbooks) -> None:
@@ -122,6 +122,23 @@ class TestTheTaskBeatsVariables:
         failed = playbook(tasks, ok=False, gatehouse_salesforce_login_url=None).last
         assert "https://globex.my.salesforce.com" in failed["msg"] and sim.url in failed["msg"]
 
+    @pytest.mark.parametrize(
+        "option", [{"username": ""}, {"username": None}, {"allowed_hosts": []}, {"credential": ""}]
+    )
+    def test_an_empty_option_is_not_given(self, playbook: Playbooks, option: dict[str, Any]) -> None:
+        playbook([stored("admin")])
+        task = {"gatehouse.salesforce.network_access_info": option}
+        assert playbook([task], gatehouse_salesforce_credential="admin").last["changed"] is False
+
+    def test_an_option_that_names_nobody_cannot_change_a_stored_login(self, playbook: Playbooks) -> None:
+        task = {"gatehouse.salesforce.network_access_info": {"api_version": "63.0"}}
+        failed = playbook([task], ok=False, gatehouse_salesforce_credential="admin").last
+        assert failed["msg"].startswith("api_version: cannot be given together with credential")
+
+    def test_a_server_s_variables_may_be_undefined_beside_a_folder(self, playbook: Playbooks) -> None:
+        task = {**stored("admin"), "vars": {"gatehouse_salesforce_store_token": "{{ vault_not_loaded }}"}}
+        assert playbook([task]).last["changed"]
+
 
 class TestEnvironment:
     def test_an_empty_variable_of_the_environment_is_unset(self, playbook: Playbooks) -> None:
@@ -159,6 +176,13 @@ class TestText:
     ) -> None:
         failed = playbook([{"gatehouse.salesforce.trusted_ip_ranges": {"ranges": [], **options}}], ok=False).last
         assert failed["msg"].startswith(problem)
+
+    def test_a_secret_in_place_of_a_number_is_not_repeated(self, playbook: Playbooks) -> None:
+        mailbox = {"host": "imap.example", "port": "CANARY"}
+        task = {"gatehouse.salesforce.security_token": {"name": "a", "mailbox": mailbox}}
+        failed = playbook([task], ok=False).last
+        assert "unable to convert to int" in failed["msg"]
+        assert "CANARY" not in failed["msg"]
 
     def test_a_secret_in_the_wrong_option_is_not_repeated(self, playbook: Playbooks) -> None:
         task = {"gatehouse.salesforce.network_access_info": {"auth": "CANARY-in-the-wrong-place"}}

@@ -19,6 +19,7 @@ DEFAULT_API_VERSION = "64.0"
 SOAP_LOGIN_LAST_VERSION = 64.0  # the login call does not exist from 65.0 on
 LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 SALESFORCE_HOSTS = ("*.salesforce.com", "*.force.com", "*.salesforce.mil")
+MAX_TIMEOUT = 3600.0  # seconds
 AUTH_FLOWS = ("security_token", "jwt_bearer", "client_credentials", "username_password", "session")
 SECRET_FIELDS = ("password", "security_token", "consumer_secret", "private_key", "access_token")
 _AUDIENCE = re.compile(r"https://[!-~]+")
@@ -126,8 +127,8 @@ class Connection:
                 raise OptionError("allowed_hosts", f"{pattern!r} is not a host name; no scheme, port or path")
         if not re.fullmatch(r"[1-9][0-9]\.0", self.api_version):
             raise OptionError("api_version", f"{self.api_version!r} is not a version such as {DEFAULT_API_VERSION}")
-        if self.timeout <= 0:
-            raise OptionError("timeout", "must be more than 0 seconds")
+        if not 0 < self.timeout <= MAX_TIMEOUT:
+            raise OptionError("timeout", f"must be more than 0 and at most {MAX_TIMEOUT:.0f} seconds")
         if self.source_address is not None:
             try:
                 ipaddress.ip_address(self.source_address)

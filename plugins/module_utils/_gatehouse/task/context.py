@@ -84,7 +84,7 @@ class Task:
             login_url=login_url,
             host=host,
             diagnose_with=options.get("diagnose_with"),
-            timeout=options.get("timeout") or 30.0,
+            timeout=30.0 if options.get("timeout") is None else options["timeout"],
             source_address=options.get("source_address"),
         )
 

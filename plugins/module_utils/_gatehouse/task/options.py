@@ -66,6 +66,10 @@ STORE_SECRETS = tuple(name for name, option in STORE.items() if option.get("no_l
 LOGIN: Spec = _login_options()
 # What makes up one login: a stored credential has all of it.
 OF_THE_LOGIN = tuple(name for name in LOGIN if name not in ("timeout", "source_address"))
+# What says who logs in: with one of these a task describes a login of its own.
+WHO_LOGS_IN = ("auth", "username", "consumer_key", "instance_url", *SECRET_FIELDS)
+# What a store in a folder has no use for.
+OF_A_SERVER = tuple(name for name in STORE if name not in ("store", "store_key_file"))
 CONNECTION: Spec = {"credential": _option("SALESFORCE_CREDENTIAL"), **LOGIN, **STORE}
 
 
@@ -94,7 +98,7 @@ def require_one_login(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> 
     """Raise OptionError when a task names a stored credential and describes a login, too."""
     if "credential" in spec and arguments.get("credential"):
         for name in OF_THE_LOGIN:
-            if name in spec and arguments.get(name) is not None:
+            if name in spec and arguments.get(name):
                 raise OptionError(name, "cannot be given together with credential, which is stored with its own")
 
 
