@@ -45,9 +45,13 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import diagnose
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import (
+    diagnose,
+    has_refused_login,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.lockout import (
     require_attempts_left,
 )
@@ -77,14 +81,19 @@ class ActionModule(HostAction):
         try:
             if not task.attempts.has_succeeded(connection):
                 require_attempts_left(connection, lambda: task.administrator(connection))
+            _confirm(connection, task)
             verification = task.attempts.run_once(
-                connection, lambda: self._log_in_on_host(connection, arguments, task, notes), place=self._host
+                connection,
+                lambda: self._log_in_on_host(connection, arguments, task, notes),
+                place=self._host,
+                confirm=lambda: has_refused_login(connection, task.administrator),
             )
         except LoginError as exc:
+            notes.update(_reported(exc))
             error = diagnose(exc, connection, task.administrator, task.secrets, last_success=last_success)
             return {**_result(_failed(error)), **notes}
         except OrgError as exc:
-            return {**_result(_failed(exc)), **notes}
+            return {**_result(_failed(exc)), **notes, **_reported(exc)}
         except GatehouseError as exc:
             if isinstance(exc.__cause__, AnsibleConnectionFailure):
                 raise exc.__cause__ from None
@@ -111,6 +120,21 @@ class ActionModule(HostAction):
         verification = _read_answer(connection, answer)
         notes["org"] = org_of_answer(connection, answer)
         return verification
+
+
+def _confirm(connection: Connection, task: Task) -> None:
+    """Log in from here with secrets that a host of an earlier run reported as refused, so that it is known.
+
+    If the org refuses them here too, the host is not asked; with any other answer it is.
+    """
+    if task.attempts.was_reported(connection) and not task.attempts.has_succeeded(connection):
+        here = dataclasses.replace(connection, source_address=None)
+        with contextlib.suppress(OrgError):
+            task.attempts.run_once(here, lambda: login(here))
+
+
+def _reported(error: OrgError) -> dict[str, Any]:
+    return {"reported_by": error.reported_by} if error.reported_by else {}
 
 
 def _read_answer(connection: Connection, answer: Mapping[str, Any]) -> Verification:

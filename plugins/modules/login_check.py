@@ -123,6 +123,13 @@ verification:
     detail:
       description: The same in a sentence, with what to do.
       type: str
+reported_by:
+  description:
+    - The host which alone has reported the refusal, or lost the answer, for which no login was made from this host.
+      If the report is wrong, that host may be under somebody else's control; exclude it.
+  type: str
+  returned: when no login was made because of another host of this run
+  sample: web1
 address:
   description:
     - The address at which Salesforce saw this login. V(none) if that is not known, as with O(auth=session), after a

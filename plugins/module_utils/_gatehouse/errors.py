@@ -48,11 +48,13 @@ class OrgError(GatehouseError):
         address: at which Salesforce saw a login, where that is known.
         local_address: from which a login was sent, where that is known.
         why_not_sent: ends the text where a login was not sent, as an earlier one had failed.
+        reported_by: the managed host which alone says so, where a login was not sent for that.
     """
 
     address: str | None = None
     local_address: str | None = None
     why_not_sent: str = ""
+    reported_by: str | None = None
 
     def __init__(self, problem: str, *, cause: str = "unreachable") -> None:
         super().__init__(problem)

@@ -9,6 +9,8 @@ This is the one place that prevents it, for all kinds of tasks, stored and inlin
 - An attempt is noted before it is sent. One whose answer was lost may have counted, so it is not repeated in the run.
 - A secret that was refused in the run is not tried again in it, whoever asks.
 - A secret that was refused in an earlier run is not tried again until it changes, or its note is removed.
+- A refusal that a managed host reports stops the run's other logins with that secret, as it may have counted. Later
+  runs log in again: first from the controller, as somebody who has taken the host over may have made it up.
 
 Notes hold no secret. They are found by a digest of the login that needs the key beside them; that of the notes which
 outlast a run is also slow to compute.
@@ -37,6 +39,7 @@ T = TypeVar("T")
 CONTROLLER = ""  # the place from which the controller logs in; other places are names of hosts
 WARNING = "failed logins lock the user"
 DEFAULT_MAX_ATTEMPTS = 10  # failed logins that lock a user, unless the org's policy says otherwise
+MAX_DOUBTED = 2  # hosts of a run: a login history that lags behind must not cost more logins
 FAILURES_COUNT_SECONDS = 24 * 3600.0
 MAX_REFUSED = 20  # notes that outlast a run, for each user
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # about 30 ms
@@ -57,7 +60,14 @@ class LoginAttempts:
         self._run_folder = run_folder / "attempts"
         self._refused_folder = store_folder / ".attempts" if store_folder else None
 
-    def run_once(self, connection: Connection, log_in: Callable[[], T], *, place: str = CONTROLLER) -> T:
+    def run_once(
+        self,
+        connection: Connection,
+        log_in: Callable[[], T],
+        *,
+        place: str = CONTROLLER,
+        confirm: Callable[[], bool | None] = lambda: None,
+    ) -> T:
         """Log in, or raise what an earlier attempt with the same secrets led to.
 
         Until one attempt has succeeded, attempts with the same secrets wait for each other.
@@ -66,6 +76,8 @@ class LoginAttempts:
             connection: what to log in with.
             log_in: sends one login; raises LoginError, LoginUnansweredError, or another error when nothing was sent.
             place: from where, as the address may decide.
+            confirm: returns whether the org has recorded a refused login of the user in the last minutes; None where
+                that is not known. It is called when a host reports a refusal.
 
         Raises:
             LoginError: the login was refused, now or before.
@@ -75,14 +87,20 @@ class LoginAttempts:
             note = _read(file)
             if note is None or note["state"] != "ok":
                 self._require_new(connection, note, place)
-                _write(file, _note("sent", "unreachable", "what became of the login is not known", place))
-                return self._send(connection, log_in, file, place, succeeded=False)
-        return self._send(connection, log_in, file, place, succeeded=True)
+                _renew(file, _note("sent", "unreachable", "what became of the login is not known", place))
+                return self._send(connection, log_in, file, place, confirm, succeeded=False)
+        return self._send(connection, log_in, file, place, confirm, succeeded=True)
 
     def has_succeeded(self, connection: Connection) -> bool:
         """Whether a login with these secrets has succeeded in this run."""
         note = _read(self._file(connection)) if self._run_folder.is_dir() else None
         return note is not None and note["state"] == "ok"
+
+    def was_reported(self, connection: Connection) -> bool:
+        """Whether a host of an earlier run reported that these secrets were refused, which nobody has confirmed."""
+        file = self._refused_file(connection)
+        note = _read(file) if file else None
+        return note is not None and note["state"] == "reported"
 
     def require_retry_allowed(self, connection: Connection, *, org_asked: bool = False) -> None:
         """Let a secret be tried again that an earlier run found to be wrong, while that cannot lock the user.
@@ -132,21 +150,30 @@ class LoginAttempts:
     def _require_new(self, connection: Connection, note: dict[str, Any] | None, place: str) -> None:
         """Raise the error of an earlier attempt that another one would only repeat."""
         again = f"so not tried again: {WARNING}"
-        if note is not None and note["state"] == "refused":
+        if note is not None and note["state"] in ("refused", "reported"):
             if note["cause"] in SAME_EVERYWHERE or note["place"] == place:
-                raise _repeated(LoginError, note, f"; refused before in this run, {again}")
-        elif note is not None:
-            raise _repeated(LoginUnansweredError, note, f"; tried before in this run, {again}")
+                raise _repeated(LoginError, note, f"; refused before in this run, {again}", place)
+        elif note is not None and note["state"] != "doubted":
+            raise _repeated(LoginUnansweredError, note, f"; tried before in this run, {again}", place)
         file = self._refused_file(connection)
         earlier = _read(file) if file else None
-        if earlier is not None and earlier["state"] != "forgiven":
+        if earlier is not None and earlier["state"] not in ("forgiven", "reported"):
             why = (
                 f"; refused at {earlier['at']} and unchanged since, {again}. If it is right by now, for example as the "
                 f"user was unlocked, remove {file} and run this again"
             )
-            raise _repeated(LoginError, earlier, why)
+            raise _repeated(LoginError, earlier, why, place)
 
-    def _send(self, connection: Connection, log_in: Callable[[], T], file: Path, place: str, *, succeeded: bool) -> T:
+    def _send(
+        self,
+        connection: Connection,
+        log_in: Callable[[], T],
+        file: Path,
+        place: str,
+        confirm: Callable[[], bool | None],
+        *,
+        succeeded: bool,
+    ) -> T:
         """Log in and note the outcome.
 
         Args:
@@ -156,27 +183,55 @@ class LoginAttempts:
             result = log_in()
         except LoginError as exc:
             if exc.cause in SAME_FROM_HERE:
-                _write(file, _note("refused", exc.cause, str(exc), place))
+                self._note_refused(connection, exc, file, place, confirm, succeeded=succeeded)
             elif not succeeded:
                 file.unlink(missing_ok=True)  # a task of the same run may mend it
-            if exc.cause in SECRET_REJECTED:
-                self._remember_refused(connection, exc)
             raise
         except LoginUnansweredError as exc:
             if not succeeded:
-                _write(file, _note("unanswered", exc.cause, str(exc), place))
+                _renew(file, _note("unanswered", exc.cause, str(exc), place))
             raise
         except GatehouseError:
             if not succeeded:
                 file.unlink(missing_ok=True)  # nothing was sent
             raise
         if not succeeded:
-            _write(file, _note("ok", "ok", "logged in", place))
-            with contextlib.suppress(OSError, GatehouseError):
-                self._forget_refused(connection)
+            _renew(file, _note("ok", "ok", "logged in", place))
+            if place == CONTROLLER:  # a host may say so of a secret that is wrong
+                with contextlib.suppress(OSError, GatehouseError):
+                    self._forget_refused(connection)
         return result
 
-    def _remember_refused(self, connection: Connection, exc: LoginError) -> None:
+    def _note_refused(
+        self,
+        connection: Connection,
+        exc: LoginError,
+        file: Path,
+        place: str,
+        confirm: Callable[[], bool | None],
+        *,
+        succeeded: bool,
+    ) -> None:
+        """Note a refusal as far as it can be believed; raises LoginError when the org knows of none."""
+        known = True
+        if place != CONTROLLER:
+            asked = confirm() if exc.cause in SAME_EVERYWHERE else None
+            doubted = {*(_read(file) or {}).get("doubted", ()), place}
+            if asked is False and len(doubted) <= MAX_DOUBTED:
+                note = _note("ok", "ok", "logged in", place) if succeeded else _note("doubted", exc.cause, "", place)
+                _write(file, {**note, "doubted": sorted(doubted)})
+                raise LoginError(
+                    f"{exc}. This is only what {place} reports: the org has recorded no refused login of "
+                    f"{connection.username} in the last minutes, so other hosts may log in. See who controls {place}",
+                    cause=exc.cause,
+                ) from None
+            known = bool(asked)
+        state = "refused" if known else "reported"
+        _renew(file, _note(state, exc.cause, str(exc), place))
+        if exc.cause in SECRET_REJECTED:
+            self._remember_refused(connection, exc, state)
+
+    def _remember_refused(self, connection: Connection, exc: LoginError, state: str) -> None:
         """Note a refusal for later runs, where that is possible; this run has its own note."""
         if self._refused_folder is None:
             return
@@ -185,8 +240,8 @@ class LoginAttempts:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _key(self._refused_folder)
             file = self._refused_name(connection)
-            failures = int((_read(file) or {}).get("failures") or 0) + 1
-            _write(file, {**_note("refused", exc.cause, str(exc), CONTROLLER), "failures": failures})
+            failures = int((_read(file) or {}).get("failures") or 0) + (state == "refused")
+            _write(file, {**_note(state, exc.cause, str(exc), CONTROLLER), "failures": failures})
             user = file.name.partition(".")[0]
             notes = sorted(self._refused_folder.glob(f"{user}.*{_SUFFIX}"), key=lambda note: note.stat().st_mtime)
             for old in notes[:-MAX_REFUSED]:
@@ -258,9 +313,16 @@ def _key(folder: Path) -> bytes:
     return file.read_bytes()
 
 
-def _repeated(kind: type[OrgError], note: dict[str, Any], why: str) -> OrgError:
+def _repeated(kind: type[OrgError], note: dict[str, Any], why: str, place: str) -> OrgError:
     """Return the error of an earlier attempt, with why there is no other."""
+    host = note["place"] if note["state"] != "refused" and note["place"] not in (CONTROLLER, place) else None
+    if host:
+        why += (
+            f". Only {host} has reported this. If it is wrong, {host} may be under somebody else's control: remove it "
+            f"from the inventory or exclude it (--limit '!{host}'), and run this again"
+        )
     error = kind(note["detail"] + why, cause=note["cause"])
+    error.reported_by = host
     error.why_not_sent = why
     return error
 
@@ -281,6 +343,11 @@ def _read(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         pass
     return _note("unanswered", "unreachable", f"{file} cannot be read", CONTROLLER)
+
+
+def _renew(file: Path, note: dict[str, Any]) -> None:
+    """Replace a note of this run, but not which hosts reported refusals that the org knows nothing of."""
+    _write(file, {**note, "doubted": (_read(file) or {}).get("doubted", [])})
 
 
 def _write(file: Path, note: dict[str, Any]) -> None:

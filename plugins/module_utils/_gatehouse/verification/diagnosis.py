@@ -60,6 +60,16 @@ def diagnose(
     return _refusal(error, detail, known.code, address)
 
 
+def has_refused_login(connection: Connection, administrator: Callable[[Connection], Org | None]) -> bool | None:
+    """Return whether the org refused a login of this user in the last minutes; None where that cannot be known."""
+    try:
+        org = administrator(connection)
+        user = _user(org, connection.username) if org and connection.username else None
+        return bool(_last_refused(org, user["Id"])) if org and user else None
+    except GatehouseError:
+        return None
+
+
 def investigate(
     org: Org, error: LoginError, connection: Connection, *, last_success: str | None
 ) -> tuple[Cause, str | None]:
