@@ -150,14 +150,16 @@ def _read_answer(connection: Connection, answer: Mapping[str, Any]) -> Verificat
         value if isinstance(value := answer.get(name), str) else ""
         for name in ("address", "local_address", "code", "text", "msg", "cause")
     )
-    if outcome == "accepted":
+    contradicts = outcome == "accepted" and (answer.get("failed") or answer.get("unreachable"))
+    if outcome == "accepted" and not contradicts:
         return dataclasses.replace(LOGGED_IN, address=address or None, local_address=local_address or None)
     error: OrgError
     cause = cause if cause in ("unreachable", "tls_untrusted") else "unreachable"
     if outcome == "not_sent":
         error = OrgError(message, cause=cause)
     else:
-        error = LoginUnansweredError(message or "the host does not say what became of the login", cause=cause)
+        unknown = "the host does not say what became of the login"
+        error = LoginUnansweredError(unknown if contradicts else message or unknown, cause=cause)
     if outcome == "refused":
         with contextlib.suppress(UnreadableAnswer):
             error = login_error(connection, Refused(code, text))

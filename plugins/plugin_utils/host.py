@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import
 
 INTERPRETER = "discovered_interpreter_python"
 NOTES = ("ansible_facts", "warnings")
+# What makes a terminal do something: control characters but line ends and tabs, and those that turn the direction.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class HostAction(ControllerAction):
@@ -43,14 +46,15 @@ class HostAction(ControllerAction):
             module: its name; that of the task by default.
         """
         self._require_stdin()
-        found: dict[str, Any] = self._execute_module(
-            module_name=module, module_args=arguments, task_vars=self._task_vars
+        found: dict[str, Any] = _escape_controls(
+            self._execute_module(module_name=module, module_args=arguments, task_vars=self._task_vars)
         )
         if answer in found:
             return {name: value for name, value in found.items() if name not in NOTES} | _notes(found)
         # When a module crashes, Ansible returns nothing but the exception, as an object.
         crash = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
-        problem = GatehouseError(str(task.secrets.mask(found.get("msg", f"the module crashed: {crash}"))))
+        reason = found["msg"] if isinstance(found.get("msg"), str) else f"the module crashed: {crash}"
+        problem = GatehouseError(str(task.secrets.mask(reason)))
         problem.result = task.secrets.mask(
             {name: found[name] for name in ("module_stdout", "module_stderr", "rc") if name in found}
         )
@@ -72,6 +76,13 @@ class HostAction(ControllerAction):
                 "the secret would be written into a file on the host, as this connection or become_method cannot "
                 "pipeline (sudo can, su cannot), or ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
             )
+
+    def _parse_returned_data(self, *args: Any, **rest: Any) -> dict[str, Any]:
+        """Drop facts that are none before Ansible adds the path of the host's Python to them."""
+        data: dict[str, Any] = super()._parse_returned_data(*args, **rest)
+        if not isinstance(data.get("ansible_facts", {}), dict):
+            del data["ansible_facts"]
+        return data
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> Any:
         """Forget the arguments as soon as they are a part of the module: Ansible's debug log shows them afterwards."""
@@ -121,3 +132,14 @@ def _notes(found: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(warnings, list):
         notes["warnings"] = [text for text in warnings if isinstance(text, str)]
     return notes
+
+
+def _escape_controls(value: Any) -> Any:
+    """Return a text, or the texts in lists and dictionaries, with what could steer a terminal written as escapes."""
+    if isinstance(value, str):
+        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
+    if isinstance(value, dict):
+        return {_escape_controls(key): _escape_controls(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escape_controls(item) for item in value]
+    return value

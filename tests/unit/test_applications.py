@@ -240,6 +240,17 @@ def test_an_answer_that_is_not_the_modules_is_an_error(answer: dict[str, Any]) -
         HostAnswer.read(answer)
 
 
+@pytest.mark.parametrize("word", ["failed", "unreachable"])
+def test_an_answer_that_also_says_that_it_failed_is_an_error(word: str) -> None:
+    with pytest.raises(GatehouseError, match="what it has is not known"):
+        HostAnswer.read({"status": "current", "changed": True, word: True})
+
+
+@pytest.mark.parametrize("diff", [{"before": {"mode": "0600"}}, {"before": {}, "after": "x"}, ["x"]])
+def test_a_diff_without_two_sides_is_none(diff: Any) -> None:
+    assert HostAnswer.read({"status": "current", "changed": True, "diff": diff}).diff is None
+
+
 def test_of_a_diff_only_plain_attributes_are_shown() -> None:
     diff = {"before": {"mode": "0600", "owner": 0, "x": "y"}, "after": {"mode": {"deep": 1}, "secontext": ["a", "b"]}}
     answer = HostAnswer.read({"status": "current", "changed": True, "diff": diff, "unknown": object()})

@@ -38,6 +38,8 @@ class HostAnswer:
     def read(cls, answer: Mapping[str, Any]) -> HostAnswer:
         """Read the result of the module; raises GatehouseError when it is none of this module's."""
         status, changed, backup = answer.get("status"), answer.get("changed"), answer.get("backup_file")
+        if answer.get("failed") or answer.get("unreachable"):
+            raise GatehouseError("the host says that it failed and that it did not, so what it has is not known")
         if (
             not isinstance(status, str)
             or status not in STATUSES
@@ -146,12 +148,14 @@ class Consumer:
 def _diff(given: Any) -> dict[str, dict[str, Any]] | None:
     if not isinstance(given, Mapping):
         return None
-    sides = {side: given.get(side) for side in ("before", "after")}
-    return {
-        side: {name: value for name, value in attributes.items() if name in ATTRIBUTES and _is_plain(value)}
-        for side, attributes in sides.items()
-        if isinstance(attributes, Mapping)
-    }
+    before, after = given.get("before"), given.get("after")
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return None
+    return {"before": _attributes(before), "after": _attributes(after)}
+
+
+def _attributes(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in ATTRIBUTES and _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
