@@ -48,7 +48,7 @@ class OrgError(GatehouseError):
         address: at which Salesforce saw a login, where that is known.
         local_address: from which a login was sent, where that is known.
         why_not_sent: ends the text where a login was not sent, as an earlier one had failed.
-        reported_by: the managed host which alone says so, where a login was not sent for that.
+        reported_by: the host which alone says so.
     """
 
     address: str | None = None

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Log in from a managed host, and read on the controller what came of it.
 
-A host says which code the org refused with; what the code means is known on the controller.
+A host returns the org's code; what it means is known on the controller.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..host.login_probe import check
 from ..task.options import CONNECTION, LOGIN, Spec, connection_from
 
 SPEC: Spec = {"standby": {"type": "bool", "default": False}, "diagnose_with": {"type": "str"}, **CONNECTION}
-# Files and keys of the controller stay there. In their place the host gets what they are for: the certificates in
-# ca_path, and an assertion that was signed with private_key.
+# Files and keys of the controller stay there. The host gets the certificates in ca_path instead, and an assertion that
+# was signed.
 REPLACED = ("ca_path", "private_key")
 OUTCOME = "login_outcome"  # accepted, refused, unanswered or not_sent
 
