@@ -76,7 +76,7 @@ class ControllerAction(ActionBase):
                 check_mode=self._task.check_mode,
                 folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse",
                 login_url=self._login_url(variables),
-                host=str(variables.get("inventory_hostname", "localhost")),
+                host=str(variables.read("inventory_hostname") or "localhost"),
             )
         except GatehouseError as exc:
             return {"failed": True, "msg": mask(str(exc), secrets_of(options))}
