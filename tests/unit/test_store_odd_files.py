@@ -143,7 +143,9 @@ def test_a_file_of_keys_of_3_gb_is_not_read(tmp_path: Path) -> None:
         key_files.load_keys(key)
 
 
-@pytest.mark.parametrize("stray", ["anything.json", "0000000001 (conflicted copy).json", "0000000001.json~", "x/"])
+@pytest.mark.parametrize(
+    "stray", ["anything.json", "0000000001 (conflicted copy).json", "0000000001.json~", "x/", "٣.json"]
+)
 def test_a_stray_file_in_the_history_disturbs_no_work_but_no_key_is_retired_over_it(
     store: FolderStore, stray: str
 ) -> None:
@@ -156,6 +158,17 @@ def test_a_stray_file_in_the_history_disturbs_no_work_but_no_key_is_retired_over
     assert [each.version for each in store.history("prod")] == [1, 2, 3, 4]
     with pytest.raises(StoreError, match=r"\.history/prod/.*: is no file of this store; move it away"):
         store.reseal("prod")
+
+
+@pytest.mark.parametrize("stray", ["prod.json.bak", ".prod.json.XyZ123", "prod (1).json", ".deliveries/prod.json~"])
+def test_a_copy_beside_a_record_is_named_before_a_key_is_retired(store: FolderStore, stray: str) -> None:
+    (store.folder / stray).write_bytes((store.folder / "prod.json").read_bytes())
+    (store.folder / "README.txt").write_text("not ours, and no copy")
+    with pytest.raises(StoreError) as caught:
+        store.purge()
+    assert str(caught.value).startswith(f"{store.folder / stray}: is no file of this store; move it away")
+    (store.folder / stray).unlink()
+    store.purge()
 
 
 class TestKills:

@@ -80,7 +80,10 @@ class Blobs(Protocol):
         """Remove all versions, the last one last."""
 
     def purge(self) -> None:
-        """Remove what no read returns: what killed writers left, and versions of what is gone."""
+        """Remove what no read returns: what killed writers left, and versions of what is gone.
+
+        Raises StoreError for what somebody else has put there and an older key may open.
+        """
 
     def lock(self, name: str, seconds: float) -> AbstractContextManager[Lock]:
         """Lock a name across processes; raises StoreError when another holds it for so many seconds.

@@ -131,7 +131,7 @@ class FolderBlobs:
             sync_folder(self.folder)
 
     def purge(self) -> None:
-        """Remove what killed writers left, and the history of what is gone."""
+        """Remove what killed writers left, and the history of what is gone; raise for copies of files."""
         if not self._exists():
             return
         unfinished = (file.name.removesuffix(".new").removeprefix(".") for file in self.folder.glob(UNFINISHED))
@@ -142,6 +142,11 @@ class FolderBlobs:
                 self._remove_unfinished(name)
                 if not os.path.lexists(file):
                     self._remove_earlier(name)
+        with _errors("read", self.folder), os.scandir(self.folder) as entries:
+            copies = (entry.name for entry in entries if SUFFIX in entry.name and not entry.is_dir())
+            for name in sorted(copies):
+                if not _names_in([name]) and not Path(name).match(UNFINISHED):
+                    raise _stray(self.folder / name)
 
     def lock(self, name: str, seconds: float) -> AbstractContextManager[Lock]:
         """Lock a name by a file of its own, as the blob's is replaced at each write.
@@ -175,7 +180,7 @@ class FolderBlobs:
     def _earlier(self, name: str) -> list[Path]:
         """Return the files of earlier writes, oldest first."""
         folder = self.folder / EARLIER / name
-        return sorted(file for file in folder.glob(f"*{SUFFIX}") if file.stem.isdecimal())
+        return sorted(file for file in folder.glob(f"*{SUFFIX}") if file.stem.isascii() and file.stem.isdecimal())
 
     def _keep(self, name: str) -> None:
         """Keep the blob that is about to be replaced as one of the earlier ones."""
@@ -207,7 +212,7 @@ class FolderBlobs:
         """Raise StoreError for a file that is none of ours, such as a copy by a sync tool: an old key may open it."""
         for file in (self.folder / EARLIER / name).glob("*"):
             if file not in earlier and not file.match(UNFINISHED):
-                raise StoreError(f"{file}: is no file of this store; move it away, as an older key may open it")
+                raise _stray(file)
 
     def _exists(self) -> bool:
         """Return whether the folders exist, which nobody else may be able to change; raises OptionError otherwise."""
@@ -218,6 +223,10 @@ class FolderBlobs:
             for folder in self._folders:
                 with _errors("created", folder):
                     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _stray(file: Path) -> StoreError:
+    return StoreError(f"{file}: is no file of this store; move it away, as an older key may open it")
 
 
 def _is_private_folder(folder: Path) -> bool:
