@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import fcntl
 import os
 import shlex
 import stat
@@ -433,6 +434,63 @@ def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
     with pytest.raises(OSError, match="No space left"):
         ensure(Module(target, backup=True))
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+class TestKilled:
+    """What a killed task leaves contains the secret: the next one for the file removes it."""
+
+    def left(self, target: Path) -> Path:
+        """Leave what a task leaves that is killed while a command looks at the new file."""
+        child = os.fork()
+        if child == 0:
+            try:
+                ensure(Module(target, validate=f"sh -c 'kill -9 {os.getpid()}; : %s'"))
+            finally:
+                os._exit(1)
+        os.waitpid(child, 0)
+        (folder,) = target.parent.glob(".gatehouse-*")
+        assert (folder / target.name).read_text() == "CANARY"
+        return folder
+
+    @pytest.mark.parametrize("state", ["present", "absent"])
+    def test_the_next_task_removes_it(self, tmp_path: Path, state: str) -> None:
+        folder = self.left(tmp_path / "app.env")
+        ensure(Module(tmp_path / "app.env", check_mode=True))
+        assert folder.exists()
+        ensure(Module(tmp_path / "app.env", state=state))
+        assert not folder.exists()
+
+    def test_a_task_at_work_is_left_alone(self, tmp_path: Path) -> None:
+        folder = self.left(tmp_path / "app.env")
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            ensure(Module(tmp_path / "app.env"))
+            assert (folder / "app.env").read_text() == "CANARY"
+        finally:
+            os.close(descriptor)
+
+    def test_a_task_locks_its_folder(self, tmp_path: Path) -> None:
+        ensure(Module(tmp_path / "app.env", validate=f"sh -c '! flock -n {tmp_path}/.gatehouse-* true' %s"))
+        assert (tmp_path / "app.env").read_text() == "CANARY"
+
+    @pytest.mark.parametrize("odd", ["another file", "two files", "a link", "another user's"])
+    def test_what_is_none_of_its_own_stays(self, tmp_path: Path, odd: str) -> None:
+        folder = tmp_path / ".gatehouse-0123456789abcdef"
+        real = tmp_path / "real" if odd == "a link" else folder
+        real.mkdir()
+        (real / ("x" if odd == "another file" else "app.env")).touch()
+        if odd == "two files":
+            (real / "x").touch()
+        elif odd == "a link":
+            folder.symlink_to(real)
+        elif odd == "another user's":
+            if os.geteuid() != 0:
+                pytest.skip("only root can give a folder away")
+            os.chown(real, APPLICATION, APPLICATION)
+        files = sorted(real.iterdir())
+        ensure(Module(tmp_path / "app.env"))
+        assert sorted(real.iterdir()) == files
 
 
 def test_the_module_reads_as_the_oldest_python_that_hosts_may_have_does() -> None:

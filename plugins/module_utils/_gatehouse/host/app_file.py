@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import grp
 import hashlib
 import os
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 CONTEXT = ("seuser", "serole", "setype", "selevel")
 # The options that the host gets as the user gave them.
 ON_HOST = ("owner", "group", "mode", *CONTEXT, "validate", "backup")
+PRIVATE = ".gatehouse-"  # begins the name of the folder in which a new file is made
 PAYLOAD = "_payload"  # what the action tells the host: see AppFile
 FILE: dict[str, dict[str, Any]] = {
     "credential": {"type": "str", "required": True},
@@ -125,6 +127,8 @@ class AppFile:
                 os.close(descriptor)
 
     def _ensure(self, way_is_safe: bool) -> dict[str, Any]:
+        if not self.module.check_mode:
+            self._remove_left()
         status = self._status()
         if self.module.params["state"] == "absent":
             if status == PREVIOUS and not self.module.check_mode:
@@ -183,7 +187,7 @@ class AppFile:
         if self.name:
             content = self._encrypted(content)
         name, backup = self.dest.name, ""
-        private_name = f".gatehouse-{secrets.token_hex(8)}"
+        private_name = f"{PRIVATE}{secrets.token_hex(8)}"
         private = self._make_private(private_name, 0o711 if way_is_safe else 0o700)
         try:
             new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=private)
@@ -222,7 +226,36 @@ class AppFile:
             self.fail(f"user {made.st_uid} has changed its folder while it was written; nothing was written")
         # Whatever the umask of the host is. What is made here gets the group that it would get in the outer folder.
         os.fchmod(descriptor, mode | made.st_mode & stat.S_ISGID)
+        with contextlib.suppress(OSError):  # a file system without such locks, where nobody removes it either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         return descriptor
+
+    def _remove_left(self) -> None:
+        """Remove the new files that killed tasks have left, which contain a secret."""
+        try:
+            listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder)
+        except OSError:  # it may be written, but not listed
+            return
+        try:
+            names = _names(listed)
+        finally:
+            os.close(listed)
+        for name in names:
+            if name.startswith(PRIVATE):
+                with contextlib.suppress(OSError):  # another is at work in it, or has removed it
+                    self._remove_private(name)
+
+    def _remove_private(self, name: str) -> None:
+        """Remove a folder with nothing but a new file for this path in it, unless a task is at work there."""
+        private = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+        try:
+            fcntl.flock(private, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Without a file, it may be about to be locked. The folder's owner may rename other folders of the user.
+            if os.fstat(private).st_uid == os.geteuid() and _names(private) == [self.dest.name]:
+                os.unlink(self.dest.name, dir_fd=private)
+                os.rmdir(name, dir_fd=self.folder)
+        finally:
+            os.close(private)
 
     def _require_same(self, descriptor: int, name: str, folder: int) -> None:
         """Refuse when the name is no longer that of the descriptor's file."""
@@ -454,6 +487,10 @@ def _set_context(descriptor: int, context: list[str]) -> None:
     except OSError as exc:
         if exc.errno != errno.ENOTSUP:  # of a file system that has one context for all its files
             raise
+
+
+def _names(folder: int) -> list[str]:
+    return os.listdir(folder)  # noqa: PTH208 - by descriptor
 
 
 def _sync(folder: int) -> None:
