@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import app_credentials
@@ -43,17 +44,22 @@ class ActionModule(AppFileAction):
         return self.with_notes(result)
 
     def _list(self, hosts: list[str]) -> dict[str, Any]:
-        """Return what the files of other hosts contain, by host."""
+        """Return what the files of other hosts contain, by host; one whose lists cannot be read is a problem."""
         files: dict[str, list[dict[str, str]]] = {}
+        unread: list[str] = []
         for host in hosts:
-            applications, _problems = _read(self._items(self._task_vars["hostvars"].raw_get(host)))
+            try:
+                applications, _problems = _read(self._items(self._task_vars["hostvars"].raw_get(host)))
+            except (GatehouseError, AnsibleError) as exc:
+                unread.append(f"{host}: {exc}")
+                continue
             files[host] = [
                 {"credential": application.file.credential, "dest": application.file.dest}
                 for application in applications
                 if application.file.state == "present"
             ]
         credentials = sorted({file["credential"] for listed in files.values() for file in listed})
-        return {"changed": False, "files": files, "credentials": credentials}
+        return {"changed": False, "files": files, "credentials": credentials, "problems": unread}
 
     def _items(self, host_variables: Mapping[str, Any]) -> list[Any]:
         """Return the role's list and the lists that groups add to it under other names; a fact is refused."""

@@ -92,10 +92,10 @@ topics:
   returned: success with O(step=write) and O(step=roll_back)
   sample: [Restart billing]
 problems:
-  description: Why files could not be written.
+  description: Why files could not be written; with O(step=list), which hosts have lists that cannot be read, and why.
   type: list
   elements: str
-  returned: success with O(step=write) and O(step=roll_back)
+  returned: success
   sample: []
 credentials:
   description: The names of the credentials that the files contain.

@@ -113,11 +113,20 @@ def test_an_answer_of_a_delivery_hands_on_no_facts_and_no_hosts(playbook: Playbo
         assert not set(facts) & set(shown[name])
 
 
-def test_a_rotation_does_not_take_what_is_used_from_a_fact(playbook: Playbooks, hosts: Path) -> None:
+def test_a_rotation_leaves_out_a_host_whose_list_is_a_fact_and_names_it(playbook: Playbooks, hosts: Path) -> None:
+    inventory = json.loads(hosts.read_text())
+    inventory["salesforce_applications"]["hosts"]["more"]["app_credentials_files"] = "no list"
+    hosts.write_text(json.dumps(inventory))
+    for name in FACTS:
+        (playbook.folder / f"{name}.answer").write_text('{"status": "current", "changed": false, "ping": "pong"}')
     answer(playbook.folder, "files")
     results = run(playbook, hosts, PING, ROTATE, check=True)
-    failed = next(item["result"] for item in results if item["status"] == "failed")
-    assert "app_credentials_files" in failed["msg"] and "returned by files as a fact" in failed["msg"]
+    listed = results.of("List which credentials the applications use")
+    assert listed["credentials"] == ["billing"] and set(listed["files"]) == set(FACTS) - {"files", "more"}
+    first, second = listed["problems"]
+    assert first.startswith("files: app_credentials_files") and "returned by files as a fact" in first
+    assert second.startswith("more: app_credentials_files: must be a list of files")
+    assert first in results.last["msg"] and second in results.last["msg"]
 
 
 def test_a_fact_declares_no_credential(playbook: Playbooks, hosts: Path) -> None:
