@@ -159,8 +159,7 @@ def test_every_format_has_a_case_that_its_reader_reads() -> None:
         ("a\\b`c", r"'`' and '\\\\' in one value"),
         ("a\\", "a backslash at the end"),
         ("${HOME}", "python-dotenv would expand it"),
-        ("two\nlines", "line break"),
-        ("tab\t", "unprintable"),
+        ("tab\tbed", "unprintable"),
     ],
 )
 def test_what_env_cannot_hold_is_told_by_its_characters_only(value: str, problem: str) -> None:
@@ -222,15 +221,6 @@ def test_a_reader_that_knows_two_addresses_gets_no_credential_for_another(name: 
         OptionError, match=f"^login_url: format {name} cannot hold https://acme.my.salesforce.com, only"
     ):
         rendered(at(MY_DOMAIN), name)
-
-
-@pytest.mark.parametrize(
-    "name", ["env", "docker_env", "kubernetes", "logstash", "datadirect_jdbc", "datadirect_odbc_ini", "devart", "n8n"]
-)
-def test_a_reader_that_knows_hosts_gets_no_credential_for_a_path(name: str) -> None:
-    connection = at("https://portal.my.site.salesforce.com/path", subject.FORMATS[name].flows[-1])
-    with pytest.raises(OptionError, match=f"^login_url: format {name} cannot hold https://.*/path, only a host"):
-        rendered(connection, name)
 
 
 @pytest.mark.parametrize("name", ["airflow_uri", "airflow_json", "airflow_connections", "keydra", "meltano"])
@@ -340,7 +330,9 @@ def test_what_is_no_host_is_never_written(name: str, place: str) -> None:
     """A driver would log in at what stands before the semicolon, and take the rest for options."""
     for auth in subject.FORMATS[name].flows:
         url = {place: "https://evil.example;SpyAttributes=x.salesforce.com"}
-        with pytest.raises(OptionError, match=f"^{place}: host 'evil.example;spyattributes=x.salesforce.com' is not"):
+        with pytest.raises(
+            OptionError, match=f"^{place}: 'evil.example;spyattributes=x.salesforce.com' is not a host name"
+        ):
             rendered(dataclasses.replace(credential(auth), **url), name)  # type: ignore[arg-type]
 
 
@@ -353,7 +345,6 @@ def test_what_is_no_host_is_never_written(name: str, place: str) -> None:
         ("https://Acme--dev.sandbox.my.salesforce.com", {"domain": "acme--dev.sandbox.my"}),
         ("https://localhost:8443", {"login_url": "https://localhost:8443"}),
         ("https://login.salesforce.com:8443", {"login_url": "https://login.salesforce.com:8443"}),
-        ("https://portal.my.site.salesforce.com/path", {"login_url": "https://portal.my.site.salesforce.com/path"}),
         ("https://acme.my.salesforce.mil", {"login_url": "https://acme.my.salesforce.mil"}),
     ],
 )

@@ -15,7 +15,7 @@ import dotenv
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.gatehouse.salesforce.plugins.filter.app_config import app_config
@@ -88,7 +88,9 @@ def test_it_writes_what_the_format_of_the_encoders_name_writes(encoder: str) -> 
         try:
             expected = render(connection, SAME[encoder])
         except OptionError:
-            with pytest.raises(OptionError, match=f"encoder {encoder} cannot hold"):
+            # What no credential can have is refused before the encoder sees it.
+            refused_anyway = "begins or ends with a blank|has more than one line|control character"
+            with pytest.raises(OptionError, match=f"encoder {encoder} cannot hold|{refused_anyway}"):
                 mapped(connection, encoder, **fields)
         else:
             assert mapped(connection, encoder, **fields) == expected
@@ -208,6 +210,7 @@ AWKWARD_NAMES = ["yes", "NO", "null", "~", "1", "1e3", "a: b", "a #b", "- a", "{
 @given(name=st.sampled_from(AWKWARD_NAMES) | secrets, value=secrets)
 @settings(max_examples=200, deadline=None)
 def test_a_document_gives_back_any_name_and_any_value(encoder: str, parse: Any, name: str, value: str) -> None:
+    assume(value == value.strip() and len(value.splitlines()) == 1)  # no credential has another one
     connection = credential(password=value)
     try:
         text = mapped(connection, encoder, **{name: "password"})
