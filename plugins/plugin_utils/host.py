@@ -77,10 +77,13 @@ class HostAction(ControllerAction):
                 "pipeline (sudo can, su cannot), or ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
             )
 
-    def _parse_returned_data(self, *args: Any, **rest: Any) -> dict[str, Any]:
-        """Drop facts that are none before Ansible adds the path of the host's Python to them."""
-        data: dict[str, Any] = super()._parse_returned_data(*args, **rest)
-        if not isinstance(data.get("ansible_facts", {}), dict):
+    def _parse_returned_data(self, *args: Any, **rest: Any) -> Any:
+        """Drop facts that are none before Ansible adds the path of the host's Python to them.
+
+        From ansible-core 2.21 on this is an object, which has checked them.
+        """
+        data = super()._parse_returned_data(*args, **rest)
+        if isinstance(data, dict) and not isinstance(data.get("ansible_facts", {}), dict):
             del data["ansible_facts"]
         return data
 

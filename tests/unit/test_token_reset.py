@@ -452,7 +452,7 @@ class TestObstacles:
         before = token(simulated_org)
         rotation_obstacles(org, user)
         assert token(simulated_org) == before
-        assert set(asked(simulated_org)) == {"query", "readMetadata"}
+        assert set(asked(simulated_org)) == {"listMetadata", "query", "readMetadata"}
 
     def test_a_password_may_have_to_last_a_day(self, simulated_org: SimulatedOrg, org: Org) -> None:
         control, user = simulated_org.control, simulated_org.admin.username
