@@ -436,6 +436,54 @@ def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
+class TestSecondLink:
+    """A file that has two paths is not changed in place: the other path may be that of somebody else's file."""
+
+    def test_a_file_with_the_wanted_content_is_replaced(self, tmp_path: Path) -> None:
+        other, target = tmp_path / "other", tmp_path / "app.env"
+        other.write_text("CANARY")
+        other.chmod(0o644)
+        target.hardlink_to(other)
+        assert ensure(Module(target))["status"] == "other"
+        assert stat.S_IMODE(other.stat().st_mode) == 0o644 and other.stat().st_nlink == 1
+        assert ensure(Module(target)) == {"status": "current", "changed": False}
+
+    def test_a_command_that_links_the_new_file_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(Failed, match="second link"):
+            ensure(Module(tmp_path / "app.env", validate=f"ln %s {tmp_path}/b"))
+        assert not (tmp_path / "app.env").exists()
+
+
+def test_a_command_does_not_change_the_mode(tmp_path: Path) -> None:
+    ensure(Module(tmp_path / "app.env", validate="chmod 644 %s"))
+    assert stat.S_IMODE((tmp_path / "app.env").stat().st_mode) == 0o600
+
+
+def test_a_backup_is_open_to_no_more_than_the_new_file(tmp_path: Path) -> None:
+    target = tmp_path / "app.env"
+    target.write_text("old")
+    target.chmod(0o666)
+    backup = Path(ensure(Module(target, backup=True, mode="0640"))["backup_file"])
+    assert (backup.read_text(), stat.S_IMODE(backup.stat().st_mode)) == ("old", 0o640)
+
+
+@pytest.mark.parametrize("number", ["4294967295", "9" * 30])
+@pytest.mark.parametrize("option", ["owner", "group"])
+def test_a_number_that_is_no_id_is_refused(tmp_path: Path, option: str, number: str) -> None:
+    asked: dict[str, Any] = {option: number}
+    with pytest.raises(Failed, match=f"{option}: {number} is no id"):
+        ensure(Module(tmp_path / "app.env", **asked))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["dest", "validate"])
+def test_a_nul_character_is_refused(tmp_path: Path, option: str) -> None:
+    module = Module(tmp_path / "app.env", validate="true %s")
+    module.params[option] += "\0"
+    with pytest.raises(Failed, match=f"{option}: contains a NUL"):
+        ensure(module)
+
+
 class TestKilled:
     """What a killed task leaves contains the secret: the next one for the file removes it."""
 

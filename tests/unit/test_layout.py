@@ -61,7 +61,7 @@ SHIPPED = {
         },
         45 * 1024,
     ),
-    "app_credential": ({"host/app_file.py"}, 24 * 1024),
+    "app_credential": ({"host/app_file.py"}, 26 * 1024),
 }
 MAY_IMPORT["backends"] = set(MAY_IMPORT)
 

@@ -60,6 +60,7 @@ MAX_CONTENT = 2**20  # bytes, as systemd limits a credential
 MAX_READ = 2 * MAX_CONTENT  # bytes; encryption makes a content longer by less than that
 MAX_LINKS = 40  # in a path, as the kernel has it
 ACL, SELINUX = "system.posix_acl_access", "security.selinux"
+UNCHANGED = 2**32 - 1  # the id by which chown is asked to leave the owner or group as it is
 DIFF = ("before", "after")
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 HINTS = {
@@ -100,6 +101,9 @@ class AppFile:
         if not payload:
             self.fail("works by its action on the controller, which did not run")
         self.wanted, self.recorded, self.content = (payload.get(name) for name in ("wanted", "recorded", "content"))
+        for option in ("dest", "validate"):
+            if "\0" in (module.params[option] or ""):
+                self.fail(f"{option}: contains a NUL character")
         self.name: str | None = None
         if module.params["encrypt"]:
             self.name = module.params["encrypt_name"] or self.dest.name
@@ -134,6 +138,8 @@ class AppFile:
             if status == PREVIOUS and not self.module.check_mode:
                 self._remove()
             return {"status": status, "changed": status == PREVIOUS}
+        if status == CURRENT and os.fstat(self.current).st_nlink > 1:
+            status = OTHER  # its other path may be that of somebody else's file, so it is not changed in place
         if status == CURRENT:
             diff = self._change_attributes()
             return {"status": status, "changed": bool(diff), **({"diff": diff} if diff else {})}
@@ -200,9 +206,15 @@ class AppFile:
                 by_name = self.dest.parent / private_name / name
                 self._validate(by_name if way_is_safe else _own_path(private, by_name))
                 self._require_same(new, name, private)
+                if self.module.params["validate"]:  # it may have changed the mode, or made a link
+                    os.fchmod(new, int(self.module.params["mode"], 8))
+                if os.fstat(new).st_nlink != 1:
+                    self.fail("the new file has got a second link meanwhile; the old one is as it was")
             if self.module.params["backup"] and self.current != -1:
                 backup = self._keep()
             os.rename(name, name, src_dir_fd=private, dst_dir_fd=self.folder)
+            if backup:
+                os.fchmod(self.current, os.fstat(self.current).st_mode & int(self.module.params["mode"], 8))
             _sync(self.folder)
         except BaseException:
             for left, folder in ((name, private), (backup, self.folder)):
@@ -356,7 +368,10 @@ class AppFile:
     def _asked_id(self, option: str, kind: str, find: Callable[[str], int]) -> int | None:
         given = self.module.params[option]
         if given is None or given.isdecimal():
-            return None if given is None else int(given)
+            number = None if given is None else int(given)
+            if number is not None and number >= UNCHANGED:
+                self.fail(f"{option}: {given} is no id of a {kind}")
+            return number
         try:
             return find(given)
         except KeyError:
