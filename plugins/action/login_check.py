@@ -95,8 +95,9 @@ class ActionModule(HostAction):
         except OrgError as exc:
             return {**_result(_failed(exc)), **notes, **_reported(exc)}
         except GatehouseError as exc:
-            if isinstance(exc.__cause__, AnsibleConnectionFailure):
-                raise exc.__cause__ from None
+            cause = exc.__cause__
+            if isinstance(cause, AnsibleConnectionFailure):
+                raise cause from None
             raise
         return {**_result(verification), **notes}
 

@@ -427,7 +427,7 @@ def anchors(page: Path) -> set[str]:
 def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     text = page.read_text()
     local = re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text)
-    assert page in GUIDES or all(not target for target, _ in local), "Galaxy shows this page without the others"
+    assert page in GUIDES or all(not target for target, _anchor in local), "Galaxy shows this page without the others"
     links = [(page.parent / target if target else page, anchor) for target, anchor in local]
     whole = re.findall(rf"\](?:\(|: ){REPOSITORY}([^)#\s]*)#?([^)\s]*)", text)
     named = set(re.findall(r"\]\[([^\]]+)\]", text))

@@ -79,7 +79,7 @@ class PlaybookServer:
         """Run C(ansible-playbook) with these arguments; raises TimeoutError after so many seconds."""
         request = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": dict(env)}).encode()
         mine, theirs = socket.socketpair()
-        with tempfile.TemporaryFile("w+") as output, mine:
+        with mine, tempfile.TemporaryFile("w+") as output:
             with theirs:
                 socket.send_fds(self._channel, [request], [output.fileno(), theirs.fileno()])
             mine.settimeout(timeout)

@@ -107,7 +107,7 @@ def test_every_flow_has_fields_and_no_secret_beside_its_own(auth: str, encoder: 
         except OptionError as exc:
             refused.add(field)
             assert str(exc).startswith("NAME: encoder") or "logs in without" in str(exc), exc
-    flow_secrets = {field for field in SECRETS - refused}
+    flow_secrets = SECRETS - refused
     if encoder in ("json", "yaml", "toml", "properties"):
         assert refused <= SECRETS and flow_secrets  # what is public is for every flow
     assert not {"access_token"} & flow_secrets or auth == "session"

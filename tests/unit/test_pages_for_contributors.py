@@ -52,7 +52,7 @@ def test_the_switches_of_the_page_exist() -> None:
 
 def test_every_fragment_has_sections_of_the_changelog() -> None:
     config = yaml.safe_load((ROOT / "changelogs" / "config.yaml").read_text())
-    sections = {name for name, _ in config["sections"]} | {
+    sections = {name for name, _title in config["sections"]} | {
         config["prelude_section_name"],
         config["trivial_section_name"],
     }

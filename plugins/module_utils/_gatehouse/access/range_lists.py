@@ -101,7 +101,8 @@ class LoginRanges:
     @property
     def names(self) -> set[str]:
         """The metadata name and the label of the profile, and how it was named."""
-        return self._cheap_names | ({label} if (label := self.label) else set())
+        label = self.label
+        return self._cheap_names | ({label} if label else set())
 
     @property
     def label(self) -> str | None:

@@ -239,7 +239,7 @@ class LoginAttempts:
             for folder in (self._refused_folder.parent, self._refused_folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _key(self._refused_folder)
-            file = self._refused_name(connection)
+            file = _refused_name(self._refused_folder, connection)
             failures = int((_read(file) or {}).get("failures") or 0) + (state == "refused")
             _write(file, {**_note(state, exc.cause, str(exc), CONTROLLER), "failures": failures})
             user = file.name.partition(".")[0]
@@ -254,15 +254,9 @@ class LoginAttempts:
             return None
         with contextlib.suppress(OSError):
             if any(folder.glob(f"{_user(connection, _key(folder))}.*{_SUFFIX}")):
-                file = self._refused_name(connection)
+                file = _refused_name(folder, connection)
                 return file if file.exists() else None
         return None
-
-    def _refused_name(self, connection: Connection) -> Path:
-        assert self._refused_folder is not None
-        key = _key(self._refused_folder)
-        digest = hashlib.scrypt(_secret_text(connection), salt=key, **_SCRYPT).hex()[:32]
-        return self._refused_folder / f"{_user(connection, key)}.{digest}{_SUFFIX}"
 
     def _file(self, connection: Connection) -> Path:
         key = _key(self._run_folder)
@@ -282,6 +276,12 @@ class LoginAttempts:
                     f"{self._run_folder}: a login cannot be noted there, so none was made: {exc.strerror}"
                 ) from None
             yield file
+
+
+def _refused_name(folder: Path, connection: Connection) -> Path:
+    key = _key(folder)
+    digest = hashlib.scrypt(_secret_text(connection), salt=key, **_SCRYPT).hex()[:32]
+    return folder / f"{_user(connection, key)}.{digest}{_SUFFIX}"
 
 
 def _user(connection: Connection, key: bytes) -> str:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from ..auth.connection import Connection
 
 PRODUCTION, SANDBOX = "login.salesforce.com", "test.salesforce.com"
-Value = str | int
+Value: TypeAlias = "str | int"
 _MY_DOMAIN = ".my.salesforce.com"
 
 

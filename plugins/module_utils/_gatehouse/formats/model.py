@@ -37,7 +37,6 @@ class Format:
     about: str
     fields: str
     encode: Callable[..., str]
-    _: dataclasses.KW_ONLY
     prefix: str = ""
     checks: tuple[Check, ...] = ()
     production_only: bool = False

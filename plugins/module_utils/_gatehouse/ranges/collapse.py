@@ -29,7 +29,7 @@ def merge_overlaps(ranges: Iterable[IpRange]) -> Iterator[list[IpRange]]:
         yield group
 
 
-def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -> tuple[IpRange, ...]:
+def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] | None = None) -> tuple[IpRange, ...]:
     """Join entries into as few as possible, none larger than a limit. Those that expire stay as they are.
 
     An entry's description joins those of the entries that it replaces, each once, in order of address, by "; ";
@@ -44,7 +44,7 @@ def collapse(ranges: Iterable[IpRange], *, limits: Mapping[int, int] = LIMITS) -
         (lasting if expiry(item) is None else result).append(item)
     for group in merge_overlaps(lasting):
         version = group[0].version
-        for first, last in _cuts(version, group[0].first, max(item.last for item in group), limits):
+        for first, last in _cuts(version, group[0].first, max(item.last for item in group), limits or LIMITS):
             parts = [item.description for item in group if item.first <= last and first <= item.last]
             result.append(IpRange(version, first, last, _joined(parts)))
     return tuple(sorted(result))
