@@ -140,7 +140,9 @@ def test_what_is_unused_is_not_told_from_a_history_that_hides_others(sim: Simula
     sim.control.add_user("eve@simulated.example", "Eve-Password-1")
     sim.state.user("eve@simulated.example").last_login = datetime.datetime.now(datetime.UTC)
     failed = playbook([trusted("20.0.0.1", lint={"unused_days": 90})], ok=False).last
-    assert failed["msg"].startswith("lint.unused_days: what is unused cannot be told: the login history shows one user")
+    assert failed["msg"].startswith(
+        "lint.unused_days: cannot find out what is unused: the login history shows one user"
+    )
 
 
 @pytest.mark.parametrize(

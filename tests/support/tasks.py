@@ -49,7 +49,7 @@ def trusted(*ranges: Any, **options: Any) -> dict[str, Any]:
     return {"name": "trusted", "gatehouse.salesforce.trusted_ip_ranges": {"ranges": list(ranges), **options}}
 
 
-def login(*ranges: Any, profile: str, **options: Any) -> dict[str, Any]:
+def login(*ranges: Any, profile: str = "Standard User", **options: Any) -> dict[str, Any]:
     """Declare login ranges of a profile."""
     arguments = {"profile": profile, "ranges": list(ranges), **options}
     return {"name": "login", "gatehouse.salesforce.login_ip_ranges": arguments}
