@@ -97,7 +97,7 @@ class ActionModule(HostAction):
         except GatehouseError as exc:
             cause = exc.__cause__
             if isinstance(cause, AnsibleConnectionFailure):
-                raise cause from None
+                raise AnsibleConnectionFailure(str(cause)) from None
             raise
         return {**_result(verification), **notes}
 

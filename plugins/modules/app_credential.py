@@ -114,6 +114,9 @@ options:
   encrypt_name:
     description: The name of the encrypted credential, which the unit must use. By default, that of the file.
     type: str
+  _payload:
+    description: What the action on the controller sends to the host. Internal; a task cannot set it.
+    type: dict
 seealso:
   - plugin: gatehouse.salesforce.app_config
     plugin_type: filter

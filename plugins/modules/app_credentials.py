@@ -52,8 +52,6 @@ options:
     elements: str
     default: []
 seealso:
-  - plugin: gatehouse.salesforce.app_credentials
-    plugin_type: role
   - module: gatehouse.salesforce.app_credential
 """
 
