@@ -95,7 +95,9 @@ def sim(server: Dovecot) -> Iterator[SimulatedOrg]:
 def rotate(deployment: Deployment, server: Dovecot, name: str) -> None:
     """Give the user a new token, and the store with it."""
     mailbox = mailbox_option(server, deployment.sim.control.user(CREDENTIALS[name][0])["email"])
-    task = {"gatehouse.salesforce.security_token": {"name": name, "force": True, "mailbox": mailbox, "wait": 20}}
+    task = {
+        "gatehouse.salesforce.security_token": {"name": name, "force": True, "mailbox": mailbox, "mail_timeout": 20}
+    }
     assert deployment.playbook([task]).last["rotated"]
 
 

@@ -235,11 +235,14 @@ def test_among_ten_thousand_others_hardly_anything_is_downloaded(box: Box) -> No
 
 
 def test_with_hundreds_of_tokens_of_others_only_those_of_this_user_are_downloaded(box: Box) -> None:
-    mails = [(compose(new_token(), f"user{number}@example.com", cte="base64"), now()) for number in range(500)]
+    mails = [
+        (compose(new_token(), f"user{number}@example.com", cte="base64", results=PASSED), now())
+        for number in range(500)
+    ]
     token = new_token()
-    box.server.put(box.user, [*mails, (compose(token, cte="base64"), now()), *mails[:250]])
+    box.server.put(box.user, [*mails, (compose(token, cte="base64", results=PASSED), now()), *mails[:250]])
     relay = Relay(box.server.port)
-    with closing(relay), box.open(port=relay.port) as mailbox:
+    with closing(relay), box.open(port=relay.port, authserv_id=AUTHSERV_ID) as mailbox:
         first = next(mailbox.tokens(USERNAME, since=None, since_time=now(), wait=5))
     assert first.token == token
     assert relay.received < 40_000
@@ -259,9 +262,9 @@ def test_reading_does_not_mark_a_mail_as_read(box: Box) -> None:
 def test_idle_tells_of_a_mail_at_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "POLL_SECONDS", 60.0)
     token = new_token()
-    with box.open() as mailbox:
+    with box.open(authserv_id=AUTHSERV_ID) as mailbox:
         before, start = mailbox.position(), time.monotonic()
-        box.deliver_later(compose(token), 1.5)
+        box.deliver_later(compose(token, results=PASSED), 1.5)
         assert next(mailbox.tokens(USERNAME, since=before, since_time=now(), wait=20)).token == token
     assert 1.5 < time.monotonic() - start < 3
 
@@ -284,10 +287,10 @@ def test_the_wait_comes_to_an_end(box: Box) -> None:
 
 def test_each_mail_is_given_once_while_more_come(box: Box) -> None:
     given = [new_token(), new_token()]
-    with box.open() as mailbox:
+    with box.open(authserv_id=AUTHSERV_ID) as mailbox:
         before = mailbox.position()
-        box.deliver(compose(given[0]))
-        box.deliver_later(compose(given[1]), 0.5)
+        box.deliver(compose(given[0], results=PASSED))
+        box.deliver_later(compose(given[1], results=PASSED), 0.5)
         assert tokens(mailbox, before, wait=2) == given
 
 
