@@ -94,7 +94,7 @@ class TestModes:
     ) -> None:
         module = next(key for key in task if key != "name")
         done = playbook([{**task, module: {**task[module], "guard": "off"}}]).last
-        assert done["changed"] is True and "at_risk" not in done
+        assert (done["changed"], done["at_risk"]) == (True, [])
         assert sim.control.counts()["query"] == 2, "of the audit trail"
 
     @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ class TestModes:
     ) -> None:
         sim.control.set_profile("Nobodys", permissions=["ApiEnabled"])
         done = playbook([task]).last
-        assert done["changed"] is True and "at_risk" not in done
+        assert (done["changed"], done["at_risk"]) == (True, [])
 
     def test_older_logins_than_guard_days_do_not_count(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.advance(-20 * 86400)
@@ -132,7 +132,7 @@ class TestModes:
             "status", operation="query", times=None, status=503, content_type="application/json", body="[]"
         )
         failed = playbook([trust(FARM, state="absent")], ok=False).last
-        assert failed["msg"].startswith("guard: whom this change would strand cannot be told")
+        assert failed["msg"].startswith("guard: cannot find out whom this change would strand")
         assert trusted(sim) == 2
 
     def test_where_it_shows_only_ones_own_logins_though_others_logged_in_neither(
@@ -210,11 +210,3 @@ class TestThisVeryRun:
         sim.control.clear_requests()
         playbook([trust(HERE, state="absent", guard="warn")])
         assert trusted(sim) == 1
-
-
-def test_a_profile_whose_label_the_org_does_not_tell_is_refused(sim: SimulatedOrg, playbook: Playbooks) -> None:
-    """Its users name it by the label only, so the guard would find no login of theirs and refuse nothing."""
-    sim.control.set_profile("ReadOnly", label="Read Only", permissions=["ApiEnabled"])
-    failed = playbook([restrict(OFFICE, profile="ReadOnly")], ok=False).last
-    assert "profile: the org tells no profile of the label ReadOnly" in failed["msg"]
-    assert restricted(sim, "ReadOnly") == 0
