@@ -126,6 +126,38 @@ class TestCredentials:
         assert "usrname" in results.output
         assert "Canary-Password-1" not in results.output
 
+    def test_one_that_is_refused_does_not_hold_up_the_others_and_is_named_at_the_end(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        admin = sim.admin
+        right = {"username": admin.username, "password": admin.password, "security_token": admin.security_token}
+        declared = [{**right, "name": "wrong", "password": "Not-The-Password-1"}, {**right, "name": "right"}]
+        play = {"hosts": "localhost", "gather_facts": False, "roles": ["gatehouse.salesforce.credentials"]}
+        results = playbook.run([play], ok=False, credentials_declared=declared)
+        assert (playbook.folder / "store" / "right.json").exists()
+        assert not (playbook.folder / "store" / "wrong.json").exists()
+        assert results.last["msg"] == "Not stored, for the reasons above:\nwrong: invalid_credentials"
+        assert len(results.output.splitlines()) < 50
+
+
+def test_site_declares_ranges_and_delivers_although_a_credential_is_refused_and_fails_at_its_end(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    wrong = {"name": "wrong", "username": sim.admin.username, "password": "Not-The-Password-1"}
+    file = {"credential": "billing", "dest": str(playbook.folder / "app.env"), "notify": []}
+    org = {"network_access_trusted_ip_ranges": ["198.51.100.0/24"], "credentials_declared": [wrong]}
+    listed = {
+        "salesforce_orgs": {"hosts": {"acme": org}},
+        "salesforce_applications": {
+            "hosts": {"web1": {"ansible_connection": "local", "app_credentials_files": [file]}}
+        },
+    }
+    (playbook.folder / "hosts.json").write_text(json.dumps(listed))
+    results = playbook.run(ROOT / "playbooks" / "site.yml", "-i", str(playbook.folder / "hosts.json"), ok=False)
+    assert [item["start"] for item in sim.control.org()["trusted_ranges"]] == ["198.51.100.0"]
+    assert (playbook.folder / "app.env").exists()
+    assert results.last["msg"] == "Not stored, for the reasons above:\nwrong: invalid_credentials"
+
 
 def test_site_does_by_a_tag_only_what_the_tag_says(sim: SimulatedOrg, playbook: Playbooks) -> None:
     ranges = [{"range": "198.51.100.0/24", "description": "Office"}]
