@@ -17,14 +17,17 @@ description:
     stay readable, and are authenticated together with the secrets, so that a change by hand is detected.
   - A new or changed credential is verified by exactly one login before it is stored. An unchanged one that was
     verified before causes no login.
-  - If a secret is omitted, the stored value is kept; an empty one is removed. All other options are declared in full,
-    so one that is omitted returns to its default.
+  - If a secret is omitted, the stored value is kept; an empty one is removed. When O(auth) changes, secrets that the
+    new flow does not use are removed, and so is O(standby) where it has no password. All other options are declared in
+    full, so one that is omitted returns to its default.
   - In check mode the later tasks of the run see the credential as it would have been stored. Those that would log in
     with it are skipped with a warning.
   - Hosts of one run that declare one name differently are an error, as they would overwrite each other's credential.
   - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Declaring it again,
     for example from an old variable file, does not bring it back. If somebody has set the same password again, remove
     the credential with O(state=absent) first.
+  - A credential that has moved to C(jwt_bearer) or C(client_credentials) does not go back to a password because an
+    inventory still declares it with one. Such a declaration is ignored with a warning; see O(undo_move).
 extends_documentation_fragment:
   - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store
@@ -69,6 +72,12 @@ options:
       security_token:
         description: Its security token.
         type: str
+  undo_move:
+    description:
+      - Whether a credential that logs in by C(jwt_bearer) or C(client_credentials) may go back to C(security_token) or
+        C(username_password).
+    type: bool
+    default: false
   diagnose_with:
     description:
       - The name of another stored credential of the same org, of a user with the permission Manage Users or Monitor

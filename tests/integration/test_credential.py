@@ -17,6 +17,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 from tests.support.tasks import NOBODY, seen, store, use
+from tests.unit.simulator.apps import key_pair
 
 
 def forget() -> dict[str, Any]:
@@ -292,3 +293,57 @@ def test_a_wrong_key_is_told_without_a_login(sim: SimulatedOrg, playbook: Playbo
     result = playbook([store(sim)], ok=False, **NOBODY).last
     assert "key" in result["msg"]
     assert sim.control.counts() == {}
+
+
+# -- a credential that has moved to OAuth ------------------------------------------------------------------------------
+
+KEY, CERTIFICATE = key_pair()
+
+
+def moved(sim: SimulatedOrg, playbook: Playbooks) -> dict[str, Any]:
+    """Store billing by its token, with a user on standby, and then by a key."""
+    sim.control.add_user("other@acme.example", "Other-Password-1", security_token="OtherToken", profile="Admin")
+    sim.control.set_org(instance_url=sim.url)
+    sim.control.add_app("SimKey", certificate=CERTIFICATE, approved_users=[sim.admin.username])
+    standby = {"username": "other@acme.example", "password": "Other-Password-1", "security_token": "OtherToken"}
+    playbook([store(sim, standby=standby)], **NOBODY)
+    by_key = {"auth": "jwt_bearer", "consumer_key": "SimKey", "private_key": KEY}
+    task = store(sim, password=None, security_token=None, **by_key)
+    sim.control.clear_requests()
+    return dict(playbook([task], **NOBODY).last["credential"])
+
+
+def test_a_change_of_the_flow_drops_the_secrets_and_the_standby_of_the_old_one(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    credential = moved(sim, playbook)
+    assert (credential["auth"], credential["secrets"]) == ("jwt_bearer", ["private_key"])
+    assert credential["standby"] is None and sim.control.counts() == {"token": 1}
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]], ids=["run", "check"])
+def test_a_declaration_from_before_the_move_is_ignored_with_a_warning(
+    sim: SimulatedOrg, playbook: Playbooks, options: list[str]
+) -> None:
+    before = moved(sim, playbook)
+    sim.control.clear_requests()
+    result = playbook([store(sim)], "--diff", *options, **NOBODY).last
+    assert result["changed"] is False and result["diff"]["before"] == result["diff"]["after"]
+    assert result["credential"] == before and result["verification"]["result"] == "skipped"
+    (warning,) = result["warnings"]
+    assert "'billing' has moved to jwt_bearer" in warning and "undo_move: true" in warning
+    assert sim.control.counts() == {}
+
+
+def test_it_goes_back_when_the_declaration_asks_for_it(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    moved(sim, playbook)
+    result = playbook([store(sim, undo_move=True)], **NOBODY).last
+    assert result["changed"] is True and result["verification"]["result"] == "ok"
+    assert result["credential"]["secrets"] == ["password", "security_token"]
+    assert playbook([store(sim, undo_move=True)], **NOBODY).last["changed"] is False
+
+
+def test_another_user_under_the_name_of_a_moved_credential_is_refused(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    moved(sim, playbook)
+    refused = playbook([store(sim, username="other@acme.example")], ok=False, **NOBODY).last
+    assert refused["msg"].startswith("username: other@acme.example by security_token is declared for credential")

@@ -14,7 +14,7 @@ from typing import Any
 from ..auth.causes import LOGGED_IN, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
 from ..auth.private_key import canonical_key
-from ..credentials.changes import declare, record_verification
+from ..credentials.changes import declare, record_verification, returns_to_password
 from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
@@ -40,6 +40,7 @@ SPEC: Spec = {
             "security_token": {"type": "str", "no_log": True},
         },
     },
+    "undo_move": {"type": "bool", "default": False},
     **LOGIN,
     **STORE,
 }
@@ -54,6 +55,8 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         if not task.check_mode:
             _forget_sessions(options["name"], task)  # first, as the credential tells whose they are
         outcome = ensure_absent(store, options["name"], check_mode=task.check_mode)
+    elif not options["undo_move"] and (moved := _moved(options["name"], task)):
+        outcome = _leave_moved(moved, task.connection)
     else:
         try:
             outcome = ensure_present(
@@ -77,6 +80,28 @@ def _declared(options: Mapping[str, Any], connection: Connection) -> dict[str, A
         return {"state": "absent"}
     login = {name: value for name, value in dataclasses.asdict(connection).items() if name not in OF_THE_RUN}
     return {"login": login, "standby": options.get("standby")}
+
+
+def _moved(name: str, task: Task) -> Credential | None:
+    """Return the stored credential if its declaration is from before its move to OAuth."""
+    stored = read_or_none(task.store, name)
+    return stored if stored and returns_to_password(stored, task.connection) else None
+
+
+def _leave_moved(moved: Credential, declared: Connection) -> Outcome:
+    """Leave a credential that has moved to OAuth as it is, and say so."""
+    plan = CredentialPlan(moved, moved)
+    warning = (
+        f"credential {moved.name!r} has moved to {moved.connection.auth}, so its declaration with {declared.auth} is "
+        "ignored: remove it from the inventory. To go back, declare it with undo_move: true"
+    )
+    return Outcome(
+        changed=False,
+        diff=plan.diff(),
+        credential=to_public(moved),
+        verification=Verification(detail="its declaration is from before the move to OAuth").to_dict(),
+        warnings=[warning],
+    )
 
 
 def _canonical(connection: Connection) -> Connection:

@@ -14,11 +14,19 @@ from ..auth.causes import LOGGED_IN, Verification
 from ..auth.connection import Connection
 from ..errors import OptionError
 from . import journal
-from .credential import OF_THE_USER, PASSWORD_FLOWS, Credential, checked_name
+from .credential import OAUTH_FLOWS, OF_THE_USER, PASSWORD_FLOWS, Credential, checked_name
 from .journal import Journal
 from .serialization import PUBLIC_FIELDS
 
 REMEMBERED = 40  # digests of replaced secrets: those of many years
+# The secrets that a flow uses.
+_SECRETS_OF = {
+    "security_token": ("password", "security_token"),
+    "username_password": ("password", "security_token", "consumer_secret"),
+    "jwt_bearer": ("private_key",),
+    "client_credentials": ("consumer_secret",),
+    "session": ("access_token",),
+}
 
 
 def declare(
@@ -28,10 +36,11 @@ def declare(
 
     A secret that is None is kept and an empty one is removed; everything else is declared whole. A secret that a
     rotation has replaced is ignored, and the current one kept. Rotations decide which user of a pair is on standby; a
-    standby that is None is kept, and one without a username is removed.
+    standby that is None is kept where the flow has passwords, and one without a username is removed.
     """
     name = checked_name(name)
-    wanted, standby = _match_roles(current, wanted, standby)
+    if standby is not None or wanted.auth in PASSWORD_FLOWS:
+        wanted, standby = _match_roles(current, wanted, standby)
     connection = _settle_secrets(current, current.connection if current else None, wanted)
     waiting = None
     if standby is not None and standby.username:
@@ -119,12 +128,34 @@ def record_verification(
     return dataclasses.replace(credential, verification=verification)
 
 
+def returns_to_password(current: Credential, wanted: Connection) -> bool:
+    """Whether a declaration would take a credential back from OAuth to a login password.
+
+    Raises OptionError if it is about another user, and so no declaration from before a move.
+    """
+    before = current.connection
+    if before.auth not in OAUTH_FLOWS or wanted.auth not in PASSWORD_FLOWS:
+        return False
+    if before.username and wanted.username and before.username.lower() != wanted.username.lower():
+        raise OptionError(
+            "username",
+            f"{wanted.username} by {wanted.auth} is declared for credential {current.name!r}, which is "
+            f"{before.username} by {before.auth}; use another name, or undo_move: true to replace it",
+        )
+    return True
+
+
 def keep_secrets(current: Connection | None, wanted: Connection) -> Connection:
-    """Return the wanted connection with the secrets that it leaves open (None) taken from the current one."""
+    """Return the wanted connection with the secrets that it leaves open (None) taken from the current one.
+
+    When the flow changes, only those that the new one uses are kept.
+    """
     if current is None:
         return wanted
     kept: dict[str, Any] = {
-        secret: value for secret, value in current.secrets.items() if getattr(wanted, secret) is None
+        secret: value
+        for secret, value in current.secrets.items()
+        if getattr(wanted, secret) is None and (current.auth == wanted.auth or secret in _SECRETS_OF[wanted.auth])
     }
     return dataclasses.replace(wanted, **kept)
 

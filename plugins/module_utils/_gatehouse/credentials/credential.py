@@ -18,6 +18,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 OF_THE_RUN = ("timeout", "source_address")
 # The flows in which a login password is what is typed or sent.
 PASSWORD_FLOWS = ("security_token", "username_password")
+# Those to which a credential moves for good.
+OAUTH_FLOWS = ("jwt_bearer", "client_credentials")
 # What the two users of a pair do not share.
 OF_THE_USER = ("username", "password", "security_token")
 
