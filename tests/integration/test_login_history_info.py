@@ -114,7 +114,7 @@ class TestLogins:
     def test_check_mode_is_the_same_and_nothing_is_ever_written(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         asked, checked = (playbook([ask(profiles=["Standard"])], *flags) for flags in ((), ("--check", "--diff")))
         assert asked.last == checked.last
-        assert set(sim.control.counts()) == {"login", "readMetadata", "query"}
+        assert set(sim.control.counts()) == {"login", "listMetadata", "readMetadata", "query"}
 
 
 class TestProposal:

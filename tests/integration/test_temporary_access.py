@@ -99,10 +99,10 @@ class TestSweep:
         )
         playbook([trusted(state="swept")])
         assert [entry["operation"] for entry in sim.control.requests()][-4:] == [
-            "readMetadata",
-            "updateMetadata",
-            "readMetadata",
             "query",
+            "updateMetadata",
+            "query",
+            "readMetadata",
         ]
         assert sim.control.counts()["query"] == 2
 

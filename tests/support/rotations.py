@@ -62,7 +62,7 @@ STEPS: tuple[tuple[type | ModuleType, str], ...] = (
     (Mailbox, "position"),
     (Org, "reset_security_token"),
     (Org, "change_own_password"),
-    (SessionCache, "renew"),
+    (SessionCache, "open_new"),
     (verify, "login"),
     (Mailbox, "dispose"),
 )
@@ -115,13 +115,12 @@ class Scene:
     def finish(self, **options: Any) -> None:
         """Rotate in a process of its own to the end; raises AssertionError when it fails."""
         _pid, status = os.waitpid(self.start(**options), 0)
-        if status:
-            raise AssertionError((self.folder / "errors.txt").read_text()[-3000:])
+        assert not self._was_killed(status)
 
     def killed_at(self, step: int, **options: Any) -> bool:
-        """Whether a rotation had that many steps, at which it was killed."""
+        """Whether a rotation had that many steps, at which it was killed; raises AssertionError when it fails."""
         _pid, status = os.waitpid(self.start(step, **options), 0)
-        return os.WIFSIGNALED(status)
+        return self._was_killed(status)
 
     def killed_after(self, seconds: float, **options: Any) -> bool:
         """Whether a rotation was not over after so many seconds, when it was killed."""
@@ -129,6 +128,11 @@ class Scene:
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
         _pid, status = os.waitpid(child, 0)
+        return self._was_killed(status)
+
+    def _was_killed(self, status: int) -> bool:
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+            raise AssertionError((self.folder / "errors.txt").read_text()[-3000:])
         return os.WIFSIGNALED(status)
 
 
