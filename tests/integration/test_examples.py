@@ -366,8 +366,10 @@ def test_the_playbooks_of_a_page_run_and_the_second_time_change_nothing(
     else:
         first = playbook.run(plays, *options, **variables)
         second = playbook.run(plays, *options, **variables)
+    only_ask = {task["name"] for play in plays for task in play.get("tasks", ()) if task.get("check_mode")}
     assert any(item["result"].get("changed") for item in first)
-    assert not any(item["result"].get("changed") for item in second)
+    changed = [item["task"].removeprefix(AGAIN) for item in second if item["result"].get("changed")]
+    assert set(changed) <= only_ask
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page) and page != ROTATE], ids=title)
