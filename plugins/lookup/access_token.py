@@ -18,6 +18,7 @@ description:
   - The session is the one that all tasks, hosts and forks share. If it has not been confirmed within the last minute,
     the org is asked whether it still accepts it. Another one is opened only when it has ended. A refused login is not
     repeated.
+  - In check mode, a credential that the run itself would have stored or changed gives an empty token, with a warning.
   - The token is as good as a password until the session ends. Use C(no_log) on tasks that pass it on; from ansible-core
     2.22 on, Ansible also masks it in its output.
 options:
@@ -114,7 +115,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ma
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import is_check_mode, option_reader
 
 display = Display()
 
@@ -128,7 +129,7 @@ class LookupModule(LookupBase):
         try:
             option = option_reader(self, variables, kwargs)
             task = Task(
-                check_mode=False,
+                check_mode=is_check_mode(variables),
                 folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse",
                 store_options=StoreOptions.read(option),
                 timeout=option("timeout"),
@@ -137,6 +138,14 @@ class LookupModule(LookupBase):
             )
             for credential in read_each(task.store, terms, on_missing=option("on_missing"), warn=display.warning):
                 secrets.add(*credential.connection.secret_texts)
+                if task.store.is_foreseen(credential.name):
+                    display.warning(
+                        f"The session of {credential.name!r} is empty: the credential is new or changed by this run, "
+                        "and check mode does not log in with it"
+                    )
+                    address = credential.connection.instance_url or credential.connection.login_url
+                    found.append({"access_token": "", "instance_url": address})
+                    continue
                 session = Org(task.with_limits(credential.connection), task.sessions).session()
                 secrets.add(session.access_token)
                 register(*credential.connection.secret_texts, session.access_token)

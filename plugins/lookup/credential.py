@@ -207,8 +207,8 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import open_store, option_reader
 
 display = Display()
 
@@ -221,7 +221,7 @@ class LookupModule(LookupBase):
         found = []
         try:
             option = option_reader(self, variables, kwargs)
-            store = StoreOptions.read(option).open()
+            store = open_store(option, variables)
             for found_one in read_each(store, terms, on_missing=option("on_missing"), warn=display.warning):
                 credential = standby_connection(found_one) if option("standby") else found_one
                 register(*credential.connection.secret_texts)

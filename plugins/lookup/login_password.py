@@ -120,9 +120,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, StoreError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets, register
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
-from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import option_reader
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import open_store, option_reader
 
 display = Display()
 
@@ -135,7 +135,7 @@ class LookupModule(LookupBase):
         found = []
         try:
             option = option_reader(self, variables, kwargs)
-            store = StoreOptions.read(option).open()
+            store = open_store(option, variables)
             for credential in read_each(store, terms, on_missing=option("on_missing"), warn=display.warning):
                 connection = _with_password(credential).connection
                 register(*connection.secret_texts)
@@ -158,6 +158,12 @@ def _wants_token(credential: Credential, store: Store, option: Callable[[str], A
 
     name = option("credential")
     asker = store.read(name) if name else credential
+    if store.is_foreseen(asker.name):
+        display.warning(
+            f"The security token of {credential.name!r} was appended, as the org was not asked whether it is needed: "
+            f"credential {asker.name!r} is new or changed by this run, and check mode does not log in with it"
+        )
+        return True
     folder = Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse"
     attempts = LoginAttempts(folder, store.local_folder)
     sessions = SessionCache((store.local_folder or folder) / ".sessions", store.fernet, attempts)

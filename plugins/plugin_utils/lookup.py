@@ -6,11 +6,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store, StoreOptions
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.foreseen import ForeseenStore
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
+
+
+def is_check_mode(variables: Mapping[str, Any] | None) -> bool:
+    """Whether the run is one in check mode."""
+    return (variables or {}).get("ansible_check_mode") is True
+
+
+def open_store(option: Callable[[str], Any], variables: Mapping[str, Any] | None) -> Store:
+    """Open the store of a lookup; in check mode it has what the run would have written so far."""
+    options = StoreOptions.read(option)
+    if is_check_mode(variables):
+        return ForeseenStore.open(options, Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse")
+    return options.open()
 
 
 def option_reader(

@@ -234,7 +234,13 @@ class TestExample:
         mine = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")}
         options = ("-i", str(EXAMPLE / "minimal" / "inventory.yml"))
         extra: dict[str, Any] = {**mine, **secrets, "application_folder": str(playbook.folder)}
+        predicted = playbook.run(SITE, *options, "--check", **extra)
+        assert "login" not in sim.control.counts()
+        assert not any(playbook.folder.joinpath(name).exists() for name in ("store", "salesforce.env"))
         first, second = (playbook.run(SITE, *options, **extra) for _unused in range(2))
+        stored_and_delivered = {(task, host) for task, host in changed(first) if "range" not in task}
+        assert stored_and_delivered == changed(predicted)
+        assert "credential 'acme-admin' is new or changed by this run" in predicted.output
         assert {host for _task, host in changed(first)} == {"acme", "billing-host"}
         assert changed(second) == set()
         assert "WARNING" not in first.output

@@ -15,7 +15,7 @@ from ansible_collections.gatehouse.salesforce.plugins.action.login_check import 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
-from tests.support.tasks import NOBODY, login, store, trusted
+from tests.support.tasks import NOBODY, login, seen, store, trusted, use
 
 pytestmark = pytest.mark.ansible
 
@@ -116,6 +116,32 @@ class TestCheckModeWithinARun:
         sim.control.clear_requests()
         results = playbook([store(sim, password="New-Password-1"), READ], "--check", **NOBODY)
         assert results[-1]["status"] == "skipped"
+        assert "login" not in sim.control.counts()
+
+    def test_a_removed_one_is_missed(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        playbook([store(sim)])
+        absent = {"name": "absent", "gatehouse.salesforce.credential": {"name": "billing", "state": "absent"}}
+        info = {"name": "info", "gatehouse.salesforce.credential_info": {}}
+        results = playbook([absent, {**absent, "name": "again"}, info, READ], "--check", ok=False, **NOBODY)
+        assert results.of("absent")["changed"] and not results.of("again")["changed"]
+        assert results.of("info")["credentials"] == []
+        assert "no credential 'billing'" in results.of("read")["msg"]
+        restored = playbook([absent, store(sim), info], "--check", **NOBODY)
+        assert restored.of("store")["changed"]
+        assert [item["name"] for item in restored.of("info")["credentials"]] == ["billing"]
+
+    def test_lookups_read_a_new_one_and_log_in_with_none(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        expression = (
+            "[lookup('gatehouse.salesforce.credential', 'billing').username, "
+            "lookup('gatehouse.salesforce.login_password', 'billing', token='auto'), "
+            "lookup('gatehouse.salesforce.access_token', 'billing')]"
+        )
+        results = playbook([store(sim), use(expression)], "--check", **NOBODY)
+        admin = sim.admin
+        session = {"access_token": "", "instance_url": sim.url}
+        assert seen(results) == [admin.username, f"{admin.password}{admin.security_token}", session]
+        assert "The session of 'billing' is empty" in results.output
+        assert "The security token of 'billing' was appended" in results.output
         assert "login" not in sim.control.counts()
 
     def test_an_unchanged_one_is_used(self, sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -187,7 +187,7 @@ def ensure_present(
         if not check_mode and after != before:
             store.write(after, replaces=before.version if before else None)
         if check_mode and plan:
-            store.foresee(after)
+            store.foresee(name, after)
     return Outcome(
         changed=bool(plan),
         diff=plan.diff(),
@@ -205,6 +205,8 @@ def ensure_absent(store: Store, name: str, *, check_mode: bool) -> Outcome:
             before = read_or_none(store, name)
             if before:
                 store.delete(name, replaces=before.version)
+    if before and check_mode:
+        store.foresee(name, None)
     plan = CredentialPlan(before, None)
     return Outcome(changed=bool(plan), diff=plan.diff(), credential=None, verification=Verification().to_dict())
 

@@ -29,7 +29,7 @@ DATES = ("created", "updated", "verified")
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
-    store = task.store_options.open_without_keys()
+    store = task.public_store
     now = datetime.datetime.now(datetime.UTC)
     names = list(dict.fromkeys(options["names"])) if options["names"] is not None else store.all_names()
     found: list[dict[str, Any]] = []

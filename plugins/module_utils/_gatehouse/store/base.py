@@ -115,11 +115,11 @@ class Store(PublicStore):
             if not self._records.put(name, content, replaces=before, lock=lock):
                 raise version_conflict(name, "the store has another version than a moment ago")
 
-    def foresee(self, credential: Credential) -> None:
-        """Keep what check mode would have written, where a run does; this store does not."""
+    def foresee(self, name: str, credential: Credential | None) -> None:
+        """Keep what check mode would have written or removed, where a run does; this store does not."""
 
     def is_foreseen(self, name: str) -> bool:
-        """Whether a credential is none that is stored, but what check mode would have written."""
+        """Whether a credential is as check mode would have left it, and not as it is stored."""
         return False
 
     def delete(self, name: str, *, replaces: int) -> None:

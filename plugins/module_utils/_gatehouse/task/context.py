@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +19,8 @@ from ..errors import GatehouseError, OptionError, SkippedError
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.sessions import Cipher, SessionCache, new_run_cipher
-from ..store import Store, StoreOptions
-from ..store.foreseen import ForeseenStore
+from ..store import PublicStore, Store, StoreOptions
+from ..store.foreseen import ForeseenStore, foreseen_folder
 from .declarations import Declarations
 from .options import connection_from, secrets_of
 
@@ -94,9 +93,14 @@ class Task:
 
         In check mode it has what the run would have written so far.
         """
-        store = self.store_options.open()
-        place = hashlib.sha256(self.store_options.resolved.encode()).hexdigest()[:32]
-        return ForeseenStore(store, self.folder / "foreseen" / place) if self.check_mode else store
+        return ForeseenStore.open(self.store_options, self.folder) if self.check_mode else self.store_options.open()
+
+    @property
+    def public_store(self) -> PublicStore:
+        """The store for what may be read without keys; raises OptionError when it cannot be used."""
+        if self.check_mode and foreseen_folder(self.store_options, self.folder).exists():
+            return self.store
+        return self.store_options.open_without_keys()
 
     @cached_property
     def sessions(self) -> SessionCache:
