@@ -7,11 +7,41 @@ from __future__ import annotations
 
 import json
 
-from tests.bench import deploy, formats, guard, host_files, logins, mail, orgs, reading, rotation, stores, tasks, turns
+from tests.bench import (
+    deploy,
+    formats,
+    guard,
+    hangs,
+    host_files,
+    logins,
+    mail,
+    orgs,
+    reading,
+    rotation,
+    stores,
+    tasks,
+    turns,
+    wrong_logins,
+)
 from tests.support.processes import ROOT
 
 RESULT = ROOT / "build" / "bench.json"
-PARTS = (tasks, deploy, host_files, guard, turns, orgs, logins, formats, stores, reading, mail, rotation)
+PARTS = (
+    tasks,
+    deploy,
+    host_files,
+    guard,
+    turns,
+    orgs,
+    logins,
+    wrong_logins,
+    hangs,
+    formats,
+    stores,
+    reading,
+    mail,
+    rotation,
+)
 
 
 def main() -> None:

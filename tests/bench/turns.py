@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.processes import COLLECTIONS
@@ -24,7 +26,11 @@ def measure() -> dict[str, float]:
     """200 tasks of 20 hosts at a time, in an org whose audit trail does not show what they do."""
     if str(COLLECTIONS) not in sys.path:
         sys.path.insert(0, str(COLLECTIONS))
-    with tempfile.TemporaryDirectory() as folder, SimulatedOrg() as sim:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(os.environ, XDG_STATE_HOME=folder),  # where tasks take turns
+        SimulatedOrg() as sim,
+    ):
         sim.control.set_switches(trusted_range_audit="none")
         sim.control.inject("delay", operation="readMetadata", times=None, seconds=LATENCY)
         login = {

@@ -22,6 +22,7 @@ BREAKS: list[dict[str, Any]] = [
     {"kind": "status", "status": 503, "headers": {"Retry-After": "1"}},
     {"kind": "status", "status": 429},
     {"kind": "html", "status": 502},
+    {"kind": "html", "status": 200},  # as a page about maintenance
     {"kind": "error", "code": "SERVER_UNAVAILABLE"},
     {"kind": "delay", "seconds": 3.0},
 ]
