@@ -16,7 +16,6 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import LOGGED_IN, Verification
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import (
-    SECRET_FIELDS,
     Connection,
     is_host,
 )
@@ -29,9 +28,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.signing import sign_assertion
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_check import (
     OUTCOME,
-    REPLACED,
+    PAYLOAD,
     SPEC,
-    skipped,
+    secrets_in,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
     standby_connection,
@@ -72,11 +71,12 @@ class ActionModule(HostAction):
     def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         """Check one credential from one host."""
         if task.check_mode:
-            return skipped("no login is made in check mode")
+            return _skipped("no login is made in check mode")
         connection, last_success = _connection(options, task)
         task = dataclasses.replace(task, source_address=None)  # an address of the host, not of the controller
         self._require_stdin()
-        arguments = _arguments(connection)
+        payload = _payload(connection)
+        register(*secrets_in(payload))
         notes: dict[str, Any] = {}
         try:
             if not task.attempts.has_succeeded(connection):
@@ -84,7 +84,7 @@ class ActionModule(HostAction):
             _confirm(connection, task)
             verification = task.attempts.run_once(
                 connection,
-                lambda: self._log_in_on_host(connection, arguments, task, notes),
+                lambda: self._log_in_on_host(connection, payload, task, notes),
                 place=self._host,
                 confirm=lambda: has_refused_login(connection, task.administrator),
             )
@@ -106,11 +106,11 @@ class ActionModule(HostAction):
         return str(self._task.delegate_to or self._task_vars["inventory_hostname"])
 
     def _log_in_on_host(
-        self, connection: Connection, arguments: dict[str, Any], task: Task, notes: dict[str, Any]
+        self, connection: Connection, payload: dict[str, Any], task: Task, notes: dict[str, Any]
     ) -> Verification:
         """Log in once from the host; raises LoginUnansweredError where it does not say what became of it."""
         try:
-            answer = self.on_host(arguments, task, answer=OUTCOME)
+            answer = self.on_host({PAYLOAD: payload}, task, answer=OUTCOME)
         except AnsibleConnectionFailure as exc:
             raise GatehouseError("the host is unreachable, so nothing was sent") from exc
         except GatehouseError as exc:
@@ -191,6 +191,12 @@ def _result(verification: Verification) -> dict[str, Any]:
     return {"changed": False, "verification": verification.to_dict(), **places, **failure}
 
 
+def _skipped(why: str) -> dict[str, Any]:
+    """Return the result of the task when no login was made."""
+    verification = {"result": "skipped", "cause": None, "detail": why}
+    return {"skipped": True, "msg": why, "verification": verification, "address": None, "local_address": None}
+
+
 def _interpreter(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the only fact that a host may set here: which of its Pythons Ansible has found."""
     facts = answer.get("ansible_facts")
@@ -198,14 +204,10 @@ def _interpreter(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"ansible_facts": {INTERPRETER: python}} if isinstance(python, str) else {}
 
 
-def _arguments(connection: Connection) -> dict[str, Any]:
-    """Return what the module gets, in which no file or key of the controller is named."""
-    arguments = {name: getattr(connection, name) for name in LOGIN if name not in REPLACED}
-    arguments["allowed_hosts"] = list(connection.allowed_hosts)
-    arguments["ca_path"] = _authorities(connection)
-    arguments["private_key"] = _assertion(connection)
-    register(*(arguments[name] for name in SECRET_FIELDS if arguments.get(name)))
-    return arguments
+def _payload(connection: Connection) -> dict[str, Any]:
+    """Return what the host needs for one login: certificates and an assertion, no file and no key of the controller."""
+    fields = {name: getattr(connection, name) for name in LOGIN if name not in ("ca_path", "private_key")}
+    return {"connection": fields, "assertion": _assertion(connection), "authorities": _authorities(connection)}
 
 
 def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str | None]:

@@ -60,6 +60,9 @@ options:
       - If the login is refused, the login history and the ranges of the org show why, and at which address Salesforce
         saw the host.
     type: str
+  _payload:
+    description: What the action on the controller sends to the host. Internal; a task cannot set it.
+    type: dict
 requirements:
   - cryptography, on the controller
   - simple-salesforce, on the controller for O(diagnose_with) and O(auth=jwt_bearer)
@@ -147,16 +150,22 @@ local_address:
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_check import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.login_check import (  # noqa: E402
+    PAYLOAD,
     SPEC,
-    run,  # noqa: E402
+    run,
+    secrets_in,
 )
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result = run(module.params, check_mode=module.check_mode)
+    spec = {**SPEC, PAYLOAD: {"type": "dict", "no_log": True}}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    payload = module.params[PAYLOAD]
+    if payload:  # all of it counts as secret so far, even the names of hosts
+        module.no_log_values.intersection_update(secrets_in(payload))
+    result = run(payload)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

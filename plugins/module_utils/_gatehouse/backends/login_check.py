@@ -11,27 +11,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..auth.connection import SECRET_FIELDS
 from ..auth.protocol import Refused
-from ..errors import GatehouseError, LoginUnansweredError, OptionError, OrgError
+from ..errors import GatehouseError, LoginUnansweredError, OrgError
 from ..host.login_probe import check
-from ..task.options import CONNECTION, LOGIN, Spec, connection_from
+from ..task.options import CONNECTION, Spec, connection_from
 
 SPEC: Spec = {"standby": {"type": "bool", "default": False}, "diagnose_with": {"type": "str"}, **CONNECTION}
-# Files and keys of the controller stay there. The host gets the certificates in ca_path instead, and an assertion that
-# was signed.
-REPLACED = ("ca_path", "private_key")
+PAYLOAD = "_payload"  # what the action sends to the host: connection, assertion and authorities
 OUTCOME = "login_outcome"  # accepted, refused, unanswered or not_sent
 
 
-def run(options: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def secrets_in(payload: Mapping[str, Any]) -> set[str]:
+    """Return the secret values of a payload."""
+    values = (payload["assertion"], *(payload["connection"].get(name) for name in SECRET_FIELDS))
+    return {value for value in values if value}
+
+
+def run(payload: Mapping[str, Any] | None) -> dict[str, Any]:
     """Log in once from this host, and return what came of it."""
-    if check_mode:
-        return {"changed": False, **skipped("no login is made in check mode")}
+    if not payload:
+        return {"failed": True, "msg": "works by its action on the controller, which did not run"}
     try:
-        if options.get("credential"):
-            raise OptionError("credential", "is read by the action on the controller, which did not run")
-        connection = connection_from({name: options[name] for name in LOGIN if name not in REPLACED})
-        seen = check(connection, assertion=options["private_key"], authorities=options["ca_path"])
+        connection = connection_from(payload["connection"])
+        seen = check(connection, assertion=payload["assertion"], authorities=payload["authorities"])
     except Refused as exc:
         problem = f"the org refused the login as {exc.code}"
         refusal = {"code": exc.code, "text": exc.description, "local_address": exc.local_address}
@@ -49,9 +52,3 @@ def run(options: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
 
 def _failure(outcome: str, message: str, **details: str | None) -> dict[str, Any]:
     return {"failed": True, "msg": message, OUTCOME: outcome, **details}
-
-
-def skipped(why: str) -> dict[str, Any]:
-    """Return the result of the task when no login was made."""
-    verification = {"result": "skipped", "cause": None, "detail": why}
-    return {"skipped": True, "msg": why, "verification": verification, "address": None, "local_address": None}
