@@ -199,12 +199,31 @@ class TestPlanted:
         ensure(Module(target, owner="root", group="root", mode="0640"))
         assert TestOwner.owners(target) == (0, 0)
 
+    @pytest.mark.parametrize(("owner", "mode"), FOLDERS)
+    def test_one_that_contains_what_it_should_is_not_made_anothers_in_place(
+        self, folder: Path, owner: int, mode: int
+    ) -> None:
+        """Who has planted it may have it open, and its group may read it."""
+        target = self.make(folder, owner, mode, (APPLICATION, APPLICATION))
+        target.write_text("CANARY")
+        with pytest.raises(Failed, match="belongs to group 65534.*give group"):
+            ensure(Module(target, owner="root", mode="0640"))
+        planted = target.stat().st_ino
+        asked: dict[str, Any] = {"owner": "root", "group": "root", "mode": "0640"}
+        assert ensure(Module(target, **asked))["status"] == "other"
+        assert TestOwner.owners(target) == (0, 0) and target.stat().st_ino != planted
+        assert ensure(Module(target, **asked)) == {"status": "current", "changed": False}
+
     @pytest.mark.parametrize(("owner", "mode"), FOLDERS[:3])
     def test_an_owner_is_not_kept_where_strangers_may_put_files(self, folder: Path, owner: int, mode: int) -> None:
         target = self.make(folder, owner, mode, (APPLICATION, APPLICATION))
         with pytest.raises(Failed, match="belongs to user 65534.*give owner"):
             ensure(Module(target))
         assert target.read_text() == "old"
+        target.write_text("CANARY")
+        with pytest.raises(Failed, match="belongs to user 65534.*give owner"):
+            ensure(Module(target))
+        target.write_text("old")
         ensure(Module(target, owner="nobody"))
         assert target.read_text() == "CANARY"
 

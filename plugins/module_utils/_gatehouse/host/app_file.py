@@ -138,8 +138,8 @@ class AppFile:
             if status == PREVIOUS and not self.module.check_mode:
                 self._remove()
             return {"status": status, "changed": status == PREVIOUS}
-        if status == CURRENT and os.fstat(self.current).st_nlink > 1:
-            status = OTHER  # its other path may be that of somebody else's file, so it is not changed in place
+        if status == CURRENT and not self._may_stay():
+            status = OTHER
         if status == CURRENT:
             diff = self._change_attributes()
             return {"status": status, "changed": bool(diff), **({"diff": diff} if diff else {})}
@@ -306,28 +306,18 @@ class AppFile:
     def _set_attributes(self, new: int) -> None:
         """Give the new file what is asked for, and else what the old one has, where nobody can have planted that."""
         old = None if self.current == -1 else os.fstat(self.current)
-        folder, made, own = os.fstat(self.folder), os.fstat(new), (0, os.geteuid())
-        asked_user, asked_group = self._asked_user(), self._asked_group()
-        user, group = asked_user, asked_group
+        made = os.fstat(new)
+        user, group = self._asked_user(), self._asked_group()
         if user is None:
             user = old.st_uid if old else made.st_uid
         if old is None:
             # The group and the access list that a folder hands on are chosen by its owner.
-            is_kept = folder.st_uid in (*own, user)
+            is_kept = os.fstat(self.folder).st_uid in (0, os.geteuid(), user)
         else:
-            # The group and the access list of a file are chosen by its owner.
-            no_stranger_may = folder.st_uid in own and not folder.st_mode & OTHERS_MAY_WRITE
-            is_kept = no_stranger_may or (user == old.st_uid and user != 0)
-            if not no_stranger_may and asked_user is None and user not in (*own, folder.st_uid):
-                self.fail(
-                    f"belongs to user {user}, who may have put it there, as its folder can be written by others: give "
-                    "owner, or remove it"
-                )
-            if not is_kept and asked_group is None and old.st_gid != os.getegid():
-                self.fail(
-                    f"belongs to group {old.st_gid}, which somebody may have planted, as its folder can be written by "
-                    "others: give group, or remove it"
-                )
+            is_kept = self._is_kept(old)
+            problem = self._planted(old)
+            if problem:
+                self.fail(problem)
         if group is None:
             inherited = old.st_gid if old else made.st_gid
             group = inherited if is_kept else os.getegid()
@@ -339,6 +329,38 @@ class AppFile:
             if old and is_kept:
                 base = _context(self.current)
             _set_context(new, self._asked_context(base))
+
+    def _may_stay(self) -> bool:
+        """Whether the file that is there may be changed in place, or has to be replaced by a new one."""
+        old = os.fstat(self.current)
+        if old.st_nlink > 1:  # its other path may be that of somebody else's file
+            return False
+        return not self._planted(old) and (self._is_kept(old) or old.st_uid in (0, os.geteuid()))
+
+    def _is_kept(self, old: os.stat_result) -> bool:
+        """Whether nobody but the file's owner to be can have chosen its group and its access list."""
+        asked = self._asked_user()
+        return not self._strangers_may_write() or (asked in (None, old.st_uid) and old.st_uid != 0)
+
+    def _planted(self, old: os.stat_result) -> str:
+        """Return which of the owner and the group of the file somebody may have planted, and what to do about it."""
+        trusted = (0, os.geteuid(), os.fstat(self.folder).st_uid)
+        if self._strangers_may_write() and self._asked_user() is None and old.st_uid not in trusted:
+            return (
+                f"belongs to user {old.st_uid}, who may have put it there, as its folder can be written by others: "
+                "give owner, or remove it"
+            )
+        if not self._is_kept(old) and self._asked_group() is None and old.st_gid != os.getegid():
+            return (
+                f"belongs to group {old.st_gid}, which somebody may have planted, as its folder can be written by "
+                "others: give group, or remove it"
+            )
+        return ""
+
+    def _strangers_may_write(self) -> bool:
+        """Whether others than root and the task's user can put files into the folder."""
+        folder = os.fstat(self.folder)
+        return folder.st_uid not in (0, os.geteuid()) or bool(folder.st_mode & OTHERS_MAY_WRITE)
 
     def _chown(self, new: int, made: os.stat_result, user: int, group: int) -> None:
         if (user, group) == (made.st_uid, made.st_gid):
