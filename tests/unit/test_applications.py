@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from cryptography.fernet import Fernet
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.app_credentials import (
+    APPLICATION,
+    read_application,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.applications import (
     Application,
@@ -238,6 +243,12 @@ class TestRollingBack:
 def test_an_answer_that_is_not_the_modules_is_an_error(answer: dict[str, Any]) -> None:
     with pytest.raises(GatehouseError, match="not this module's"):
         HostAnswer.read(answer)
+
+
+def test_a_file_in_memory_is_one_like_others() -> None:
+    item = {"credential": "billing", "dest": "/dev/shm/app.env"}
+    validated = ArgumentSpecValidator(APPLICATION).validate(item).validated_parameters
+    assert read_application(validated).file.dest == "/dev/shm/app.env"
 
 
 @pytest.mark.parametrize("word", ["failed", "unreachable"])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping
@@ -46,6 +47,8 @@ class FileOptions:
         dest, mode, validate = options["dest"], options["mode"], options["validate"]
         if not dest.startswith(("/", "~")) or dest.endswith("/"):
             raise OptionError("dest", f"{dest!r} must be the absolute path of a file on the host")
+        if _of_the_kernel(dest):
+            raise OptionError("dest", f"{dest!r} is no place for a file: /dev (but /dev/shm), /proc and /sys are not")
         if not isinstance(mode, str) or not _MODE.fullmatch(mode):
             raise OptionError("mode", f"{mode!r} must be a quoted octal number of permissions, such as '0600'")
         if int(mode, 8) & 0o007 and not options["encrypt"]:
@@ -66,3 +69,13 @@ class FileOptions:
             encrypted=(options["encrypt_name"] or PurePosixPath(dest).name) if options["encrypt"] else None,
             on_host={name: options[name] for name in ON_HOST},
         )
+
+
+def _of_the_kernel(dest: str) -> bool:
+    """Whether a path is below a folder of devices or of the kernel, where a file would be none that stays."""
+    path = PurePosixPath("/", posixpath.normpath(dest).lstrip("/"))
+    return (
+        path.is_relative_to("/dev")
+        and not path.is_relative_to("/dev/shm")  # noqa: S108 - which users may name
+        or any(path.is_relative_to(folder) for folder in ("/proc", "/sys"))
+    )
