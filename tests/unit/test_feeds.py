@@ -458,6 +458,10 @@ class TestFetching:
             published.load(str(tmp_path / "none.json"))
         with pytest.raises(FeedError, match="^AWS: cannot be read: No such file .*; the publisher is called 'aws'$"):
             published.load("AWS")
+        with pytest.raises(
+            FeedError, match="^amazon: cannot be read: No such file .*; the publishers are aws, .*, sal"
+        ):
+            published.load("amazon")
         monkeypatch.setattr(published, "MAX_BYTES", 3)
         (tmp_path / "large").write_bytes(b"1234")
         with pytest.raises(FeedError, match="larger"):

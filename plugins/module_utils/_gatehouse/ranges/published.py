@@ -162,7 +162,11 @@ def _read_file(path: str) -> bytes:
             content = file.read(MAX_BYTES + 1)
     except OSError as exc:
         publisher = path.rpartition("/")[2].lower()
-        hint = f"; the publisher is called {publisher!r}" if publisher in PUBLISHERS else ""
+        hint = ""
+        if publisher in PUBLISHERS:
+            hint = f"; the publisher is called {publisher!r}"
+        elif "/" not in path and "." not in path:
+            hint = f"; the publishers are {', '.join(PUBLISHERS)}"
         raise FeedError(f"{path}: cannot be read: {exc.strerror}{hint}") from exc
     _check_size(path, content)
     return content
