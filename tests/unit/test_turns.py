@@ -13,6 +13,18 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.turns import Turns
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.attempts import LoginAttempts
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import (
+    SessionCache,
+    new_run_cipher,
+)
+from tests.simulated_org import SimulatedOrg
+from tests.simulated_org.fixtures import simulated_org, simulated_org_server
+from tests.unit.simulator.apps import key_pair
+
+__all__ = ["simulated_org", "simulated_org_server"]
 
 ORG, KIND = "00D000000000001", "trusted"
 
@@ -82,3 +94,18 @@ def test_where_it_cannot_be_used_the_hosts_of_a_run_wait_for_each_other_all_the_
             os.chown(folder, 65534, 65534)
     assert waits(Turns(tmp_path / "run"), Turns(tmp_path / "run"))
     assert problem == "a file" or not list(folder.iterdir())
+
+
+def test_a_session_whose_token_is_a_jwt_waits_for_the_others_of_its_org(
+    simulated_org: SimulatedOrg, tmp_path: Path
+) -> None:
+    admin = simulated_org.admin
+    simulated_org.control.add_app("SimKey", certificate=key_pair()[1], approved_users=[admin.username], jwt_tokens=True)
+    where = {"login_url": simulated_org.url, "ca_path": simulated_org.ca_path, "allowed_hosts": ("localhost",)}
+    password = {"password": admin.password, "security_token": admin.security_token}
+    app = {"auth": "jwt_bearer", "consumer_key": "SimKey", "private_key": key_pair()[0]}
+    ids = []
+    for login in (password, app):
+        sessions = SessionCache(tmp_path / "sessions", new_run_cipher(), LoginAttempts(tmp_path / "run", None))
+        ids.append(Org(Connection(username=admin.username, **where, **login), sessions).org_id)
+    assert ids[0].startswith("00D") and ids[0] == ids[1]

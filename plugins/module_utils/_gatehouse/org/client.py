@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
-from urllib.parse import urlsplit
 
 from ..auth.connection import Connection
 from ..auth.protocol import org_id_of
@@ -17,6 +16,7 @@ from .login import Session, login
 from .metadata import MetadataApi
 from .pages import PageSessionError
 from .password import change_own_password
+from .queries import find_org_id
 from .rest import check, query
 from .retry import ReadRetry
 from .sessions import SessionCache
@@ -38,6 +38,7 @@ class Org:
         self._connection = connection.checked()
         self._sessions = sessions
         self._session: Session | None = None
+        self._org_id: str | None = None
         self._transport = open_transport(connection)
         self._retry = ReadRetry(2 * connection.timeout)
 
@@ -66,13 +67,21 @@ class Org:
 
     @property
     def org_id(self) -> str:
-        """The id of the org, with which an access token begins, or else its host. Opens a session if there is none."""
+        """The id of the org, with which an access token begins; of one that is a JWT, the org is asked. Needs a login.
+
+        Raises OrgError when the org does not say it.
+        """
         session = self._session or self._session_after(failed=None)
-        return org_id_of(session.access_token) or urlsplit(session.instance_url).netloc
+        if self._org_id is None:
+            self._org_id = org_id_of(session.access_token) or find_org_id(self)
+        return self._org_id
 
     def describe(self) -> dict[str, str | None] | None:
         """Return the org's id and host, and who is logged in; None while no session was needed."""
-        return self._session.describe(self._connection) if self._session else None
+        if self._session is None:
+            return None
+        described = self._session.describe(self._connection)
+        return {**described, "id": described["id"] or self._org_id}
 
     def session(self) -> Session:
         """Return a session that the org has confirmed within the last minute."""

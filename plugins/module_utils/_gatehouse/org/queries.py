@@ -168,6 +168,14 @@ def _giver(permission_set: Mapping[str, Any]) -> str:
     return f"by the permission set {permission_set.get('Label')}"
 
 
+def find_org_id(org: Queryable) -> str:
+    """Return the first 15 characters of the org's id, as access tokens begin with them; raises OrgError without one."""
+    found = _first_id(org, "SELECT Id FROM Organization")
+    if not found:
+        raise OrgError("the org does not say which org it is")
+    return found[:15]
+
+
 def is_developer_edition(org: Queryable) -> bool:
     """Whether the org is a Developer Edition."""
     rows = org.query("SELECT OrganizationType FROM Organization")
