@@ -219,7 +219,7 @@ def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str
         # When the user on standby last logged in is not known.
         used, last_success = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
         connection = task.with_limits(used.connection)
-        task.require_same_org(task.credential, connection)
+        used.require_same_org(task.login_url)
     elif options["standby"]:
         raise OptionError("standby", "is for a stored credential, whose name is missing")
     task.secrets.add(*connection.secret_texts)

@@ -55,6 +55,14 @@ options:
 
     PLUGIN = r"""
 options:
+  login_url:
+    description:
+      - Where the org of the credentials is. A credential that logs in elsewhere is an error that names both, so that
+        no host gets the credential of another org.
+      - An empty text takes any, for a host whose variables name another org.
+    type: str
+    vars:
+      - name: gatehouse_salesforce_login_url
   store:
     env:
       - name: GATEHOUSE_STORE

@@ -136,7 +136,13 @@ class LookupModule(LookupBase):
                 source_address=option("source_address"),
                 secrets=secrets,
             )
-            for credential in read_each(task.store, terms, on_missing=option("on_missing"), warn=display.warning):
+            for credential in read_each(
+                task.store,
+                terms,
+                on_missing=option("on_missing"),
+                warn=display.warning,
+                login_url=option("login_url"),
+            ):
                 secrets.add(*credential.connection.secret_texts)
                 if task.store.is_foreseen(credential.name):
                     display.warning(

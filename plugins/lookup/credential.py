@@ -222,7 +222,13 @@ class LookupModule(LookupBase):
         try:
             option = option_reader(self, variables, kwargs)
             store = open_store(option, variables)
-            for found_one in read_each(store, terms, on_missing=option("on_missing"), warn=display.warning):
+            for found_one in read_each(
+                store,
+                terms,
+                on_missing=option("on_missing"),
+                warn=display.warning,
+                login_url=option("login_url"),
+            ):
                 credential = standby_connection(found_one) if option("standby") else found_one
                 register(*credential.connection.secret_texts)
                 found.append(to_dict(credential))

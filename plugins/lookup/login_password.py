@@ -136,7 +136,13 @@ class LookupModule(LookupBase):
         try:
             option = option_reader(self, variables, kwargs)
             store = open_store(option, variables)
-            for credential in read_each(store, terms, on_missing=option("on_missing"), warn=display.warning):
+            for credential in read_each(
+                store,
+                terms,
+                on_missing=option("on_missing"),
+                warn=display.warning,
+                login_url=option("login_url"),
+            ):
                 connection = _with_password(credential).connection
                 register(*connection.secret_texts)
                 appended = _wants_token(credential, store, option)

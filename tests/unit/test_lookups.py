@@ -118,6 +118,21 @@ def test_what_cannot_be_read_is_told_without_a_secret(
     assert "CANARY" not in str(caught.value)
 
 
+@pytest.mark.parametrize("plugin", ["login_password", "credential", "access_token"])
+def test_a_credential_of_another_org_than_the_hosts_is_an_error_that_names_both(
+    options: dict[str, Any], plugin: str
+) -> None:
+    variables = {"gatehouse_salesforce_login_url": "https://acme.my.salesforce.com"}
+    with pytest.raises(AnsibleLookupError) as caught:
+        run_lookup(plugin, "sandbox-integration", variables=variables, **options)
+    assert "https://acme.my.salesforce.com" in str(caught.value)
+    assert "'sandbox-integration' logs in at https://test.salesforce.com" in str(caught.value)
+    if plugin != "access_token":  # which would log in
+        assert run_lookup(plugin, "sandbox-integration", variables=variables, login_url="", **options)
+        same = {"gatehouse_salesforce_login_url": "https://test.salesforce.com/"}
+        assert run_lookup(plugin, "sandbox-integration", variables=same, **options)
+
+
 @pytest.mark.parametrize("plugin", ["login_password", "credential"])
 def test_the_store_is_found_by_variables_and_by_environment(
     options: dict[str, Any], plugin: str, monkeypatch: pytest.MonkeyPatch

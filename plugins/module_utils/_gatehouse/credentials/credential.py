@@ -58,6 +58,20 @@ class Credential:
         """The user in use and, of a pair, the one on standby."""
         return [self.connection, *([self.standby] if self.standby else [])]
 
+    def require_same_org(self, login_url: str | None) -> None:
+        """Raise OptionError when the credential is for another org than the host or task says.
+
+        Args:
+            login_url: where the org is; None or empty when nobody says so.
+        """
+        own = self.connection.login_url
+        if login_url and login_url.rstrip("/").lower() != own.rstrip("/").lower():
+            raise OptionError(
+                "login_url",
+                f"is {login_url}, but credential {self.name!r} logs in at {own}; name the credential of this org, or "
+                "correct one of the two",
+            )
+
 
 def checked_name(name: object) -> str:
     """Return a valid name; raises OptionError for one that cannot be a file name on every system."""

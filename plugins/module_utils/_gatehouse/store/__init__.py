@@ -17,12 +17,17 @@ ON_MISSING = ("error", "warn", "skip")
 
 
 def read_each(
-    store: Store, names: Iterable[str], *, on_missing: str, warn: Callable[[str], object]
+    store: Store, names: Iterable[str], *, on_missing: str, warn: Callable[[str], object], login_url: str | None = None
 ) -> Iterator[Credential]:
-    """Read the credentials of those names, in their order; an unknown one is an error, a warning, or skipped."""
+    """Read the credentials of those names, in their order; an unknown one is an error, a warning, or skipped.
+
+    Raises OptionError for one that is not of the org at login_url, where that is given.
+    """
     for name in names:
         try:
-            yield store.read(name)
+            credential = store.read(name)
+            credential.require_same_org(login_url)
+            yield credential
         except CredentialNotFoundError as exc:
             if on_missing == "error":
                 raise

@@ -15,7 +15,7 @@ from typing import Any
 from ..auth.attempts import LoginAttempts
 from ..auth.connection import Connection
 from ..auth.private_key import key_text
-from ..errors import GatehouseError, OptionError, SkippedError
+from ..errors import GatehouseError, SkippedError
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.sessions import Cipher, SessionCache, new_run_cipher
@@ -130,11 +130,11 @@ class Task:
 
     def org_of(self, credential: str) -> Org:
         """Return the org of a stored credential; raises OptionError or StoreError."""
-        connection = self.store.read(credential).connection
+        stored = self.store.read(credential)
         self.require_stored(credential)
-        self.secrets.add(*connection.secret_texts)
-        self.require_same_org(credential, connection)
-        return Org(self.with_limits(connection), self.sessions)
+        self.secrets.add(*stored.connection.secret_texts)
+        stored.require_same_org(self.login_url)
+        return Org(self.with_limits(stored.connection), self.sessions)
 
     def require_stored(self, credential: str) -> None:
         """Raise SkippedError where check mode has not stored what is to log in: no login is made, old or new."""
@@ -150,15 +150,6 @@ class Task:
         if RUN_CIPHER is not None:
             declarations = Declarations(self.folder / "declared", RUN_CIPHER)
             declarations.add(name, declared, store=self.store_options.resolved, host=self.host)
-
-    def require_same_org(self, credential: str, connection: Connection) -> None:
-        """Raise OptionError when a stored credential is for another org than the host or task says."""
-        if self.login_url and self.login_url.rstrip("/").lower() != connection.login_url.rstrip("/").lower():
-            raise OptionError(
-                "login_url",
-                f"is {self.login_url}, but credential {credential!r} logs in at {connection.login_url}; "
-                "name the credential of this org, or correct one of the two",
-            )
 
     def administrator(self, of: Connection) -> Org | None:
         """Return the org as O(diagnose_with) sees it, to investigate a login of another user; None without one.
