@@ -9,6 +9,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,9 +102,13 @@ def test_a_session_whose_token_is_a_jwt_waits_for_the_others_of_its_org(
 ) -> None:
     admin = simulated_org.admin
     simulated_org.control.add_app("SimKey", certificate=key_pair()[1], approved_users=[admin.username], jwt_tokens=True)
-    where = {"login_url": simulated_org.url, "ca_path": simulated_org.ca_path, "allowed_hosts": ("localhost",)}
-    password = {"password": admin.password, "security_token": admin.security_token}
-    app = {"auth": "jwt_bearer", "consumer_key": "SimKey", "private_key": key_pair()[0]}
+    where: dict[str, Any] = {
+        "login_url": simulated_org.url,
+        "ca_path": simulated_org.ca_path,
+        "allowed_hosts": ("localhost",),
+    }
+    password: dict[str, Any] = {"password": admin.password, "security_token": admin.security_token}
+    app: dict[str, Any] = {"auth": "jwt_bearer", "consumer_key": "SimKey", "private_key": key_pair()[0]}
     ids = []
     for login in (password, app):
         sessions = SessionCache(tmp_path / "sessions", new_run_cipher(), LoginAttempts(tmp_path / "run", None))
