@@ -80,8 +80,13 @@ def quick_plays() -> None:
 
 
 def tests() -> None:
-    """Run unit tests, and playbooks and foreign clients against the simulated org."""
-    pytest("--durations=8", "tests/unit", "tests/integration")
+    """Run unit tests, and playbooks and foreign clients against the simulated org; by Ansible what needs it."""
+    pytest("--durations=8", "--engine=direct", "tests/unit", "tests/integration")
+
+
+def ansible_plays() -> None:
+    """Run by Ansible, too, the plays that do not need it: both ways have to give the same results."""
+    pytest("--durations=8", "-m", "not ansible", "--engine=ansible", "tests/integration")
 
 
 def kills() -> None:
@@ -147,6 +152,7 @@ TARGETS = {
     "test": (("style", "types"), ("tests",)),
     "rest": (
         ("sanity", "lint", "docs", "artifact", "environments"),
+        ("ansible_plays",),
         ("kills",),
         ("format_readers",),
         ("ansible_2_20",),
