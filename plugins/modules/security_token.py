@@ -87,7 +87,8 @@ options:
       - The mailbox that receives the mails of the user, by IMAP over verified TLS.
       - The search runs on the server. It neither changes a mail nor marks it as read.
       - A mail counts when it came after the reset, from one of O(mailbox.allowed_senders), and names the user. At most
-        two are ever tried by a login, the likeliest first.
+        two are ever tried by a login, the likeliest first. If none counts, the error says when mails with a token for
+        this user came, and why they did not count.
     type: dict
     suboptions:
       host:

@@ -138,6 +138,40 @@ def tokens(mailbox: Mailbox, since: Position | None, wait: float = 0, username: 
     return [mail.token for mail in found(mailbox, since, wait, username)]
 
 
+# Why one did not count.
+
+
+def test_mails_with_a_token_that_do_not_count_are_told_with_the_reason(box: Box) -> None:
+    box.deliver(compose(new_token(), results=PASSED))
+    forwarded = EmailMessage(policy=email.policy.SMTP)
+    forwarded["From"], forwarded["To"], forwarded["Date"] = "ann@acme.example", "box@example.org", now()
+    forwarded.set_content("See below.")
+    forwarded.add_attachment(email.message_from_bytes(compose(new_token()), policy=email.policy.default))
+    with box.open(authserv_id=AUTHSERV_ID) as mailbox:
+        before = mailbox.position()
+        box.deliver(compose(new_token()))
+        box.deliver(compose(new_token(), results=PASSED.replace(AUTHSERV_ID, "mx.other.example")))
+        box.deliver(forwarded.as_bytes())
+        box.deliver(compose(new_token(), username="other@example.com"))
+        assert found(mailbox, before) == []
+        told = mailbox.rejections(USERNAME, since=before, since_time=now())
+        assert [mail.reason.partition(":")[0] for mail in told] == [
+            "it is attached to another mail, and attached mails are not read",
+            "its Authentication-Results are of mx.other.example, not of mailbox.authserv_id",
+            "it has no header field Authentication-Results, which mailbox.authserv_id asks for",
+        ]
+        assert all(abs(mail.received - now()) < datetime.timedelta(minutes=1) for mail in told)
+        assert box.flags() and all(flags == set() for flags in box.flags().values()), "nothing is marked as read"
+
+
+def test_a_mail_from_before_the_reset_is_told_as_such(box: Box) -> None:
+    box.deliver(compose(new_token()))
+    with box.open() as mailbox:
+        before = mailbox.position()
+        (told,) = mailbox.rejections(USERNAME, since=before, since_time=now())
+        assert told.reason.startswith("it is from before 20")
+
+
 # Finding it.
 
 

@@ -38,6 +38,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.imap import Position
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.mailbox import (
     MailboxSurvey,
+    RejectedMail,
     TokenMail,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation import run
@@ -93,6 +94,7 @@ class World:
         self.attempts_are_seen = False
         self.mails_get_lost = False
         self.authserv_ids = ["mx.example.org"]
+        self.rejected: list[RejectedMail] = []
         self._write = self.store.write
         self.store.write = self._noted_write  # type: ignore[method-assign]
 
@@ -239,6 +241,10 @@ class Box:
                     pass
                 yield mail
 
+    def rejections(self, username: str, *, since: Position | None, since_time: datetime.datetime) -> list[RejectedMail]:
+        """As the world says."""
+        return self.world.rejected
+
     def survey(self) -> MailboxSurvey:
         """As the world says."""
         return MailboxSurvey("INBOX", 3, self.world.authserv_ids)
@@ -350,6 +356,14 @@ def test_a_mail_that_is_late_is_found_by_the_next_run(world: World) -> None:
     assert world.lets_in()
     assert world.users[BLUE].wrong_tries == 0
     assert world.steps.count("after reset") == 1
+
+
+def test_a_mail_that_came_and_did_not_count_is_reported_with_the_reason(world: World) -> None:
+    world.late = True
+    world.rejected = [RejectedMail(datetime.datetime(2026, 11, 30, 9, 15, tzinfo=datetime.UTC), "its sender is at x")]
+    told = rf"A mail with a token for {BLUE} came at 2026-11-30T09:15:00Z and did not count: its sender is at x"
+    with pytest.raises(RotationIncomplete, match=told):
+        rotate(world, mail_timeout=1)
 
 
 def test_a_mail_that_never_came_is_asked_for_once_more_while_there_is_a_session(world: World) -> None:

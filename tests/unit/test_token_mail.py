@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.token_mail import (
     MAX_BYTES,
     Policy,
+    rejection,
     sender,
     token,
 )
@@ -409,3 +410,63 @@ def test_a_mail_that_is_made_to_keep_its_reader_busy_is_from_nobody_and_has_no_t
     """How long the slowest of them takes is measured by the benchmark."""
     assert sender(raw, VERIFYING) is None
     assert token(raw, USERNAME) is None
+
+
+# Why one does not count.
+
+
+def forwarded(inner: bytes) -> bytes:
+    """A mail that brings another one as an attachment."""
+    boundary = "=-1"
+    part = b"--=-1\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--=-1--\r\n"
+    return mail(part, f'multipart/mixed; boundary="{boundary}"')
+
+
+def results(text: str) -> str:
+    return f"Authentication-Results: {text}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "policy", "reason"),
+    [
+        (
+            mail().replace(b"support@salesforce.com", b"ann@acme.example"),
+            Policy(),
+            "its sender is at acme.example, which is not in mailbox.allowed_senders",
+        ),
+        (mail().replace(FROM, FROM + b"From: ann@acme.example\r\n"), Policy(), "does not name exactly one sender"),
+        (mail(), VERIFYING, "it has no header field Authentication-Results"),
+        (
+            mail(TEXT, "text/plain", results("mx.other.example; dmarc=pass header.from=salesforce.com")),
+            VERIFYING,
+            "are of mx.other.example, not of mailbox.authserv_id",
+        ),
+        (
+            mail(TEXT, "text/plain", results(f"{AUTHSERV_ID}; dmarc=fail header.from=salesforce.com")),
+            VERIFYING,
+            "do not say that salesforce.com has sent it",
+        ),
+        (forwarded(mail()), Policy(), "it is attached to another mail"),
+    ],
+)
+def test_why_a_mail_that_brings_a_token_does_not_count(raw: bytes, policy: Policy, reason: str) -> None:
+    told = rejection(raw, USERNAME, policy)
+    assert told is not None and reason in told
+    assert TOKEN not in told
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [mail(), mail("Nothing to see here."), forwarded(mail("Nothing to see here.")), b"\0", b""],
+)
+def test_a_mail_that_counts_or_brings_no_token_is_not_rejected(raw: bytes) -> None:
+    assert rejection(raw, USERNAME, Policy()) is None
+    assert rejection(raw.replace(USERNAME.encode(), b"other@example.com"), USERNAME, Policy()) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300), st.text(max_size=200))
+def test_why_a_hostile_mail_does_not_count_shows_nothing_that_turns_a_terminal(header: bytes, name: str) -> None:
+    raw = header + b"\r\n" + mail(TEXT, "text/plain", results(f"{name!r}; x=y"))
+    told = rejection(raw, USERNAME, VERIFYING) or ""
+    assert told.isprintable() and TOKEN not in told

@@ -33,6 +33,7 @@ MAX_OTHERS = 200  # of those, at the end of the wait; and of those that name the
 # first one that comes may be forged.
 QUIET_SECONDS = 10.0
 SURVEYED_UIDS, SURVEYED_MAILS = 200, 20
+REJECTED_MAILS = 3  # of those that did not count, so many are reported
 _HEADERS_AT_ONCE, _MAILS_AT_ONCE = 100, 10
 _HEADER = f"BODY.PEEK[HEADER.FIELDS (FROM DATE AUTHENTICATION-RESULTS)]<0.{16 * 1024}>"
 _EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
@@ -76,6 +77,19 @@ class MailboxSurvey:
     folder: str
     mails: int
     authserv_ids: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class RejectedMail:
+    """A mail that brings the user a token, and does not count.
+
+    Attributes:
+        received: when the mail server got it.
+        reason: why it does not count, see token_mail.rejection().
+    """
+
+    received: datetime.datetime
+    reason: str
 
 
 @contextlib.contextmanager
@@ -205,6 +219,31 @@ class Mailbox:
                 self._reconnect(rest, deadline)
                 rest = min(2 * rest, MAX_PAUSE)
             pause = min(2 * pause, MAX_IDLE)
+
+    def rejections(self, username: str, *, since: Position | None, since_time: datetime.datetime) -> list[RejectedMail]:
+        """Return which of the latest mails bring the user a token and do not count, the newest first.
+
+        Raises MailError. Nothing is changed.
+        """
+        position = self.position()
+        criteria = ["UID", f"{max(1, position.next_uid - SURVEYED_UIDS)}:*"]
+        by_uid = since is not None and since.uid_validity == position.uid_validity
+        with self._connection.limits.exchange():
+            uids = self._named(criteria, username) or set(self._search(criteria))
+            latest = sorted(uids, reverse=True)[:SURVEYED_MAILS]
+            answers: dict[int, dict[bytes, Any]] = {}
+            for few in _batches(latest, _MAILS_AT_ONCE):
+                answers |= self._fetch(few, "INTERNALDATE", f"BODY.PEEK[]<0.{token_mail.MAX_BYTES}>")
+        rejected = []
+        for uid, answer in sorted(answers.items(), reverse=True):
+            raw, received = _content(answer), _received(answer)
+            reason = token_mail.rejection(raw, username, self._settings.policy)
+            is_old = uid < since.next_uid if since and by_uid else received < since_time - CLOCK_SLACK
+            if reason is None and is_old and token_mail.token(raw, username):
+                reason = f"it is from before {since_time:%Y-%m-%dT%H:%M:%SZ}"
+            if reason:
+                rejected.append(RejectedMail(received, reason))
+        return rejected[:REJECTED_MAILS]
 
     @property
     def _grace(self) -> float:

@@ -54,6 +54,7 @@ _USER_LINE = re.compile(r"(?:\bUser ?name|ユーザー? ?名) ?[:：] ?(?P<name>
 # The host that a mail came from, by the server's own look-up of its address.
 _LOOKED_UP = re.compile(rf"\(({DOMAIN})\.? ?\[")
 _RETURN_PATH = re.compile(rf"<{_LOCAL}@({DOMAIN})>")
+_AUTHSERV = re.compile(r"[a-z0-9._-]+")
 _NOT_BEFORE = r"(?<![\w.+%&*/=?^`{|}~!#$@-])(?<!\w')"
 _NOT_AFTER = r"(?![\w@+-]|[.']\w)"
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
@@ -112,6 +113,49 @@ def token(raw: bytes, username: str) -> str | None:
         if _is_for(text, username) and (found := _TOKEN.search(text)):
             return found["token"]
     return None
+
+
+def rejection(raw: bytes, username: str, policy: Policy) -> str | None:
+    """Return why a mail that brings the user a token does not count, and the way out; None of any other mail.
+
+    The text repeats nothing of the mail but domains and names of servers.
+    """
+    mail = _parsed(raw)
+    if mail is None:
+        return None
+    if token(raw, username) is None:
+        if any(token(inner.as_bytes(), username) for inner in _attached(mail)):
+            return "it is attached to another mail, and attached mails are not read: have it redirected instead"
+        return None
+    return None if _sender(mail, policy) else _why_not_from(mail, policy)
+
+
+def _why_not_from(mail: Message, policy: Policy) -> str:
+    """Return why the sender of a mail does not count."""
+    fields = _fields(mail, "from")
+    found = _FROM.fullmatch(fields[0]) if len(fields) == 1 else None
+    if found is None:
+        return "its header field From does not name exactly one sender"
+    domain = (found["named"] or found["bare"]).lower()
+    if not _is_allowed(domain, policy):
+        return (
+            f"its sender is at {domain[:100]}, which is not in mailbox.allowed_senders: have it redirected, not "
+            "forwarded; or allow that domain if a group of yours rewrites senders"
+        )
+    names = [results[0].split()[0] for results in map(_results, _fields(mail, "authentication-results")) if results[0]]
+    if not names:
+        return "it has no header field Authentication-Results, which mailbox.authserv_id asks for"
+    if str(policy.authserv_id).lower() not in names:
+        named = ", ".join(sorted({name[:60] for name in names if _AUTHSERV.fullmatch(name)}))
+        return f"its Authentication-Results are of {named or 'no name'}, not of mailbox.authserv_id"
+    return f"its Authentication-Results do not say that {domain[:100]} has sent it"
+
+
+def _attached(mail: Message) -> Iterator[Message]:
+    """Return the mails that a mail brings as attachments; the number of parts is limited by _parsed()."""
+    for part in mail.walk():
+        inner = part.get_payload() if part.get_content_type() == "message/rfc822" else None
+        yield from (one for one in (inner if isinstance(inner, list) else []) if isinstance(one, Message))
 
 
 def _parsed(raw: bytes) -> Message | None:

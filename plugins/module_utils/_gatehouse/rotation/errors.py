@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..credentials.journal import REQUESTED, Journal
 from ..errors import GatehouseError
 
@@ -33,36 +35,41 @@ def too_many_failed_logins(username: str, number: int) -> RotationIncomplete:
     )
 
 
-def incomplete(journal: Journal, *, waited: str) -> RotationIncomplete:
+def incomplete(journal: Journal, *, waited: str, rejected: Sequence[str] = ()) -> RotationIncomplete:
     """Return the error that says what was done, what was not, and what to do.
 
     Args:
         waited: for how long a mail was waited for, such as C(within 300 seconds).
+        rejected: mails that did not count, and why.
     """
+    return RotationIncomplete(". ".join([_incomplete(journal, waited), *rejected]))
+
+
+def _incomplete(journal: Journal, waited: str) -> str:
     user, since = journal.username, journal.started
     by_hand = f"reset the token of {user} by hand, and give what comes as new_token"
     if journal.refused:
         tokens = len([token for token in journal.refused if token])
         what = f"{tokens} token{'s' * (tokens > 1)} that came by mail for {user}" if tokens else "the new password"
         more = "no more are tried, as wrong tries lock the user out" if journal.is_spent else f"no other came {waited}"
-        return RotationIncomplete(
+        return (
             f"{what} {'were' if tokens > 1 else 'was'} refused, and {more}. Look whether the mails are from "
             f"Salesforce, and whether {user} is locked; after that, force: true tries once more. Or {by_hand}"
         )
     if journal.method == "found":
-        return RotationIncomplete(
+        return (
             f"the stored token of {user} does not let in any more, and the mailbox has no newer one: {by_hand}. If it "
             "does let in, as the user was only locked, force: true finds that out"
         )
     if journal.method == "password":
         done = "was changed" if journal.step == REQUESTED else "may have been changed, which is not known"
-        return RotationIncomplete(
+        return (
             f"the password of {user} {done} at {since}, and no mail with its new token was found {waited}. The new "
             f"password is kept in the record's journal, so nothing is lost. {WHY_NO_MAIL}. Run this again when the "
             f"mail has come, or with method: reset while the session lasts; or {by_hand}"
         )
     done = "was reset" if journal.step == REQUESTED else "may have been reset, which is not known"
-    return RotationIncomplete(
+    return (
         f"the token of {user} {done} at {since}, and no mail with the new one was found {waited}. Look whether mailbox "
         f"names the box and the folder that it comes to; then run this again. Or {by_hand}"
     )

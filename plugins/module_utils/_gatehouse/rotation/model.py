@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..auth.connection import Connection
 from ..mailbox.imap import Position
-from ..mailbox.mailbox import MailboxSurvey, TokenMail
+from ..mailbox.mailbox import MailboxSurvey, RejectedMail, TokenMail
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,9 @@ class Mailbox(Protocol):
 
     def survey(self) -> MailboxSurvey:
         """Look at the latest mails, for check mode."""
+
+    def rejections(self, username: str, *, since: Position | None, since_time: datetime.datetime) -> list[RejectedMail]:
+        """Return which of the latest mails bring the user a token and do not count, the newest first."""
 
     def dispose(self, uids: Collection[int], *, validity: int) -> None:
         """Flag, move or delete these mails, as the settings say."""

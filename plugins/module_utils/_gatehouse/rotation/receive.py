@@ -34,7 +34,24 @@ def receive_token(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> b
             return True
         if rotation.required_journal.is_spent:
             break
-    return _without_mail(rotation)
+    if _without_mail(rotation):
+        return True
+    if mailbox is not None:
+        _note_rejections(rotation, mailbox)
+    return False
+
+
+def _note_rejections(rotation: Rotation, mailbox: Mailbox) -> None:
+    """Note which mails brought a token and did not count; that they cannot be read is no error here."""
+    journal = rotation.required_journal
+    since = Position(*journal.position) if journal.position else None
+    started = datetime.datetime.fromisoformat(journal.started)
+    with contextlib.suppress(MailError):
+        rotation.rejected = [
+            f"A mail with a token for {journal.username} came at {mail.received:%Y-%m-%dT%H:%M:%SZ} and did not count: "
+            f"{mail.reason}"
+            for mail in mailbox.rejections(journal.username, since=since, since_time=started)
+        ]
 
 
 def accept_given_token(rotation: Rotation, token: str) -> None:

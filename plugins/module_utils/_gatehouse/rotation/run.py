@@ -297,4 +297,5 @@ def _recover_from_mailbox(rotation: Rotation, target: Connection, refusal: Login
             return
     if rotation.required_journal.is_spent:
         raise rotation.incomplete()
-    raise LoginError(f"{refusal}; and the mailbox has no newer token of this user", cause=refusal.cause)
+    why = ". ".join([f"{refusal}; and the mailbox has no newer token of this user", *rotation.rejected])
+    raise LoginError(why, cause=refusal.cause)

@@ -29,6 +29,7 @@ class Rotation:
         credential: as it is stored now; in check mode, as it would be.
         warnings: for the user.
         survey: in check mode, what was seen in the mailbox.
+        rejected: in words, mails that brought a token and did not count.
         failed_logins: that this rotation has made so far, in all its runs.
     """
 
@@ -43,6 +44,7 @@ class Rotation:
         self.check_mode = check_mode
         self.warnings: list[str] = []
         self.survey: dict[str, Any] | None = None
+        self.rejected: list[str] = []
         self.failed_logins = credential.rotation.failed_logins if credential.rotation else 0
 
     @property
@@ -120,7 +122,7 @@ class Rotation:
         waited = (
             f"within {self.options.mail_timeout:g} seconds" if self.options.has_mailbox else "as no mailbox was given"
         )
-        return incomplete(self.required_journal, waited=waited)
+        return incomplete(self.required_journal, waited=waited, rejected=self.rejected)
 
 
 def now() -> str:
