@@ -128,8 +128,8 @@ _raw:
       description: When this version last passed a login, UTC, or V(none).
       type: str
       sample: "2026-03-31T08:00:00Z"
-    token_since:
-      description: Since when it has its security token, UTC, as far as is known here; or V(none).
+    secret_since:
+      description: Since when it has its security token, key or app's secret, UTC, as far as is known here; or V(none).
       type: str
       sample: "2026-03-31T08:00:00Z"
     standby:

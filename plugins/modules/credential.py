@@ -177,7 +177,7 @@ credential:
     created: "2026-11-24T21:34:05Z"
     updated: "2026-11-25T06:00:12Z"
     verified: "2026-11-25T06:00:12Z"
-    token_since: "2026-11-25T06:00:12Z"
+    secret_since: "2026-11-25T06:00:12Z"
     standby: null
     rotation: null
     secrets: [password, security_token]

@@ -135,14 +135,14 @@ credentials:
       description: When this version last passed a login, UTC, or V(none).
       type: str
       sample: "2026-11-20T08:00:00Z"
-    token_since:
-      description: Since when it has its security token, UTC, as far as is known here, or V(none).
+    secret_since:
+      description: Since when it has its security token, key or app's secret, UTC, as far as is known here, or V(none).
       type: str
       sample: "2026-11-20T08:00:00Z"
     ages:
       description: How many whole days ago each of these times was, or V(none).
       type: dict
-      sample: {created: 54, updated: 4, verified: 4, token_since: 4}
+      sample: {created: 54, updated: 4, verified: 4}
     standby:
       description: Of a pair, the user name of the user that is not in use now; otherwise V(none).
       type: str

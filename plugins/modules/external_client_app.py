@@ -72,7 +72,9 @@ options:
     description:
       - The certificate of the key that signs assertions, as PEM text or as a file on the controller.
         M(gatehouse.salesforce.login_key) makes both. If not given, that of the app is kept.
-      - An app has one certificate. When it changes, logins with the old key fail from then on.
+      - An app has one certificate. When it changes, logins with the old key fail from then on. To renew it, see
+        M(gatehouse.salesforce.oauth_key); a certificate that begins before the one which that has given the app is
+        ignored, so a task may go on naming the first one.
     type: str
   certificate_key:
     description:

@@ -275,7 +275,7 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
     )
     store = open_store(str(playbook.folder / "store"), str(playbook.key_file))
     stored = store.read("billing")
-    store.write(dataclasses.replace(stored, token_since=LONG_AGO), replaces=stored.version)
+    store.write(dataclasses.replace(stored, secret_since=LONG_AGO), replaces=stored.version)
     mailbox = {
         "host": "localhost",
         "port": mail_server.port if mail_server else 0,

@@ -80,7 +80,7 @@ def test_a_new_credential_is_version_1_and_not_verified() -> None:
     assert plan
     assert plan.before is None
     assert plan.after == Credential(
-        name="prod", connection=BASIC, version=1, created=TUESDAY, updated=TUESDAY, token_since=TUESDAY
+        name="prod", connection=BASIC, version=1, created=TUESDAY, updated=TUESDAY, secret_since=TUESDAY
     )
 
 
@@ -184,7 +184,7 @@ def test_what_may_be_shown_names_the_secrets_and_holds_none() -> None:
         "created": MONDAY,
         "updated": MONDAY,
         "verified": None,
-        "token_since": MONDAY,
+        "secret_since": MONDAY,
         "standby": None,
         "rotation": None,
         "secrets": ["password", "security_token"],
@@ -286,7 +286,12 @@ def renewed(connection: Connection, token: str = "canary-new") -> Connection:
 
 def test_a_rotation_gives_the_credential_another_token_and_version() -> None:
     after = complete_rotation(passed(present()), renewed(BASIC), now=TUESDAY)
-    assert (after.connection, after.version, after.token_since, after.verified) == (renewed(BASIC), 2, TUESDAY, TUESDAY)
+    assert (after.connection, after.version, after.secret_since, after.verified) == (
+        renewed(BASIC),
+        2,
+        TUESDAY,
+        TUESDAY,
+    )
     assert after.previous is None
 
 
@@ -299,9 +304,9 @@ def test_a_secret_that_a_rotation_has_replaced_is_not_stored_again_by_those_who_
 
 def test_the_age_of_a_token_is_that_of_the_token_and_not_of_the_version() -> None:
     moved = present(dataclasses.replace(BASIC, api_version="63.0"), present(), TUESDAY)
-    assert (moved.version, moved.token_since) == (2, MONDAY)
-    assert present(renewed(BASIC), moved, WEDNESDAY).token_since == WEDNESDAY
-    assert present(dataclasses.replace(BASIC, security_token=""), moved, WEDNESDAY).token_since is None
+    assert (moved.version, moved.secret_since) == (2, MONDAY)
+    assert present(renewed(BASIC), moved, WEDNESDAY).secret_since == WEDNESDAY
+    assert present(dataclasses.replace(BASIC, security_token=""), moved, WEDNESDAY).secret_since is None
 
 
 def test_a_rotation_of_a_pair_makes_its_users_change_roles() -> None:

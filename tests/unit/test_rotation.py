@@ -909,7 +909,7 @@ def test_a_token_of_the_user_on_standby_is_looked_for_since_before_the_roles_cha
     plant_pair(world)
     stored = world.store.read("billing")
     world.store.write(
-        dataclasses.replace(stored, version=2, token_since="2026-06-01T00:00:00Z"), replaces=stored.version
+        dataclasses.replace(stored, version=2, secret_since="2026-06-01T00:00:00Z"), replaces=stored.version
     )
     world.has_session = False
     world.renew(GREEN)
@@ -940,7 +940,7 @@ def test_a_token_that_a_rotation_has_replaced_is_not_tried_when_another_one_is_l
 def test_a_token_that_is_dated_in_the_future_is_told(world: World) -> None:
     stored = world.store.read("billing")
     later = (NOW + datetime.timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    world.store.write(dataclasses.replace(stored, token_since=later), replaces=1)
+    world.store.write(dataclasses.replace(stored, secret_since=later), replaces=1)
     outcome = rotate(world)
     assert not outcome.rotated
     assert f"dated {later}, which is in the future" in outcome.warnings[0]

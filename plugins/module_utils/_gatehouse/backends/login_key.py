@@ -15,19 +15,16 @@ from ..auth.private_key import key_text, signing_key
 from ..errors import OptionError
 from ..files import create_file
 from ..libraries import require_cryptography
+from ..oauth_app.certificate import WARN_BEFORE, make_key, self_sign
 from ..task.context import Task
 from ..task.options import Spec
 
 try:
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.x509.oid import NameOID
 except ImportError:  # reported by require_cryptography()
     pass
-KEY_SIZE = 2048  # what Salesforce's own instructions make
-CLOCK_SKEW = datetime.timedelta(hours=1)
-WARN_BEFORE = datetime.timedelta(days=30)
 SPEC: Spec = {
     "path": {"type": "path", "required": True},
     "certificate": {"type": "path"},
@@ -52,17 +49,20 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     files = {"private_key": str(key_file), "certificate": str(certificate_file), "changed": bool(missing)}
     if missing == [key_file]:
         raise OptionError("path", f"{key_file} does not exist, but its certificate {certificate_file} does")
-    name, until = _subject(options["common_name"]), _until(options["valid_days"])
+    new = make_key() if missing else ""
+    certified = (options["common_name"], datetime.datetime.now(datetime.UTC), options["valid_days"])
+    if new:
+        self_sign(new, *certified)  # what cannot be certified is refused before anything is made
     if task.check_mode and missing:
         return {**files, "certificate_text": None, "fingerprint": None, "expires": None}
     made = []  # a task for another host may be faster, and what it has made serves as well
     if key_file in missing:
-        new = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
-        made.append(_write_new(key_file, _pem(new), mode=0o600, option="path"))
+        made.append(_write_new(key_file, new.encode(), mode=0o600, option="path"))
     _require_private(key_file)
-    key = signing_key(key_text(str(key_file)))
+    text = key_text(str(key_file))
+    key = signing_key(text)
     if certificate_file in missing:
-        made_for = _self_signed(key, name, until).public_bytes(serialization.Encoding.PEM)
+        made_for = self_sign(text, *certified).encode()
         made.append(_write_new(certificate_file, made_for, mode=0o644, option="certificate"))
     return {**files, "changed": any(made), **_described(certificate_file, key)}
 
@@ -91,41 +91,6 @@ def _described(file: Path, key: rsa.RSAPrivateKey) -> dict[str, Any]:
         "expires": expires,
         "warnings": warnings,
     }
-
-
-def _subject(common_name: str) -> x509.Name:
-    try:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    except ValueError:
-        raise OptionError("common_name", "must have 1 to 64 characters") from None
-
-
-def _until(days: int) -> datetime.datetime:
-    try:
-        if days > 0:
-            return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
-    except OverflowError:
-        pass
-    raise OptionError("valid_days", f"{days} days from now is not a time in the future")
-
-
-def _pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _self_signed(key: rsa.RSAPrivateKey, name: x509.Name, until: datetime.datetime) -> x509.Certificate:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.datetime.now(datetime.UTC) - CLOCK_SKEW)
-        .not_valid_after(until)
-        .sign(key, hashes.SHA256())
-    )
 
 
 def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> bool:

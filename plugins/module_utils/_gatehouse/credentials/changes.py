@@ -14,11 +14,20 @@ from ..auth.causes import LOGGED_IN, Verification
 from ..auth.connection import Connection
 from ..errors import OptionError
 from . import journal
-from .credential import OAUTH_FLOWS, OF_THE_USER, PASSWORD_FLOWS, Credential, checked_name
+from .credential import (
+    KEYS,
+    OAUTH_FLOWS,
+    OF_THE_USER,
+    PASSWORD_FLOWS,
+    Credential,
+    checked_name,
+    renewable_secret,
+)
 from .journal import Journal
 from .serialization import PUBLIC_FIELDS
 
 REMEMBERED = 40  # digests of replaced secrets: those of many years
+REPLACED = ("password", "security_token", *KEYS.values())  # what a rotation replaces
 # The secrets that a flow uses.
 _SECRETS_OF = {
     "security_token": ("password", "security_token"),
@@ -35,8 +44,9 @@ def declare(
     """Return the credential as wanted, which is the current one itself if nothing changes; raises OptionError.
 
     A secret that is None is kept and an empty one is removed; everything else is declared whole. A secret that a
-    rotation has replaced is ignored, and the current one kept. Rotations decide which user of a pair is on standby; a
-    standby that is None is kept where the flow has passwords, and one without a username is removed.
+    rotation has replaced is ignored, and the current one kept, as is the consumer key that came with it. Rotations
+    decide which user of a pair is on standby; a standby that is None is kept where the flow has passwords, and one
+    without a username is removed.
     """
     name = checked_name(name)
     if standby is not None or wanted.auth in PASSWORD_FLOWS:
@@ -54,11 +64,11 @@ def declare(
             created=now,
             updated=now,
             standby=waiting,
-            token_since=now if connection.security_token else None,
+            secret_since=now if renewable_secret(connection) else None,
         )
     if (current.connection, current.standby) == (connection, waiting):
         return current
-    same_token = current.connection.security_token == connection.security_token
+    same = renewable_secret(current.connection) == renewable_secret(connection)
     return dataclasses.replace(
         current,
         connection=connection,
@@ -68,14 +78,25 @@ def declare(
         verified=None,
         verification=Verification(),
         previous=current.connection if current.verified else current.previous or current.connection,
-        token_since=current.token_since if same_token else now if connection.security_token else None,
-        rotation=_still_under_way(current.rotation, connection, waiting),
+        secret_since=current.secret_since if same else now if renewable_secret(connection) else None,
+        rotation=_still_under_way(current, connection, waiting),
     )
 
 
-def _still_under_way(rotation: Journal | None, *users: Connection | None) -> Journal | None:
-    """Return the rotation if its user is one of these: its token must not be tried with another user."""
+def _still_under_way(current: Credential, *users: Connection | None) -> Journal | None:
+    """Return the rotation if its user is one of these: its token must not be tried with another user.
+
+    That of a key or an app's secret ends when another one is declared.
+    """
+    rotation = current.rotation
+    if rotation and rotation.of_app:
+        user = users[0]
+        return rotation if user and _oauth_login(user) == _oauth_login(current.connection) else None
     return rotation if rotation and any(user and user.username == rotation.username for user in users) else None
+
+
+def _oauth_login(connection: Connection) -> tuple[str | None, ...]:
+    return connection.auth, connection.username, connection.consumer_key, renewable_secret(connection)
 
 
 def complete_rotation(credential: Credential, connection: Connection, *, now: str) -> Credential:
@@ -87,7 +108,7 @@ def complete_rotation(credential: Credential, connection: Connection, *, now: st
     before = credential.standby if changes_roles else credential.connection
     dead = [
         _digest(before, field)
-        for field in ("password", "security_token")
+        for field in REPLACED
         if before and getattr(before, field) and getattr(before, field) != getattr(connection, field)
     ]
     return dataclasses.replace(
@@ -99,7 +120,7 @@ def complete_rotation(credential: Credential, connection: Connection, *, now: st
         verified=now,
         verification=LOGGED_IN,
         previous=None,
-        token_since=now if connection.security_token else None,
+        secret_since=now if renewable_secret(connection) else None,
         rotation=None,
         replaced=(*credential.replaced, *dead)[-REMEMBERED:],
     )
@@ -120,7 +141,8 @@ def record_verification(
     """
     if verification.result == "ok":
         under_way, let_in = credential.rotation, [credential.connection.username] if users is None else users
-        if under_way and under_way.step != journal.STORED and under_way.username in let_in:
+        waits = under_way and under_way.step != journal.STORED and not under_way.of_app
+        if under_way and waits and under_way.username in let_in:
             under_way = None
         return dataclasses.replace(
             credential, verification=verification, verified=now, previous=None, rotation=under_way
@@ -179,9 +201,11 @@ def _settle_secrets(current: Credential | None, before: Connection | None, wante
     """Return the wanted connection as it is stored, with the secrets to be kept."""
     dead: dict[str, Any] = {
         field: None
-        for field in ("password", "security_token")
+        for field in REPLACED
         if current and getattr(wanted, field) and _digest(wanted, field) in current.replaced
     }
+    if before and dead.keys() & set(KEYS.values()):
+        dead["consumer_key"] = before.consumer_key
     return normalise(keep_secrets(before, dataclasses.replace(wanted, **dead)).checked())
 
 

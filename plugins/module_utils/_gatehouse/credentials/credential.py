@@ -22,6 +22,8 @@ PASSWORD_FLOWS = ("security_token", "username_password")
 OAUTH_FLOWS = ("jwt_bearer", "client_credentials")
 # What the two users of a pair do not share.
 OF_THE_USER = ("username", "password", "security_token")
+# What a rotation renews, by flow; of all others it is the security token.
+KEYS = {"jwt_bearer": "private_key", "client_credentials": "consumer_secret"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Credential:
         verified: when this version last passed a login; None until then.
         verification: the outcome of the last login attempt with this version.
         previous: the last connection that may still work, kept until this version is verified.
-        token_since: since when the connection has its security token, as far as known here.
+        secret_since: since when the connection has its security token, key or app's secret, as far as known here.
         standby: of a pair of users, the one that nobody uses now and that the next rotation works on.
         rotation: a rotation that has not come to its end.
         replaced: digests of secrets that a rotation has replaced; a declaration that still contains one is ignored.
@@ -48,10 +50,15 @@ class Credential:
     verified: str | None = None
     verification: Verification = Verification()
     previous: Connection | None = None
-    token_since: str | None = None
+    secret_since: str | None = None
     standby: Connection | None = None
     rotation: Journal | None = None
     replaced: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+    @property
+    def renewed(self) -> str:
+        """Since when it has what a rotation renews, as far as that is known."""
+        return self.secret_since or self.updated
 
     @property
     def users(self) -> list[Connection]:
@@ -71,6 +78,12 @@ class Credential:
                 f"is {login_url}, but credential {self.name!r} logs in at {own}; name the credential of this org, or "
                 "correct one of the two",
             )
+
+
+def renewable_secret(connection: Connection) -> str | None:
+    """Return what a rotation of the connection renews; None where there is nothing."""
+    secret: str | None = getattr(connection, KEYS.get(connection.auth, "security_token"))
+    return secret
 
 
 def checked_name(name: object) -> str:

@@ -14,6 +14,8 @@ REQUESTING = "requesting"
 REQUESTED = "requested"
 # The new token is stored; only its mail is left to be dealt with.
 STORED = "stored"
+# How what an app logs in with is renewed: its certificate, or its consumer secret.
+OF_APPS = ("certificate", "secret")
 MAX_CANDIDATES = 2  # that a rotation ever tries by a login, as wrong tries lock the user out
 
 
@@ -22,7 +24,8 @@ class Journal:
     """What a rotation has to know after a crash. It is written before each step that cannot be undone.
 
     Attributes:
-        method: how a new token was requested: C(reset), C(password), or C(found) when somebody else requested it.
+        method: how a new token was requested: C(reset), C(password), or C(found) when somebody else requested it;
+            one of OF_APPS for what an app logs in with.
         step: C(requesting), C(requested) or C(stored), see above.
         username: whose token it is.
         started: ISO 8601, UTC, in seconds.
@@ -32,6 +35,9 @@ class Journal:
         refused: those of them that the org has refused.
         failed_logins: how many logins the org has refused; C(force) forgets what was refused, but not how often.
         mails: the UIDs of the mails with the token, until they have been dealt with.
+        app: of OF_APPS: the app that gets the new certificate; once that is stored, the one whose old way in is left.
+        consumer_key: of the old way in, once the new one is stored.
+        private_key: the new key, for C(certificate).
     """
 
     method: str
@@ -44,6 +50,14 @@ class Journal:
     refused: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     mails: tuple[int, ...] = ()
     failed_logins: int = 0
+    app: str | None = None
+    consumer_key: str | None = None
+    private_key: str | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def of_app(self) -> bool:
+        """Whether it is about what an app logs in with."""
+        return self.method in OF_APPS
 
     @property
     def is_spent(self) -> bool:

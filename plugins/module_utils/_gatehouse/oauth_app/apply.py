@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
-from ..errors import GatehouseError, NoResponseError, OrgError
+from ..auth.connection import Connection
+from ..errors import GatehouseError, LoginError, NoResponseError, OrgError
 from ..org.client import Org
 from ..org.deploy import DeployError, Progress, deploy
+from ..org.login import Session, login
 from ..org.queries import external_client_app_id
 from ..org.records import create_record, delete_record
 from ..org.token_endpoint import knows_app
@@ -126,6 +129,24 @@ class AppWriter:
             self.progress(f"the token endpoint does not know the new app yet ({elapsed:.0f} s)")
             time.sleep(POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)])
             tries += 1
+
+    def log_in(self, connection: Connection) -> Session:
+        """Log in by an app that has just been changed.
+
+        The token endpoint may refuse its new key for some minutes (REPORTED). So this asks again for so long; there is
+        no password that a refusal could be about. Raises as login().
+        """
+        started = time.monotonic()
+        for tries in itertools.count():
+            try:
+                return login(connection)
+            except LoginError as exc:
+                elapsed = time.monotonic() - started
+                if exc.cause != "invalid_credentials" or elapsed > self.seconds:
+                    raise
+            self.progress(f"the token endpoint does not take the new key yet ({elapsed:.0f} s)")
+            time.sleep(POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)])
+        raise AssertionError("it ends before")
 
     def _make_set(self, plan: AppPlan) -> str:
         name = plan.after.permission_set.name

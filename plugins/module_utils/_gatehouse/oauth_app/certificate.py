@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificate by which an app knows the key of jwt_bearer."""
+"""The key of jwt_bearer, and the certificate by which an app knows it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import base64
 import binascii
 import dataclasses
 import datetime
+import hashlib
 import re
 from pathlib import Path
 
@@ -20,11 +21,14 @@ try:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
 except ImportError:  # reported by require_cryptography()
     pass
 BEGINNING = "-----BEGIN"
 MAX_FILE_BYTES = 64 * 1024
 WARN_BEFORE = datetime.timedelta(days=30)
+KEY_SIZE = 2048  # what Salesforce's own instructions make
+CLOCK_SKEW = datetime.timedelta(hours=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +38,12 @@ class Certificate:
     Attributes:
         pem: the whole text, with its first and last line.
         fingerprint: SHA-256, in hexadecimal digits.
-        expires: UTC.
+        begins, expires: UTC.
     """
 
     pem: str = dataclasses.field(repr=False)
     fingerprint: str
+    begins: datetime.datetime
     expires: datetime.datetime
 
 
@@ -84,7 +89,52 @@ def parse_certificate(text: str) -> tuple[Certificate, object] | None:
     except Exception:  # of cryptography's own, for keys that it does not know
         return None
     pem = parsed.public_bytes(serialization.Encoding.PEM).decode().strip()
-    return Certificate(pem, parsed.fingerprint(hashes.SHA256()).hex(), parsed.not_valid_after_utc), public_key
+    fingerprint = parsed.fingerprint(hashes.SHA256()).hex()
+    return Certificate(pem, fingerprint, parsed.not_valid_before_utc, parsed.not_valid_after_utc), public_key
+
+
+def make_key() -> str:
+    """Make an RSA key; return it in PEM form."""
+    require_cryptography()
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
+
+
+def self_sign(key: str, common_name: str, now: datetime.datetime, days: int) -> str:
+    """Return a certificate in PEM form, the same for the same arguments; raises OptionError.
+
+    Args:
+        key: in PEM form.
+        common_name: the name in it, which Salesforce shows.
+        now: UTC; it begins a little earlier, as clocks differ.
+        days: for how long it is valid.
+    """
+    private_key = signing_key(key)
+    try:
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    except ValueError:
+        raise OptionError("common_name", "must have 1 to 64 characters") from None
+    try:
+        until = now + datetime.timedelta(days=days)
+    except OverflowError:
+        until = now
+    if until <= now:
+        raise OptionError("valid_days", f"{days} days from now is not a time in the future")
+    public_key = private_key.public_key()
+    digest = hashlib.sha256(f"{public_key.public_numbers().n} {now.isoformat()}".encode()).digest()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public_key)
+        .serial_number(int.from_bytes(digest[:19], "big") + 1)
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(until)
+        .sign(private_key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
 
 
 def _content(path: str) -> str:

@@ -4,12 +4,14 @@
 """An External Client App as declared and as read. Pure.
 
 An app is five metadata components. A mark at the end of its description says that this collection made it, as does one
-in the description of its permission set. The mark also names the certificate, which not every org shows when read.
+in the description of its permission set. The mark also names the certificate, which not every org shows when read, and
+since when one is valid that a rotation has put there.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +36,7 @@ IP_RELAXATION = {
 FLOWS = ("jwt_bearer", "client_credentials")
 # Where a browser would be sent by a flow that is not used here: a page of Salesforce that does nothing.
 CALLBACK_URL = "https://login.salesforce.com/services/oauth2/success"
-_MARK = re.compile(r"\s*\[gatehouse\.salesforce(?: ([0-9a-f]{16}))?\]\s*$")
+_MARK = re.compile(r"\s*\[gatehouse\.salesforce(?: ([0-9a-f]{16})(?: from (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?)?\]\s*$")
 SET_DESCRIPTION = "Who may log in through the app {}. Made by gatehouse.salesforce, and removed with the app."
 
 
@@ -157,6 +159,12 @@ class App:
         return found[1] if found else None
 
     @property
+    def rotated(self) -> datetime.datetime | None:
+        """When the certificate begins, UTC, if a rotation has put it there."""
+        found = _MARK.search(self.value(APP, "description"))
+        return datetime.datetime.fromisoformat(found[2]) if found and found[2] else None
+
+    @property
     def flows(self) -> list[str]:
         """The flows of FLOWS that are open, as far as that can be read."""
         open_flows = {
@@ -199,9 +207,15 @@ class App:
         }
 
 
-def mark_description(description: str, certificate: str | None) -> str:
-    """Return a description with the mark at its end."""
-    return f"{description} [gatehouse.salesforce{f' {certificate[:16]}' if certificate else ''}]".strip()
+def mark_description(description: str, certificate: str | None, rotated: datetime.datetime | None = None) -> str:
+    """Return a description with the mark at its end.
+
+    Args:
+        certificate: its fingerprint.
+        rotated: when the certificate begins, UTC, if a rotation has put it there.
+    """
+    since = f" from {rotated:%Y-%m-%dT%H:%M:%SZ}" if rotated else ""
+    return f"{description} [gatehouse.salesforce{f' {certificate[:16]}{since}' if certificate else ''}]".strip()
 
 
 def split_list(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import dataclasses
 from typing import Any
 
 from ..errors import OptionError
+from .certificate import Certificate
 from .model import (
     APP,
     CALLBACK_URL,
@@ -63,6 +64,8 @@ class AppPlan:
 def plan_present(before: App, declared: DeclaredApp) -> AppPlan:
     """Return the plan for an app that exists as declared; raises OptionError when it cannot."""
     _require_complete(before, declared)
+    if is_replaced(before, declared.certificate):
+        declared = dataclasses.replace(declared, certificate=None)
     certificate = declared.certificate
     unseen = before.exists and GLOBAL in before.components and not before.certificate
     if certificate and unseen and before.marked_certificate == certificate.fingerprint[:16]:
@@ -74,6 +77,28 @@ def plan_present(before: App, declared: DeclaredApp) -> AppPlan:
             "certificate", "must be given: the org does not show the one that the app has, and a change would clear it"
         )
     return plan
+
+
+def is_replaced(before: App, certificate: Certificate | None) -> bool:
+    """Whether a rotation has given the app another certificate, which is not older; that one is kept."""
+    return bool(certificate and before.rotated and certificate.begins < before.rotated)
+
+
+def plan_certificate(before: App, certificate: Certificate) -> AppPlan:
+    """Return the plan for an app that a rotation gives another certificate, and that is switched on."""
+    shown = before.certificate
+    has_it = shown == certificate if shown else before.marked_certificate == certificate.fingerprint[:16]
+    if has_it and before.enabled:
+        return AppPlan(before, before)
+    description = mark_description(before.description, certificate.fingerprint, certificate.begins)
+    components = {
+        **before.components,
+        APP: before.components[APP].changed({"description": description}),
+        GLOBAL: before.components[GLOBAL].changed({"certificate": certificate.pem}),
+    }
+    if not before.enabled:
+        components[POLICY] = before.components[POLICY].changed({"isEnabled": "true", "isOauthPluginEnabled": "true"})
+    return AppPlan(before, dataclasses.replace(before, components=components))
 
 
 def plan_disabled(before: App) -> AppPlan:
@@ -131,7 +156,10 @@ def _declare(before: App, declared: DeclaredApp) -> App:
     current = certificate.fingerprint if certificate else before.certificate and before.certificate.fingerprint
     text = before.description if declared.description is None else declared.description
     if not before.made or text != before.description or not same_certificate or not jwt:
-        new[APP]["description"] = mark_description(text, (current or before.marked_certificate) if jwt else None)
+        rotated = before.rotated if same_certificate else None
+        new[APP]["description"] = mark_description(
+            text, (current or before.marked_certificate) if jwt else None, rotated
+        )
     if split_list(before.value(OAUTH, "commaSeparatedOauthScopes")) != sorted(SCOPES[one] for one in declared.scopes):
         new[OAUTH]["commaSeparatedOauthScopes"] = ",".join(SCOPES[one] for one in declared.scopes)
     if not jwt:

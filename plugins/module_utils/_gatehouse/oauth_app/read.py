@@ -11,7 +11,7 @@ from ..errors import OptionError, OrgError
 from ..org import queries
 from ..org.client import Org
 from ..org.deploy import list_names, read_components
-from .model import APP, KINDS, PARENT, SET_DESCRIPTION, App, Component, PermissionSet
+from .model import APP, GLOBAL, KINDS, PARENT, POLICY, SET_DESCRIPTION, App, Component, PermissionSet
 from .package import parse_component
 
 NOT_AVAILABLE = (
@@ -22,12 +22,7 @@ NOT_AVAILABLE = (
 
 def read_app(org: Org, name: str, permission_set: str) -> App:
     """Return the app of that name as it is, without components when there is none; raises OrgError."""
-    try:
-        names = list_names(org, KINDS)
-    except OrgError as exc:
-        if "(INVALID_TYPE)" not in str(exc):
-            raise
-        raise OrgError(NOT_AVAILABLE) from None
+    names = _list_names(org, KINDS)
     components: dict[str, Component] = {}
     if (APP, name) in names:
         for kind in KINDS:
@@ -35,6 +30,31 @@ def read_app(org: Org, name: str, permission_set: str) -> App:
             if found:
                 components[kind] = found
     return App(name=name, components=components, permission_set=read_permission_set(org, name, permission_set))
+
+
+def read_apps(org: Org, names: Sequence[str]) -> dict[str, App]:
+    """Return those of the apps that exist, with what a rotation needs: not who may log in, nor what they may do."""
+    kinds = (APP, GLOBAL, POLICY)
+    listed = _list_names(org, kinds)
+    found: dict[str, dict[str, Component]] = {name: {} for name in names if (APP, name) in listed}
+    for kind in kinds:
+        for one in _components(org, kind, [name for kind_of, name in listed if kind_of == kind], tuple(found)):
+            parent = one.name if kind == APP else one.values.get(PARENT)
+            if parent in found:
+                found[parent][kind] = one
+            if all(kind in components for components in found.values()):
+                break
+    return {
+        name: App(name=name, components=components, permission_set=PermissionSet(name=name))
+        for name, components in found.items()
+    }
+
+
+def find_app(org: Org, consumer_key: str) -> str | None:
+    """Return the name of the app with that consumer key; None where there is none. Raises OrgError."""
+    names = [name for _kind, name in _list_names(org, (GLOBAL,))]
+    all_settings = _components(org, GLOBAL, names, ())
+    return next((one.values.get(PARENT) for one in all_settings if one.values.get("consumerKey") == consumer_key), None)
 
 
 def read_permission_set(org: Org, app: str, name: str) -> PermissionSet:
@@ -64,8 +84,22 @@ def require_users(org: Org, names: Sequence[str], option: str) -> dict[str, str]
     return ids
 
 
+def _list_names(org: Org, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    try:
+        return list_names(org, kinds)
+    except OrgError as exc:
+        if "(INVALID_TYPE)" not in str(exc):
+            raise
+        raise OrgError(NOT_AVAILABLE) from None
+
+
+def _components(org: Org, kind: str, names: Sequence[str], apps: tuple[str, ...]) -> Iterable[Component]:
+    """Return components of a type. Their names need not begin with their app's, but most do: they come first."""
+    ordered = list(apps) if kind == APP else sorted(names, key=lambda name: not name.startswith(apps))
+    return (parse_component(kind, record) for record in read_components(org, kind, ordered))
+
+
 def _read_component(org: Org, kind: str, app: str, names: Sequence[str]) -> Component | None:
-    """Return the app's component of a type. Its name need not begin with the app's, but most do: they come first."""
-    ordered = [app] if kind == APP else sorted(names, key=lambda name: not name.startswith(app))
-    records: Iterable[Component] = (parse_component(kind, record) for record in read_components(org, kind, ordered))
-    return next((one for one in records if (one.name if kind == APP else one.values.get(PARENT)) == app), None)
+    """Return the app's component of a type."""
+    found = _components(org, kind, names, (app,))
+    return next((one for one in found if (one.name if kind == APP else one.values.get(PARENT)) == app), None)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ..errors import NoResponseError, OrgError, SessionExpired
 from .client import Org
+from .login import Session
 from .retry import ReadRetry
 from .transport import translate_errors, unexpected_response
 
@@ -58,8 +59,13 @@ def delete_record(org: Org, kind: str, record_id: str) -> None:
             raise
 
 
-def send(org: Org, method: str, path: str, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def send(
+    org: Org, method: str, path: str, content: Mapping[str, Any] | None = None, *, at_least: str = "00.0"
+) -> dict[str, Any]:
     """Return the object that a resource below C(/services/data/vNN.0/) answers; empty where it answers nothing.
+
+    Args:
+        at_least: the version of the API that the resource came with.
 
     Raises:
         RestError: the org refused it.
@@ -72,13 +78,12 @@ def send(org: Org, method: str, path: str, content: Mapping[str, Any] | None = N
         return _read(response, f"{method} {path.partition('?')[0]}")
 
     retry = ReadRetry(RETRY_SECONDS)
-    return org.with_session(
-        lambda transport, session, version: retry(
-            lambda: exchange(
-                transport, session.access_token, f"{session.instance_url.rstrip('/')}/services/data/v{version}/{path}"
-            )
-        )
-    )
+
+    def at(transport: requests.Session, session: Session, version: str) -> dict[str, Any]:
+        base = f"{session.instance_url.rstrip('/')}/services/data/v{max(version, at_least)}"
+        return retry(lambda: exchange(transport, session.access_token, f"{base}/{path}"))
+
+    return org.with_session(at)
 
 
 def _read(response: requests.Response, what: str) -> dict[str, Any]:

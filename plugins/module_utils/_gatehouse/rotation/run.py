@@ -33,7 +33,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 
 from ..auth.causes import NOT_ACCEPTED, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
@@ -43,14 +42,13 @@ from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialization import to_public
 from ..errors import LoginError, OptionError
-from ..mailbox.mailbox import CLOCK_SLACK
 from ..store.base import Store
 from ..store.blobs import LOCK_SECONDS
 from .errors import UNVERIFIED_SENDERS
 from .model import GatewayPort, RotationOptions, RotationResult
 from .receive import accept_given_token, finish_mail, receive_token
 from .request import preflight, request_again, request_first, request_new
-from .state import Rotation, now, utc_now
+from .state import Rotation, now
 
 METHODS = ("reset", "password")
 
@@ -135,16 +133,7 @@ def _given(rotation: Rotation) -> str | None:
 
 
 def _is_due(rotation: Rotation) -> bool:
-    options = rotation.options
-    if options.force or options.max_age is None:
-        return options.force
-    age = utc_now() - datetime.datetime.fromisoformat(rotation.token_since)
-    if age < -CLOCK_SLACK:
-        rotation.warnings.append(
-            f"the token of {rotation.credential.name!r} is dated {rotation.token_since}, which is in the future, so "
-            "its age is not known. Set the clock right; if it is, force: true renews the token and its date"
-        )
-    return age >= options.max_age
+    return rotation.options.force or rotation.is_due(rotation.options.max_age, "token")
 
 
 def _predict(rotation: Rotation, given: str | None) -> None:
@@ -216,22 +205,13 @@ def _renew(rotation: Rotation) -> None:
 def _require_options(rotation: Rotation) -> None:
     """Raise OptionError for what is known to stop a rotation without asking anybody."""
     rotation.require_mailbox(rotation.options.method)
-    behind = _behind(rotation)
+    behind = rotation.behind() if rotation.credential.standby else []
     if behind:
         raise OptionError(
             "name",
             f"{', '.join(behind)} may still use {rotation.user.username}, whose token would be renewed, as the present "
             "version was not delivered there; deliver it first",
         )
-
-
-def _behind(rotation: Rotation) -> list[str]:
-    """Return the consumers of a pair that do not use the user who is in use now."""
-    if rotation.credential.standby is None:
-        return []
-    clear = to_public(rotation.credential)
-    deliveries = rotation.store.deliveries(rotation.credential.name)
-    return sorted(consumer for consumer, delivery in deliveries.items() if not delivery.is_of(clear))
 
 
 def _finish_earlier(rotation: Rotation) -> None:
@@ -289,7 +269,7 @@ def _recover_from_mailbox(rotation: Rotation, target: Connection, refusal: Login
     """Take a newer token from the mailbox, as somebody else has reset it; raises the refusal if there is none."""
     if refusal.cause not in NOT_ACCEPTED or not rotation.options.has_mailbox:
         raise refusal
-    since = rotation.token_since if target == rotation.credential.connection else rotation.credential.created
+    since = rotation.credential.renewed if target == rotation.credential.connection else rotation.credential.created
     # The refusal is noted down as well: what is stored is not tried again by the next run.
     rotation.write_journal(Journal(method="found", step=REQUESTED, username=target.username or "", started=since))
     with rotation.mailbox() as mailbox:

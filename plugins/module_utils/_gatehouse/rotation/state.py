@@ -15,37 +15,29 @@ from ..auth.causes import NOT_ACCEPTED
 from ..auth.connection import Connection
 from ..credentials.credential import Credential
 from ..credentials.journal import MAX_CANDIDATES, Journal
+from ..credentials.serialization import to_public
 from ..errors import LoginError, OptionError
+from ..mailbox.mailbox import CLOCK_SLACK
 from ..store.base import Store, version_conflict
 from .errors import RotationIncomplete, incomplete, too_many_failed_logins
 from .model import GatewayPort, Mailbox, RotationOptions
 
 
-class Rotation:
+class Record:
     """A credential that is locked for this run.
 
     Attributes:
         before: as it was found.
         credential: as it is stored now; in check mode, as it would be.
         warnings: for the user.
-        survey: in check mode, what was seen in the mailbox.
-        rejected: in words, mails that brought a token and did not count.
-        failed_logins: that this rotation has made so far, in all its runs.
     """
 
-    def __init__(
-        self, store: Store, credential: Credential, options: RotationOptions, gateway: GatewayPort, *, check_mode: bool
-    ) -> None:
+    def __init__(self, store: Store, credential: Credential, *, check_mode: bool) -> None:
         self.store = store
         self.before = credential
         self.credential = credential
-        self.options = options
-        self.gateway = gateway
         self.check_mode = check_mode
         self.warnings: list[str] = []
-        self.survey: dict[str, Any] | None = None
-        self.rejected: list[str] = []
-        self.failed_logins = credential.rotation.failed_logins if credential.rotation else 0
 
     @property
     def journal(self) -> Journal | None:
@@ -58,19 +50,6 @@ class Rotation:
         if self.credential.rotation is None:
             raise ValueError("no rotation is under way")
         return self.credential.rotation
-
-    @property
-    def user(self) -> Connection:
-        """Whose token is renewed: of a pair, that of the user on standby."""
-        credential, journal = self.credential, self.journal
-        if credential.standby is None or (journal and journal.username == credential.connection.username):
-            return credential.connection
-        return credential.standby
-
-    @property
-    def token_since(self) -> str:
-        """Since when the user in use has the token, as far as that is known."""
-        return self.credential.token_since or self.credential.updated
 
     def write(self, credential: Credential) -> None:
         """Store it in place of what is stored now; raises VersionConflictError when that is not what this run knows.
@@ -86,8 +65,62 @@ class Rotation:
     def write_journal(self, journal: Journal | None, **changes: Any) -> None:
         """Write the journal, with these changes."""
         if journal is not None:
-            journal = dataclasses.replace(journal, **{"failed_logins": self.failed_logins, **changes})
+            journal = dataclasses.replace(journal, **changes)
         self.write(dataclasses.replace(self.credential, rotation=journal))
+
+    def is_due(self, max_age: datetime.timedelta | None, what: str) -> bool:
+        """Whether what it logs in with is too old; warns of a date in the future.
+
+        Args:
+            max_age: None for any age.
+            what: it is, in a word.
+        """
+        if max_age is None:
+            return False
+        since = self.credential.renewed
+        age = utc_now() - datetime.datetime.fromisoformat(since)
+        if age < -CLOCK_SLACK:
+            self.warnings.append(
+                f"the {what} of {self.credential.name!r} is dated {since}, which is in the future, so its age is not "
+                f"known. Set the clock right; if it is, force: true renews the {what} and its date"
+            )
+        return age >= max_age
+
+    def behind(self) -> list[str]:
+        """Return the consumers that do not use what is stored now."""
+        return outdated_consumers(self.store, self.credential)
+
+
+class Rotation(Record):
+    """The rotation of a security token.
+
+    Attributes:
+        survey: in check mode, what was seen in the mailbox.
+        rejected: in words, mails that brought a token and did not count.
+        failed_logins: that this rotation has made so far, in all its runs.
+    """
+
+    def __init__(
+        self, store: Store, credential: Credential, options: RotationOptions, gateway: GatewayPort, *, check_mode: bool
+    ) -> None:
+        super().__init__(store, credential, check_mode=check_mode)
+        self.options = options
+        self.gateway = gateway
+        self.survey: dict[str, Any] | None = None
+        self.rejected: list[str] = []
+        self.failed_logins = credential.rotation.failed_logins if credential.rotation else 0
+
+    @property
+    def user(self) -> Connection:
+        """Whose token is renewed: of a pair, that of the user on standby."""
+        credential, journal = self.credential, self.journal
+        if credential.standby is None or (journal and journal.username == credential.connection.username):
+            return credential.connection
+        return credential.standby
+
+    def write_journal(self, journal: Journal | None, **changes: Any) -> None:
+        """Write the journal, with these changes and how many logins were refused."""
+        super().write_journal(journal, **{"failed_logins": self.failed_logins, **changes})
 
     def try_login(self, connection: Connection) -> LoginError | None:
         """Return why a login was refused, or None when it passed; raises what is no verdict on what was tried."""
@@ -123,6 +156,12 @@ class Rotation:
             f"within {self.options.mail_timeout:g} seconds" if self.options.has_mailbox else "as no mailbox was given"
         )
         return incomplete(self.required_journal, waited=waited, rejected=self.rejected)
+
+
+def outdated_consumers(store: Store, credential: Credential) -> list[str]:
+    """Return those that do not use what is stored of a credential."""
+    clear, deliveries = to_public(credential), store.deliveries(credential.name)
+    return sorted(consumer for consumer, delivery in deliveries.items() if not delivery.is_of(clear))
 
 
 def now() -> str:

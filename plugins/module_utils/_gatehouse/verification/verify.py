@@ -12,7 +12,7 @@ from ..errors import LoginError
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.login import Session, login
-from ..org.sessions import SessionCache
+from ..org.sessions import LogIn, SessionCache
 from ..store import Store, read_or_none
 from .diagnosis import diagnose
 from .lockout import require_attempts_left
@@ -34,6 +34,7 @@ class Verifier:
         sessions: SessionCache,
         administrator: Callable[[Connection], Org | None],
         secrets: Secrets,
+        log_in: LogIn | None = None,
     ) -> None:
         """Verify logins.
 
@@ -41,7 +42,9 @@ class Verifier:
             sessions: keep the session, so that the tasks that follow need no login of their own.
             administrator: returns the org as somebody sees it who may read another user's login history.
             secrets: learn what the connections keep secret.
+            log_in: logs in, if not by one plain attempt.
         """
+        self._log_in = log_in
         self._sessions = sessions
         self._administrator = administrator
         self._secrets = secrets
@@ -78,4 +81,4 @@ class Verifier:
         if connection.auth == "session":  # somebody else has logged in; whether the org takes it is to be asked
             return Org(connection, self._sessions).session()
         # Nobody else is asked meanwhile: two runs that ask with each other's user would wait for each other.
-        return self._sessions.open_new(connection, login)
+        return self._sessions.open_new(connection, self._log_in or login)
