@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import traceback
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -388,6 +391,20 @@ def test_a_consumer_secret_goes_to_the_store_only_and_all_is_closed_again(
     assert not playbook([app(**EXPORT)]).last["changed"]
     assert not playbook([app(**EXPORT)], "--check").last["changed"]
     assert not {"getCredentials", "deploy", "updateMetadata"} & set(sim.control.counts())
+
+
+def test_what_a_killed_run_has_left_open_is_closed_by_a_task_that_reads_no_secret(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    playbook([app()])
+    sim.control.set_external_client_app_settings(enableClientSecretInRestApiAccess=True)
+    place = hashlib.sha256(urlsplit(sim.url).netloc.encode()).hexdigest()[:32]
+    journal = playbook.folder / "store" / ".external_client_apps" / f"{place}.json"
+    journal.parent.mkdir(parents=True, mode=0o700)
+    playbook.folder.joinpath("store").chmod(0o700)
+    journal.write_text(json.dumps({"setting": "false", "permission_set": "gatehouse_secret_00000000"}))
+    assert not playbook([app()]).last["changed"]
+    assert is_closed(sim, playbook)
 
 
 def test_what_is_open_already_is_used_and_left_open(sim: SimulatedOrg, playbook: Playbooks) -> None:

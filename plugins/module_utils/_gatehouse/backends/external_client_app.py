@@ -172,10 +172,13 @@ def _warnings(options: Options) -> list[str]:
 
 
 def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -> SecretReader | None:
-    """Return what reads consumer secrets; None where the task has no store, so that none can have been read by it."""
-    if not options.store_as and not task.credential:
-        return None
-    folder = task.store.local_folder
+    """Return what reads consumer secrets; None where no run can have kept its journal."""
+    folder = None
+    try:
+        folder = task.public_store.local_folder
+    except GatehouseError:
+        if options.store_as:
+            raise
     if folder is None:
         if options.store_as:
             raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
