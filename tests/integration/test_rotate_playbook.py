@@ -239,6 +239,24 @@ class TestHandled:
         assert all(token in (playbook.folder / host / "app.env").read_text() for host in WEB)
         assert sim.control.counts()["resetToken"] == 1
 
+    def test_where_there_is_no_token_the_run_says_so(self, playbook: Playbooks) -> None:
+        user = {"name": "billing", "username": BLUE, "password": PASSWORD, "verify": "skip"}
+        playbook([{"gatehouse.salesforce.credential": user}], gatehouse_salesforce_security_token=None)
+        done = self.run(playbook, ROTATE, deliver_check="never")
+        assert "Nothing to rotate: no application in the inventory" in done.output
+        done = self.run(playbook, ROTATE, deliver_check="never", rotate_credentials=[])
+        assert "Nothing to rotate: rotate_credentials is empty" in done.output
+
+    def test_an_age_that_cannot_be_understood_is_named_once(self, playbook: Playbooks) -> None:
+        store(playbook, "billing", BLUE)
+        store(playbook, "reports", REPORTS)
+        names = ["billing", "reports"]
+        for age in (90, "90", "", "soon"):
+            done = self.run(playbook, ROTATE, ok=False, rotate_credentials=names, rotate_max_age=age)
+            (failed,) = (item["result"]["msg"] for item in done if item["status"] == "failed")
+            assert failed == f"rotate_max_age: must be a duration such as 90d or 1d12h, not {age}"
+        self.run(playbook, ROTATE, rotate_credentials=names, rotate_max_age="1d12h30m")
+
     def test_one_that_cannot_be_renewed_does_not_hold_up_the_others(
         self, playbook: Playbooks, sim: SimulatedOrg
     ) -> None:

@@ -222,6 +222,15 @@ class TestPlaybook:
         assert held(sim) == {"198.51.100.0": "Office"}
         assert any("deploy@simulated.example" in text for text in results.of("Close temporary access")["warnings"])
 
+    def test_what_it_needs_is_asked_for_before_anything_is_done(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        sim.control.set_org(trusted_ranges=[OVER])
+        inventory = playbook.folder / "inventory.yml"
+        inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
+        book = ROOT / "playbooks" / "temporary_access.yml"
+        results = playbook.run(book, "-i", str(inventory), ok=False, temporary_access_address="127.0.0.1")
+        assert "temporary_access_tasks (the file of tasks that is the work) are required" in results.last["msg"]
+        assert sim.control.counts() == {}
+
     def test_work_that_fails_leaves_no_door_open(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         results = self.run(playbook, {"name": "deploy", "ansible.builtin.fail": {"msg": "broken"}}, ok=False)
         assert [item["task"] for item in results][-1] == "Close temporary access"
