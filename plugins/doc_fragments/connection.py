@@ -102,7 +102,6 @@ options:
     type: str
 requirements:
   - simple-salesforce
-  - cryptography
 notes:
   - Runs on the controller, whatever host the task is for, so secrets are never sent to a managed host.
   - A session is opened once and shared by all tasks, hosts and forks of a run.

@@ -35,7 +35,6 @@ extends_documentation_fragment:
   - gatehouse.salesforce.attributes.org
 requirements:
   - simple-salesforce
-  - cryptography
 options:
   name:
     description: The name of the credential, letters, digits and C(._@+-).

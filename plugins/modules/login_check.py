@@ -64,7 +64,6 @@ options:
     description: What the action on the controller sends to the host. Internal; a task cannot set it.
     type: dict
 requirements:
-  - cryptography, on the controller
   - simple-salesforce, on the controller for O(diagnose_with) and O(auth=jwt_bearer)
 seealso:
   - module: gatehouse.salesforce.credential

@@ -29,7 +29,6 @@ extends_documentation_fragment:
   - gatehouse.salesforce.attributes
 requirements:
   - simple-salesforce
-  - cryptography
   - IMAPClient
 notes:
   - Runs on the controller, whatever host the task is for, so secrets are never sent to a managed host.

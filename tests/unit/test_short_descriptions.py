@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -33,3 +34,20 @@ def test_it_begins_with_a_common_verb_and_fits_on_a_line(source: Path) -> None:
     for text in re.findall(r"short_description: (.+)", source.read_text()):
         assert re.match(rf"(?:{VERBS})\b", text), text
         assert len(text) <= 100 and not text.endswith("."), text
+
+
+def test_no_package_is_required_twice() -> None:
+    """A module's own requirements and those of its fragments are joined."""
+    fragments: dict[str, list[str]] = {}  # those that are more than text
+    for source in ROOT.glob("plugins/doc_fragments/*.py"):
+        for name, text in re.findall(r'    ([A-Z]+) = r"""(.*?)"""', source.read_text(), re.DOTALL):
+            part = "" if name == "DOCUMENTATION" else f".{name.lower()}"
+            fragments[f"gatehouse.salesforce.{source.stem}{part}"] = yaml.safe_load(text).get("requirements", [])
+    for source in ROOT.glob("plugins/*/*.py"):
+        for text in re.findall(r'^DOCUMENTATION = r"""(.*?)"""', source.read_text(), re.DOTALL | re.MULTILINE):
+            documented = yaml.safe_load(text)
+            required = list(documented.get("requirements", []))
+            for fragment in documented.get("extends_documentation_fragment", []):
+                required += fragments.get(fragment, [])
+            packages = [re.split("[, ]", requirement)[0] for requirement in required]
+            assert len(packages) == len(set(packages)), source
