@@ -220,7 +220,9 @@ def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str
         used, last_success = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
         connection = task.with_limits(used.connection)
         used.require_same_org(task.login_url)
-    elif options["standby"]:
+    else:
+        task.require_login()
+    if options["standby"] and not task.credential:
         raise OptionError("standby", "is for a stored credential, whose name is missing")
     task.secrets.add(*connection.secret_texts)
     return connection.checked(), last_success

@@ -290,7 +290,10 @@ class TestWriting:
             ({"validate": "sh -c 'true %s"}, 'validate: "sh -c \'true %s" cannot be split into words: No closing'),
             ({"owner": "nobody-of-this-name"}, "app.env: owner: the host has no user 'nobody-of-this-name'"),
             ({"credential": "nobody"}, "no credential 'nobody'"),
-            ({"format": "json", "format_options": {"name": "x"}}, "name: format json has no use for it"),
+            (
+                {"format": "json", "format_options": {"name": "x"}},
+                "format_options.name: format json has no such option",
+            ),
             ({"format": "mapping"}, "fields: must name what to write, such as"),
             (
                 {"format": "mapping", "format_options": {"fields": {"password": "sf-pass"}}},

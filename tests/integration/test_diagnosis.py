@@ -133,11 +133,13 @@ def test_an_administrator_who_is_refused_too_is_tried_once_in_a_run(sim: Simulat
     assert tried.count(sim.admin.username) == 1
 
 
-def test_an_administrator_that_is_not_stored_changes_nothing_about_the_refusal(
-    sim: SimulatedOrg, playbook: Playbooks
-) -> None:
-    told = refused(sim, playbook, password="Wrong-1", diagnose_with="nobody")
-    assert told["cause"] == "invalid_credentials" and "nobody" in told["detail"]
+def test_an_administrator_that_is_not_stored_is_named_before_a_login(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    task = declare(diagnose_with="amdin")
+    for mode in ((), ("--check",)):
+        message = playbook([task], *mode, ok=False).last["msg"]
+        assert message.startswith("diagnose_with: no credential 'amdin' in the store")
+        assert "(near names: admin)" in message and message.endswith("No login was made")
+    assert sim.control.counts() == {}
 
 
 def test_before_a_login_it_is_asked_how_many_tries_are_left_by_the_session_that_there_is(

@@ -19,6 +19,7 @@ import pytest
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
+from tests.support.tasks import NOBODY
 from tests.unit.simulator.apps import key_pair
 
 pytestmark = pytest.mark.ansible
@@ -86,6 +87,17 @@ class TestOneHost:
         sim.control.reset_token(USER)
         found = playbook([check(credential="billing", standby=True), check(credential="billing")])
         assert [item["result"]["verification"]["result"] for item in found] == ["ok", "failed"]
+
+    def test_without_anybody_to_log_in_as_the_way_out_is_named(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
+        info = {"gatehouse.salesforce.network_access_info": {}, "ignore_errors": True}
+        for result in playbook([check(), info], **NOBODY):
+            assert result["result"]["msg"] == (
+                "credential: is required, or username and password and what else a login of its own needs; each may be "
+                "a variable, such as gatehouse_salesforce_credential"
+            )
+        found = playbook([check(username=USER)], **NOBODY).last
+        assert found["msg"] == "password: is required for auth security_token"
+        assert sim.control.counts() == {}
 
     def test_in_check_mode_it_is_skipped_without_a_login(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         (found,) = playbook([check(credential="billing")], "--check")

@@ -102,7 +102,7 @@ class TestLogins:
         assert brief(playbook([ask(profiles=[profile])]).last["logins"]) == SUMMED_UP[1:]
 
     def test_a_profile_that_is_not_there_is_an_error(self, playbook: Playbooks) -> None:
-        assert "no profile 'Nobody'" in playbook([ask(profiles=["Nobody"])], ok=False).last["msg"]
+        assert "profiles: the org has no profile 'Nobody'" in playbook([ask(profiles=["Nobody"])], ok=False).last["msg"]
 
     def test_a_history_that_hides_the_logins_of_others_is_told(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.state.user(BILLING).last_login = datetime.datetime.now(datetime.UTC)

@@ -63,7 +63,7 @@ class TestWhatIsThere:
         assert [item["range"] for item in found["ranges"]] == [FARM]
 
     def test_a_profile_that_is_not_there_is_an_error_that_names_it(self, playbook: Playbooks) -> None:
-        assert "no profile 'Nobody'" in playbook([ask(profiles=["Nobody"])], ok=False).last["msg"]
+        assert "profiles: the org has no profile 'Nobody'" in playbook([ask(profiles=["Nobody"])], ok=False).last["msg"]
 
     def test_session_settings_are_those_that_have_to_do_with_addresses(
         self, sim: SimulatedOrg, playbook: Playbooks

@@ -99,7 +99,7 @@ def test_no_secret_shows_in_the_text_of_a_format_wherever_it_comes_back(name: st
 
 
 def test_an_option_that_a_format_does_not_have_is_refused() -> None:
-    with pytest.raises(OptionError, match="^name: format json has no use for it"):
+    with pytest.raises(OptionError, match="^format_options.name: format json has no such option; its options: none"):
         subject.render(BASIC, "json", {"name": "x"})
     assert subject.render(BASIC, "json", {"name": None})
 

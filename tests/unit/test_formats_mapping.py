@@ -164,8 +164,14 @@ def test_a_credential_without_a_security_token_has_an_empty_one() -> None:
         ({"fields": {"X": "username"}, "constants": {"Y": 1.5}}, "^constants: 'Y' must be text, a whole number"),
         ({"fields": {"X": "username"}, "constants": "Y=1"}, "^constants: must be a dictionary"),
         ({"fields": {"X": "username"}, "constants": {"Y\n": 1}}, r"^constants: 'Y\\n' is not a name that encoder env"),
-        ({"fields": {"X": "username"}, "name": "x"}, "^name: format mapping has no use for it"),
-        ({"fields": {"X": "username"}, "refresh_token": "x"}, "^refresh_token: format mapping has no use for it"),
+        (
+            {"fields": {"X": "username"}, "name": "x"},
+            "^format_options.name: format mapping has no such option; its options: fields, encoder, constants",
+        ),
+        (
+            {"fields": {"X": "username"}, "refresh_token": "x"},
+            "^format_options.refresh_token: format mapping has no such option",
+        ),
     ],
 )
 def test_a_mistake_in_an_option_is_named(options: dict[str, Any], problem: str) -> None:

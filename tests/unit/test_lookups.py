@@ -25,7 +25,7 @@ from ansible_collections.gatehouse.salesforce.plugins.lookup import login_passwo
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import masking
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialisation import to_dict
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.keys import generate_key
 from tests.support.stores import open_store
 
@@ -182,7 +182,7 @@ def test_the_filter_renders_what_the_lookup_gives(options: dict[str, Any]) -> No
         app_config(found, "xml")
     with pytest.raises(AnsibleFilterError, match="the input must be a dictionary"):
         app_config("CANARY", "env")
-    with pytest.raises(AnsibleFilterError, match="app_config: password: must not be empty") as caught:
+    with pytest.raises(AnsibleFilterError, match="app_config: password: is required for auth security_token") as caught:
         app_config({**found, "password": None}, "env")
     assert "CANARY" not in str(caught.value)
 

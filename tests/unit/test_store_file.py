@@ -107,10 +107,16 @@ def test_reading_creates_nothing(store: FolderStore) -> None:
     assert not store.folder.exists()
 
 
-def test_an_unknown_name_is_told_with_the_store(store: FolderStore) -> None:
+def test_an_unknown_name_is_told_with_the_store_and_the_way_out(store: FolderStore) -> None:
     store.write(credential(), replaces=None)
-    with pytest.raises(CredentialNotFoundError, match="no credential 'other' in the store .*/some/store"):
+    with pytest.raises(
+        CredentialNotFoundError,
+        match="no credential 'other' in the store .*/some/store; the module credential stores one, and the "
+        r"option store \(variable gatehouse_salesforce_store\) names another store",
+    ):
         store.read("other")
+    with pytest.raises(CredentialNotFoundError, match=r"'prd' in the store .*/some/store \(near names: prod\); "):
+        store.read("prd")
     with pytest.raises(OptionError, match="^name: "):
         store.read("../prod")
 

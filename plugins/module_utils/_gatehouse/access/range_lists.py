@@ -88,12 +88,13 @@ class LoginRanges:
 
     kind = "login"  # for all profiles alike, as one may have two names
 
-    def __init__(self, org: Org, profile: str, profiles: Profiles | None = None) -> None:
-        """Name the list by the metadata name or the label of its profile."""
+    def __init__(self, org: Org, profile: str, profiles: Profiles | None = None, *, option: str = "profile") -> None:
+        """Name the list by the metadata name or the label of its profile, which came by the option."""
         self._org = org
+        self._option = option
         self._profile = profile.strip()
         if not self._profile:
-            raise OptionError("profile", "must not be empty")
+            raise OptionError(option, "must not be empty")
         self.title = f"the login IP ranges of the profile {self._profile}"
         self._profiles = profiles or Profiles(org)
         self._full_name = ""
@@ -122,8 +123,8 @@ class LoginRanges:
             record = self._read(match.name)
         if record is None:
             raise OrgError(
-                f"profile: the org has no profile {self._profile!r}, by its metadata name or label, or the user may "
-                "not see it"
+                f"{self._option}: the org has no profile {self._profile!r}, by its metadata name or label, or the user "
+                "may not see it"
             )
         self._full_name = record.full_name
         return record

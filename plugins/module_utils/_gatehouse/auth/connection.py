@@ -98,7 +98,7 @@ class Connection:
             raise OptionError("auth", f"{self.auth!r} is not one of {', '.join(AUTH_FLOWS)}")
         for option in _NEEDS[self.auth]:
             if not (getattr(self, option) or "").strip():
-                raise OptionError(option, f"must not be empty for auth {self.auth}")
+                raise OptionError(option, f"is required for auth {self.auth}")
         for option in ("username", "consumer_key", *SECRET_FIELDS):
             _require_sendable(option, getattr(self, option) or "")
         if self.access_token and not HEADER_VALUE.fullmatch(self.access_token):

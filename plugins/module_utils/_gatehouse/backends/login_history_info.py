@@ -42,7 +42,7 @@ def _labels(org: Org, names: Iterable[str], profiles: Profiles) -> set[str]:
     """Return the labels of profiles, each of which must exist."""
     labels = set()
     for name in names:
-        target = LoginRanges(org, name, profiles)
+        target = LoginRanges(org, name, profiles, option="profiles")
         target.read()
         labels |= target.names
     return labels

@@ -61,7 +61,9 @@ def _read_profiles(org: Org, names: Sequence[str]) -> dict[str, tuple[IpRange, .
     """Return the login ranges of profiles by how they are named, or of all of them by label."""
     profiles = Profiles(org)
     if ALL not in names:
-        return {name: LoginRanges(org, name, profiles).read().ranges for name in dict.fromkeys(names)}
+        return {
+            name: LoginRanges(org, name, profiles, option="profiles").read().ranges for name in dict.fromkeys(names)
+        }
     display_names = {profile.name: profiles.display_name(profile) for profile in profiles.all}
     records = read_login_ranges(org, display_names)
     return {display_names[record.full_name]: record.ranges for record in records}

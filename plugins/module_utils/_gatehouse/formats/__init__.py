@@ -39,7 +39,10 @@ def render(connection: Connection, name: str, options: Mapping[str, Any] = NO_OP
     given = {option: value for option, value in given.items() if value is not None}
     for option, value in given.items():
         if option not in known.options:
-            raise OptionError(option, f"format {name} has no use for it")
+            options_of = ", ".join(known.options) or "none"
+            raise OptionError(
+                f"format_options.{option}", f"format {name} has no such option; its options: {options_of}"
+            )
         if option in ("fields", "constants"):
             continue
         if not isinstance(value, str):

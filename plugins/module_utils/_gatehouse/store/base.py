@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries, Delivery, merge_deliveries
-from ..credentials.serialization import PublicFields
-from ..errors import CredentialNotFoundError, VersionConflictError
+from ..credentials.serialisation import PublicFields
+from ..errors import CredentialNotFoundError, GatehouseError, VersionConflictError
 from .blobs import LOCK_SECONDS, Blob, Blobs, Content, Lock
 from .sealed import (
     open_credential,
@@ -28,6 +29,24 @@ from .sealed import (
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 DELIVERIES = ".deliveries"
+
+
+class _NotFound(CredentialNotFoundError):
+    """Looks for near names when its text is read: it is made for every name that is stored for the first time."""
+
+    def __init__(self, name: str, store: PublicStore) -> None:
+        super().__init__()
+        self._name, self._store = name, store
+
+    def __str__(self) -> str:
+        names: list[str] = []
+        with contextlib.suppress(GatehouseError):
+            names = difflib.get_close_matches(self._name, self._store.names())
+        near = f" (near names: {', '.join(names)})" if names else ""
+        return (
+            f"no credential {self._name!r} in the store {self._store.place}{near}; the module credential stores one, "
+            "and the option store (variable gatehouse_salesforce_store) names another store"
+        )
 
 
 class PublicStore:
@@ -80,7 +99,7 @@ class PublicStore:
         return blob
 
     def _not_found(self, name: str) -> CredentialNotFoundError:
-        return CredentialNotFoundError(f"no credential {name!r} in the store {self.place}")
+        return _NotFound(name, self)
 
 
 class Store(PublicStore):

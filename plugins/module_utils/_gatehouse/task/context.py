@@ -15,14 +15,14 @@ from typing import Any
 from ..auth.attempts import LoginAttempts
 from ..auth.connection import Connection
 from ..auth.private_key import key_text
-from ..errors import GatehouseError, SkippedError
+from ..errors import CredentialNotFoundError, GatehouseError, OptionError, SkippedError
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.sessions import Cipher, SessionCache, new_run_cipher
 from ..store import PublicStore, Store, StoreOptions
 from ..store.foreseen import ForeseenStore, foreseen_folder
 from .declarations import Declarations
-from .options import connection_from, secrets_of
+from .options import VARIABLE_PREFIX, WHO_LOGS_IN, connection_from, secrets_of
 
 try:
     # Made when the first plugin is imported, so that the forks of a run share it and nothing of it outlives the run.
@@ -121,7 +121,17 @@ class Task:
         self.opened.append(org)
         return org
 
+    def require_login(self) -> None:
+        """Raise OptionError where neither options nor variables say who logs in."""
+        if not self.credential and not any(getattr(self.connection, name) for name in WHO_LOGS_IN if name != "auth"):
+            raise OptionError(
+                "credential",
+                "is required, or username and password and what else a login of its own needs; each may be a variable, "
+                f"such as {VARIABLE_PREFIX}credential",
+            )
+
     def _org_inline(self) -> Org:
+        self.require_login()
         if RUN_CIPHER is None:
             raise GatehouseError(
                 "the Python package cryptography is needed on the controller: pip install cryptography"
@@ -159,6 +169,18 @@ class Task:
         if not self.diagnose_with or self.store.read(self.diagnose_with).connection.username == of.username:
             return None
         return self.org_of(self.diagnose_with)
+
+    def require_administrator(self, declared: str | None) -> None:
+        """Raise OptionError where the store lacks O(diagnose_with), which would else show after a refused login.
+
+        Args:
+            declared: the credential that the task itself is to store.
+        """
+        if self.diagnose_with and self.diagnose_with != declared:
+            try:
+                self.store.read(self.diagnose_with)
+            except CredentialNotFoundError as exc:
+                raise OptionError("diagnose_with", f"{exc}. No login was made") from None
 
     def with_limits(self, connection: Connection) -> Connection:
         """Return a stored connection with what belongs to the task, not to the credential."""
