@@ -39,7 +39,7 @@ options:
       - V(absent) removes the ranges that have exactly these addresses; an entry that C(expires) only where the range in
         the org expires too. So temporary access is closed by what opened it, and a range that does not expire stays.
       - V(exact) also removes every range that is not declared, temporary access too; with an empty list, all.
-      - V(swept) removes the ranges that have expired, whoever opened them, and nothing else.
+      - V(swept) removes the ranges that have expired, by whichever run they were added, and nothing else.
     type: str
     choices: [present, absent, exact, swept]
     default: present
@@ -74,7 +74,7 @@ options:
         description:
           - Ranges that many share, in the form of O(ranges), such as what the lookup
             P(gatehouse.salesforce.published_ip_ranges#lookup) returns.
-          - Found are entries that hold a whole one of them, or much of it, that is more than 256 IPv4 addresses or an
+          - Reports entries that contain a whole one of them, or much of it, that is more than 256 IPv4 addresses or an
             IPv6 /56.
         type: list
         elements: raw

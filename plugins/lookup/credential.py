@@ -204,7 +204,7 @@ from ansible.utils.display import Display
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import (
     standby_connection,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import to_dict
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialisation import to_dict
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import read_each

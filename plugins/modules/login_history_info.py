@@ -14,7 +14,7 @@ author:
   - The gatehouse.salesforce authors (@gatehouse-collections)
 description:
   - Reads the successful logins of the last days, summed up by user, application and address.
-  - Proposes the smallest set of ranges that holds the addresses of all these logins.
+  - Proposes the smallest set of ranges that covers the addresses of all these logins.
   - To see which of these logins a change of ranges would strand, run M(gatehouse.salesforce.trusted_ip_ranges) or
     M(gatehouse.salesforce.login_ip_ranges) with C(--check) and their option O(ignore:guard=warn).
   - Without the permission to see the login history of others, Salesforce shows only that of one's own user. A warning
@@ -130,7 +130,7 @@ logins:
       sample: true
 proposal:
   description:
-    - The fewest ranges that hold the addresses of these logins and no others, each described by its users and their
+    - The fewest ranges that cover the addresses of these logins and no others, each described by its users and their
       applications. They are in the form of the option C(ranges) of the modules that declare them.
   type: dict
   returned: success

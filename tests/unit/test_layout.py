@@ -23,9 +23,10 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 CODE = PLUGINS / "module_utils" / "_gatehouse"
 PACKAGE = "ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse"
 
-COMMON = {"deadline", "errors", "files", "libraries", "masking", "text"}
+COMMON = {"authorities", "deadline", "errors", "files", "libraries", "masking", "text"}
 # Each package, and what it may import beside COMMON and itself; lower ones first.
 MAY_IMPORT: dict[str, set[str]] = {
+    "authorities": set(),
     "deadline": set(),
     "errors": set(),
     "text": set(),

@@ -30,7 +30,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.journal import Journal
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.plan import CredentialPlan
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialisation import (
     connection_of,
     dump,
     parse,

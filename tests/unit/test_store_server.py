@@ -20,6 +20,7 @@ import pytest
 from cryptography.fernet import Fernet
 from hvac.exceptions import InvalidPath
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.authorities import AUTHORITY_VARIABLES
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     CredentialNotFoundError,
     OptionError,
@@ -439,12 +440,12 @@ def test_what_was_deleted_by_hand_is_destroyed_when_the_key_is_replaced(bao: Ope
     assert kv2.read_secret_metadata(**where)["data"]["versions"]["1"]["destroyed"] is True
 
 
-@pytest.mark.parametrize("variable", client.AUTHORITY_VARIABLES)
+@pytest.mark.parametrize("variable", AUTHORITY_VARIABLES)
 def test_reads_and_writes_trust_the_same_authorities(
     bao: OpenBao, key_file: str, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     """Without store_ca_path those of the system, or of the company."""
-    for name in client.AUTHORITY_VARIABLES:
+    for name in AUTHORITY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(StoreError, match="its certificate is not trusted"):
         opened({**bao.options, "store_ca_path": ""}, key_file).names()

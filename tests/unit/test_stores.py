@@ -27,7 +27,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
     Delivery,
     fingerprint,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialization import (
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialisation import (
     PublicFields,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (

@@ -84,9 +84,9 @@ class Declaration:
     state: str
     make_plan: Planner = plan_ranges
 
-    def plan(self, held: Iterable[IpRange]) -> RangePlan:
+    def plan(self, current: Iterable[IpRange]) -> RangePlan:
         """Plan what must change in a list."""
-        return self.make_plan(held, self.ranges, self.state)
+        return self.make_plan(current, self.ranges, self.state)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ def ensure_ranges(
 
     Args:
         review: looks at each change before it is sent, in check mode too, and may raise.
-        lease: is held while the list is changed; the list is read again under it.
+        lease: is kept while the list is changed; the list is read again under it.
 
     Raises:
         OptionError: the org could not be brought to the result; nothing was sent.
@@ -141,12 +141,12 @@ class _Change:
         self._review = review
         self._trail = trail
 
-    def check(self, step: RangePlan, held: Iterable[IpRange]) -> None:
+    def check(self, step: RangePlan, current: Iterable[IpRange]) -> None:
         """Raise when a step must not be made."""
         if step:
             self._target.check(step.after)
             if step.added:
-                check_limits(step.after, already=held)
+                check_limits(step.after, already=current)
             self._review(step)
 
     def make(self, reading: RangesRead, *, checked: RangePlan) -> RangesOutcome:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import GatehouseError
-from ..files import file_lock
+from ..files import file_lock, replace_file
 from ..org.client import Org
 from ..org.queries import find_user
 from .login_history import own_address
@@ -81,5 +81,5 @@ def _cached(path: Path, ask: Callable[[], TokenNeed]) -> TokenNeed:
             if not answer.asked or time.time() - path.stat().st_mtime < FRESH_SECONDS:
                 return answer
         answer = ask()
-        path.write_text(json.dumps(dataclasses.asdict(answer)))
+        replace_file(path, json.dumps(dataclasses.asdict(answer)).encode(), durable=False)
         return answer

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import GatehouseError, LoginError, LoginUnansweredError, OrgError
-from ..files import file_lock
+from ..files import create_file, file_lock
 from .causes import SAME_EVERYWHERE, SAME_FROM_HERE, SECRET_REJECTED
 from .connection import Connection
 
@@ -301,15 +301,8 @@ def _key(folder: Path) -> bytes:
     file = folder / _KEY
     with contextlib.suppress(FileNotFoundError):
         return file.read_bytes()
-    new = folder / f".{_KEY}.{secrets.token_hex(8)}"
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as opened:
-        opened.write(secrets.token_bytes(32))
-    try:
-        os.link(new, file)  # unlike a rename, this keeps the key of another process that was faster
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()
+    with contextlib.suppress(FileExistsError):  # another process was faster
+        create_file(file, secrets.token_bytes(32))
     return file.read_bytes()
 
 

@@ -17,7 +17,7 @@ from ..auth.private_key import canonical_key
 from ..credentials.changes import declare, record_verification, returns_to_password
 from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential
 from ..credentials.plan import CredentialPlan
-from ..credentials.serialization import to_public
+from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError, OrgError
 from ..store import read_or_none
 from ..store.base import Store

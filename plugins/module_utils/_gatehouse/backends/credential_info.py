@@ -12,7 +12,7 @@ from typing import Any
 
 from ..auth.retirement import retirements
 from ..credentials.deliveries import Delivery, parts_of
-from ..credentials.serialization import PublicFields
+from ..credentials.serialisation import PublicFields
 from ..errors import CredentialNotFoundError, OptionError, StoreError
 from ..store.base import PublicStore
 from ..task.context import Task
@@ -73,7 +73,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 
 def _consumers(store: PublicStore, name: str, credential: PublicFields | None) -> list[dict[str, Any]]:
-    """Return who holds a credential, sorted."""
+    """Return the files that contain a credential, sorted."""
     return [_consumer(each, it, credential) for each, it in sorted(store.read_public_deliveries(name).items())]
 
 
@@ -96,7 +96,7 @@ def _warn_of_outdated(found: list[dict[str, Any]], deleted: list[dict[str, Any]]
     """Return a warning for each credential whose consumer should have another version, or none."""
     warnings = []
     for item in found:
-        files = [f"{each['consumer']} ({_held(each)})" for each in item["consumers"] if each["outdated"]]
+        files = [f"{each['consumer']} ({_version_of(each)})" for each in item["consumers"] if each["outdated"]]
         if files:
             warnings.append(f"{item['name']}: not on version {item['version']} yet: {_some(files)}; deliver it there")
     for item in deleted:
@@ -105,7 +105,7 @@ def _warn_of_outdated(found: list[dict[str, Any]], deleted: list[dict[str, Any]]
     return warnings
 
 
-def _held(consumer: Mapping[str, Any]) -> str:
+def _version_of(consumer: Mapping[str, Any]) -> str:
     standby = ", the user on standby" if consumer["standby"] else ""
     return f"version {consumer['version']}{standby}{'' if consumer['restarted'] else ', not restarted'}"
 

@@ -24,7 +24,7 @@ from .credential import (
     renewable_secret,
 )
 from .journal import Journal
-from .serialization import PUBLIC_FIELDS
+from .serialisation import PUBLIC_FIELDS
 
 REMEMBERED = 40  # digests of replaced secrets: those of many years
 REPLACED = ("password", "security_token", *KEYS.values())  # what a rotation replaces

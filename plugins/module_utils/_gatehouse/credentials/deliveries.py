@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .serialization import PublicFields
+from .serialisation import PublicFields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

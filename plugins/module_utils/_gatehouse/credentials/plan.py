@@ -9,7 +9,7 @@ import dataclasses
 
 from ..auth.connection import Connection
 from .credential import Credential
-from .serialization import PublicFields, _public
+from .serialisation import PublicFields, _public
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..auth.connection import Connection, is_allowed
+from ..authorities import environment_authorities
 from ..deadline import call_within
 from ..errors import NoResponseError, OptionError, OrgError
 
@@ -41,8 +42,6 @@ TOTAL_TIMEOUT_FACTOR = 4  # a whole answer may take this many times the timeout
 CONNECT_TIMEOUT = 10.0
 RETRYABLE_STATUSES = (429, 502, 503, 504)  # sent by a proxy or by the org; the body is never useful
 MAX_RETRY_AFTER = 3600.0  # seconds
-# Where other clients look for the authorities of a company, in their order.
-AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class OrgAdapter(HTTPAdapter):
@@ -155,13 +154,13 @@ def _authorities(connection: Connection) -> str | None:
         if not Path(connection.ca_path).is_file():
             raise OptionError("ca_path", f"{connection.ca_path} is not a readable file")
         return connection.ca_path
-    for variable in AUTHORITY_VARIABLES:
-        file = os.environ.get(variable)
-        if file:
-            if not os.access(file, os.R_OK):
-                raise OptionError("ca_path", f"is not given, and {variable} names {file}, which cannot be read")
-            return file
-    return None
+    named = environment_authorities()
+    if named is None:
+        return None
+    variable, file = named
+    if not os.access(file, os.R_OK):
+        raise OptionError("ca_path", f"is not given, and {variable} names {file}, which cannot be read")
+    return file
 
 
 def _place(url: str) -> str:

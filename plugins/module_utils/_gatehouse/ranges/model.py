@@ -265,7 +265,7 @@ def _is_same(one: str, two: str) -> bool:
     try:
         return parse_range(one) == parse_range(two)
     except ValueError:
-        return True  # what is wrong with it is found by whoever parses it
+        return True  # what is wrong with it is reported when it is parsed
 
 
 def _clean(description: str | None) -> str | None:
@@ -284,12 +284,12 @@ def check_limits(ranges: Iterable[IpRange], *, already: Iterable[IpRange] = (), 
 
     A list that the org has already (C(already)) may stay, and shrink: Salesforce lets it.
     """
-    held = {item.key for item in already}
+    existing = {item.key for item in already}
     counted = [item for item in ranges if not _is_free(item)]
     for version, limit in LIMITS.items():
         items = [item for item in counted if item.version == version]
         total = sum(item.size for item in items)
-        if total <= limit or all(item.key in held for item in items):
+        if total <= limit or all(item.key in existing for item in items):
             continue
         largest = sorted(items, key=lambda item: -item.size)[:SHOWN]
         names = ", ".join(f"{item} ({item.description})" if item.description else str(item) for item in largest)

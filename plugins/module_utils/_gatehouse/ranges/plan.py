@@ -31,9 +31,9 @@ class RangePlan:
         return {"before": _as_lines(self.before), "after": _as_lines(self.after)}
 
 
-def keep_description(held: IpRange, declared: IpRange) -> IpRange:
+def keep_description(current: IpRange, declared: IpRange) -> IpRange:
     """Return what becomes of a range that the org has and a user declares."""
-    return held if declared.description in (None, held.description) else declared
+    return current if declared.description in (None, current.description) else declared
 
 
 def plan_ranges(
@@ -49,7 +49,7 @@ def plan_ranges(
         current: what the org holds, in any order, duplicates included; they are kept unless removed.
         desired: what the user declared. A range without a description accepts any.
         state: C(present) adds or updates, C(absent) removes, C(exact) also removes what is not declared.
-        settle: what becomes of a range that is held and declared.
+        settle: what becomes of a range that the org has and that is declared.
     """
     wanted = {item.key: item for item in desired}
     before = tuple(sorted(current))
@@ -68,8 +68,8 @@ def plan_ranges(
         kept.append(result)
         if result.description != item.description:
             updated.append(result)
-    held = {item.key for item in before}
-    added = tuple(item for key, item in sorted(wanted.items()) if key not in held)
+    known = {item.key for item in before}
+    added = tuple(item for key, item in sorted(wanted.items()) if key not in known)
     return RangePlan(before, tuple(sorted([*kept, *added])), added, removed, tuple(updated))
 
 

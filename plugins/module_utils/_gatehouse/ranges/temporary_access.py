@@ -132,23 +132,23 @@ def plan_temporary(
     return RangePlan(closing.before, rest.after, rest.added, removed, rest.updated)
 
 
-def _closing(held: Iterable[IpRange], closes: Callable[[IpRange], bool]) -> RangePlan:
-    before = tuple(sorted(held))
+def _closing(ranges: Iterable[IpRange], closes: Callable[[IpRange], bool]) -> RangePlan:
+    before = tuple(sorted(ranges))
     removed = tuple(item for item in before if closes(item))
     return RangePlan(before, tuple(item for item in before if not closes(item)) if removed else before, (), removed, ())
 
 
 def _settled(old: IpRange, new: IpRange, at_least: bool) -> IpRange:
     """Return what becomes of a range that the org has and a user declares."""
-    held, wanted = expiry(old), expiry(new)
+    current, wanted = expiry(old), expiry(new)
     if wanted is None:
-        if held is not None and new.description is None:
+        if current is not None and new.description is None:
             return dataclasses.replace(old, description=without_expiry(old))
         return keep_description(old, new)
-    if at_least and (held is None or held >= wanted):
+    if at_least and (current is None or current >= wanted):
         return old
     text = without_expiry(new) or without_expiry(old)
-    if held == wanted and text == without_expiry(old):
+    if current == wanted and text == without_expiry(old):
         return old
     return dataclasses.replace(old, description=with_expiry(text, wanted))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of a rotation that cannot go on now."""
+"""The errors of a rotation that cannot go on now."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def _incomplete(journal: Journal, waited: str) -> str:
         )
     if journal.method == "found":
         return (
-            f"the stored token of {user} does not let in any more, and the mailbox has no newer one: {by_hand}. If it "
-            "does let in, as the user was only locked, force: true finds that out"
+            f"the stored token of {user} is not accepted any more, and the mailbox has no newer one: {by_hand}. If it "
+            "is right, as the user was only locked, force: true finds that out"
         )
     if journal.method == "password":
         done = "was changed" if journal.step == REQUESTED else "may have been changed, which is not known"

@@ -55,7 +55,7 @@ def _note_rejections(rotation: Rotation, mailbox: Mailbox) -> None:
 
 
 def accept_given_token(rotation: Rotation, token: str) -> None:
-    """Store a token that somebody received, if it lets in; raises LoginError."""
+    """Store a token that somebody received, if it logs in; raises LoginError."""
     journal = rotation.journal
     target = rotation.user if journal else rotation.credential.connection
     # Whether the password of a journal was set is not always known.

@@ -40,7 +40,7 @@ from ..credentials.changes import complete_rotation, is_replaced, record_verific
 from ..credentials.credential import PASSWORD_FLOWS, Credential
 from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
-from ..credentials.serialization import to_public
+from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
 from ..store.base import Store
 from ..store.blobs import LOCK_SECONDS

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, unquote, urlsplit
 
+from ..authorities import environment_authorities
 from ..deadline import call_within
 from ..errors import OptionError, StoreError
 from ..text import HEADER_VALUE
@@ -34,8 +35,6 @@ from .keys import expanded
 if TYPE_CHECKING:
     from .options import StoreOptions
 TOKEN_VARIABLES = ("VAULT_TOKEN", "BAO_TOKEN")
-# Where other clients look for the authorities of a company, in their order.
-AUTHORITY_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 RETRY_SECONDS = 30.0  # more than a cluster takes to elect a leader
 EXCHANGE_SECONDS = 10.0  # for one request with its whole answer
 # What a node answers that is sealed, or has lost its leader, or has not heard yet of what the leader told us. A
@@ -300,8 +299,8 @@ class KvClient:
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:
-        variable = next(filter(os.environ.get, AUTHORITY_VARIABLES), "")
-        file = self.address.ca_path or os.environ.get(variable)
+        variable, named = environment_authorities() or ("", None)
+        file = self.address.ca_path or named
         try:
             context = ssl.create_default_context(cafile=file)
         except OSError:

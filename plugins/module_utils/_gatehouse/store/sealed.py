@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries, Delivery, delivery_to_public
-from ..credentials.serialization import PublicFields, dump, parse
+from ..credentials.serialisation import PublicFields, dump, parse
 from ..errors import StoreError
 from .blobs import Blob, Content
 from .keys import seal, unseal

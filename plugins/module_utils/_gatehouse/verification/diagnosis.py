@@ -22,6 +22,7 @@ from ..auth.refusals import sentence
 from ..errors import GatehouseError, LoginError
 from ..masking import Secrets
 from ..org.client import Org
+from ..org.queries import find_user, logins_of
 from ..ranges.model import parse_address
 from .evidence import Evidence, weigh
 
@@ -64,8 +65,8 @@ def has_refused_login(connection: Connection, administrator: Callable[[Connectio
     """Return whether the org refused a login of this user in the last minutes; None where that cannot be known."""
     try:
         org = administrator(connection)
-        user = _user(org, connection.username) if org and connection.username else None
-        return bool(_last_refused(org, user["Id"])) if org and user else None
+        user = find_user(org, connection.username) if org and connection.username else None
+        return bool(_last_refused(org, user.id)) if org and user else None
     except GatehouseError:
         return None
 
@@ -76,19 +77,19 @@ def investigate(
     """Return cause and address of a login that was refused a moment ago, as far as the org tells this user."""
     refused = Cause(error.cause, str(error))
     token_sent = bool(connection.security_token)
-    user = _user(org, connection.username or "")
+    user = find_user(org, connection.username or "")
     if user is None:
         return weigh(refused, Evidence(token_sent, user_known=False)), None
-    row = own_row(_last_refused(org, user["Id"]), error.local_address or connection.source_address) or {}
+    row = own_row(_last_refused(org, user.id), error.local_address or connection.source_address) or {}
     evidence = Evidence(
         token_sent,
         status=row.get("Status"),
         address=_address(row),
-        password_changed=_later(user.get("LastPasswordChangeDate"), last_success),
+        password_changed=_later(user.password_changed, last_success),
     )
     known = weigh(refused, evidence)
     if known.code in BY_ADDRESS and evidence.address:
-        decision = _decision(org, (user.get("Profile") or {}).get("Name"), evidence.address)
+        decision = _decision(org, user.profile, evidence.address)
         known = weigh(refused, dataclasses.replace(evidence, decision=decision))
     return known, evidence.address
 
@@ -100,20 +101,9 @@ def _refusal(error: LoginError, detail: str, cause: str | None = None, address: 
     return changed
 
 
-def _user(org: Org, username: str) -> dict[str, Any] | None:
-    quoted = username.replace("\\", "\\\\").replace("'", "\\'")
-    fields = "Id, LastPasswordChangeDate, Profile.Name"
-    users = org.query(f"SELECT {fields} FROM User WHERE Username = '{quoted}'")  # noqa: S608 - quoted
-    return users[0] if users else None
-
-
 def _last_refused(org: Org, user_id: str) -> list[dict[str, Any]]:
     """Return the user's last refused logins, newest first."""
-    since = datetime.datetime.now(datetime.UTC) - RECENT
-    rows = org.query(
-        f"SELECT Status, SourceIp, LoginTime FROM LoginHistory WHERE UserId = '{user_id}' "  # noqa: S608 - an id
-        f"AND LoginTime >= {since:%Y-%m-%dT%H:%M:%SZ} ORDER BY LoginTime DESC LIMIT {ROWS}"
-    )
+    rows = logins_of(org, user_id, limit=ROWS, since=datetime.datetime.now(datetime.UTC) - RECENT)
     return [row for row in rows if row.get("Status") not in (None, "Success")]
 
 
@@ -132,10 +122,10 @@ def _later(changed: str | None, last_success: str | None) -> bool | None:
         return None
 
 
-def _decision(org: Org, profile: str | None, address: str) -> Decision | None:
+def _decision(org: Org, profile: str, address: str) -> Decision | None:
     """Return what the present ranges mean for the address; None where this user may not see them."""
     try:
-        login_ranges = LoginRanges(org, profile or "").read().ranges
+        login_ranges = LoginRanges(org, profile).read().ranges
         trusted = TrustedRanges(org).read().ranges
         access = Access(login_ranges, trusted, device_activation_always=always_activates_devices(org))
         return access.login(address)
