@@ -101,6 +101,38 @@ def test_as_defaults_of_the_action_group(sim: SimulatedOrg, playbook: Playbooks)
     assert sim.control.counts()["token"] == 1
 
 
+@pytest.mark.parametrize("refusal", ["INVALID_SESSION_ID", "INVALID_OPERATION", "accepted"])
+def test_a_token_that_is_a_jwt_reads_all_lists_and_says_why_it_cannot_write(
+    sim: SimulatedOrg, playbook: Playbooks, refusal: str
+) -> None:
+    sim.control.set_org(trusted_ranges=["198.51.100.0/24"])
+    sim.control.set_profile("Custom Profile %28A%27M Team%29", label="Custom Profile (A'M Team)")
+    for profile in ("Standard", "Custom Profile %28A%27M Team%29"):
+        sim.control.set_profile(profile, login_ip_ranges=["203.0.113.0/24"])
+    read = {"profiles": ["Standard User", "Custom Profile (A'M Team)"], "addresses": ["203.0.113.9"]}
+    tasks = [
+        {"name": "some", "gatehouse.salesforce.network_access_info": {**options(sim, "jwt_bearer"), **read}},
+        {"name": "all", "gatehouse.salesforce.network_access_info": options(sim, "jwt_bearer")},
+    ]
+    before = playbook(tasks)
+    sim.control.set_app("SimKey", jwt_tokens=True)
+    sim.control.set_switches(jwt_token_by_soap=refusal)
+    sim.control.end_sessions()
+    sim.control.clear_requests()
+    found = playbook(tasks)
+    for now, then in zip(found, before, strict=True):
+        assert now["result"] == then["result"]
+    assert "readMetadata" not in sim.control.counts()
+    declare = {**options(sim, "jwt_bearer"), "state": "present"}
+    trusted = {"gatehouse.salesforce.trusted_ip_ranges": {**declare, "ranges": ["198.51.100.0/24"]}}
+    assert not playbook([trusted]).last["changed"]
+    trusted = {"gatehouse.salesforce.trusted_ip_ranges": {**declare, "ranges": ["192.0.2.0/24"]}}
+    result = playbook([trusted], ok=refusal == "accepted").last
+    if refusal != "accepted":
+        assert "Its access tokens are JWTs" in result["msg"] and result["changed"] is False
+    assert sim.control.counts()["token"] == 3, "one login for each run"
+
+
 def test_client_credentials_at_a_login_host_is_told_before_anything_is_sent(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:

@@ -10,6 +10,7 @@ CONFIRMED by the source of clients; the form of the answer follows the metadata.
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Any
 
 from . import components, soap, soql, tables
@@ -27,13 +28,14 @@ _NUMBER = re.compile(r"\d{1,9}")
 def find(caller: Caller, query: Query) -> tuple[Table, list[Any]]:
     """Find the table, with the field that the plain query does not have, and its rows."""
     name = query.table.lower()
-    wants_metadata = any(field.lower() == "metadata" for field in query.fields)
+    wants_metadata = any(field.lower() in ("metadata", "fullname") for field in query.fields)
     if name == "securitysettings":
         table = Table("SecuritySettings", {"Metadata": _metadata(caller, "SecuritySettings")}, lambda org: org.id)
         return table, [caller.org]
     table, rows = tables.find(caller, query.table)
     if name == "profile":
-        table = Table(table.name, {**table.fields, "Metadata": _metadata(caller, "Profile")}, table.id_of)
+        own = {"Metadata": _metadata(caller, "Profile"), "FullName": Field(attrgetter("name"), filterable=False)}
+        table = Table(table.name, {**table.fields, **own}, table.id_of)
     found = list(rows)
     if wants_metadata and len(soql.select(table, query, found)) > 1:
         text = (

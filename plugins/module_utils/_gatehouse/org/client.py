@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 from ..auth.connection import Connection
 from ..auth.protocol import org_id_of
-from ..errors import LoginError, NoResponseError, OrgError, SessionExpired
+from ..errors import GatehouseError, LoginError, NoResponseError, OrgError, SessionExpired
 from ..libraries import require_libraries
 from .login import Session, login
 from .metadata import MetadataApi
@@ -21,6 +22,7 @@ from .rest import check, query
 from .retry import ReadRetry
 from .sessions import SessionCache
 from .token_reset import Button, find_button, press
+from .tooling import HINT, ToolingApi, is_jwt, needs_tooling
 from .transport import open_pages, open_transport
 
 try:
@@ -45,7 +47,12 @@ class Org:
     def metadata(self, call: Callable[[MetadataApi], T]) -> T:
         """Return the result of a call of the Metadata API."""
         version = self._connection.api_version
-        return self._with_session(lambda session: call(MetadataApi(self._transport, session, version, self._retry)))
+
+        def run(session: Session) -> T:
+            api = ToolingApi if needs_tooling(session, version) else MetadataApi
+            return call(api(self._transport, session, version, self._retry))
+
+        return self._with_session(run)
 
     @overload
     def query(self, soql: str) -> list[dict[str, Any]]: ...
@@ -80,8 +87,9 @@ class Org:
         """Return the org's id and host, and who is logged in; None while no session was needed."""
         if self._session is None:
             return None
-        described = self._session.describe(self._connection)
-        return {**described, "id": described["id"] or self._org_id}
+        with contextlib.suppress(GatehouseError):  # a task that failed may have no session any more
+            return {**self._session.describe(self._connection), "id": self.org_id}
+        return self._session.describe(self._connection)
 
     def session(self) -> Session:
         """Return a session that the org has confirmed within the last minute."""
@@ -141,7 +149,7 @@ class Org:
             return call(fresh)
         except SessionExpired:
             problem = "the org does not accept the session that it has just opened"
-            raise OrgError(problem + _hint_about_jwt(fresh)) from None
+            raise OrgError(problem + (HINT if is_jwt(fresh.access_token) else "")) from None
 
     def _session_after(self, *, failed: Session | None) -> Session:
         given = self._connection.auth == "session"
@@ -149,13 +157,3 @@ class Org:
             login(self._connection) if given else self._sessions.get_or_open(self._connection, login, failed=failed)
         )
         return self._session
-
-
-def _hint_about_jwt(session: Session) -> str:
-    """Return what is reported of access tokens that are JWTs themselves; empty for others."""
-    if not (session.access_token.startswith("eyJ") and session.access_token.count(".") == 2):
-        return ""
-    return (
-        ". Its access tokens are JWTs, which SOAP calls (lists of ranges) are reported to refuse: switch JWT-based "
-        "access tokens off in the app, or use another credential for these tasks"
-    )

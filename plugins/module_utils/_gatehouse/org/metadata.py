@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -134,7 +134,7 @@ class MetadataApi:
         answer = root.find(f".//{_M}{operation}Response")
         if answer is None:
             raise _fault(root, response, operation)
-        return answer, _date(response)
+        return answer, date_of(response)
 
 
 def _fault(root: ElementTree.Element, response: requests.Response, operation: str) -> OrgError:
@@ -152,7 +152,8 @@ def _fault(root: ElementTree.Element, response: requests.Response, operation: st
     return OrgError(f"the org refused {operation}: {message[:300]} ({code})", cause=cause)
 
 
-def _date(response: requests.Response) -> datetime.datetime:
+def date_of(response: requests.Response) -> datetime.datetime:
+    """Return when the org answered, by its own clock."""
     try:
         date = parsedate_to_datetime(response.headers["Date"])
         return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
@@ -161,7 +162,11 @@ def _date(response: requests.Response) -> datetime.datetime:
 
 
 def _parse_range(element: ElementTree.Element, start: str, end: str) -> IpRange:
-    values = {child.tag[len(_M) :]: child.text or "" for child in element}
+    return read_range({child.tag[len(_M) :]: child.text or "" for child in element}, start, end)
+
+
+def read_range(values: Mapping[str, str], start: str, end: str) -> IpRange:
+    """Return the range of an entry, of which start and end name the first and last address; raises OrgError."""
     first, last = values.get(start) or values.get(end, ""), values.get(end) or values.get(start, "")
     try:
         return from_bounds(first, last, values.get("description"))

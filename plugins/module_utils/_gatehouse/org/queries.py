@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every read of an org by SOQL, and the only place where SOQL is written.
+"""Every read of an org by SOQL, and the only place where SOQL is written, but for the Tooling API.
 
 Source of the fields, and of which of them can be filtered: the object reference.
 """
