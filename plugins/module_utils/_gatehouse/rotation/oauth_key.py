@@ -36,7 +36,7 @@ from ..credentials.changes import complete_rotation
 from ..credentials.credential import KEYS, Credential
 from ..credentials.journal import REQUESTING, STORED, Journal
 from ..credentials.plan import CredentialPlan
-from ..credentials.serialization import to_public
+from ..credentials.serialisation import to_public
 from ..errors import OptionError, StoreError
 from ..oauth_app.apply import AppWriter
 from ..oauth_app.certificate import make_key, read_certificate, self_sign

@@ -15,7 +15,7 @@ from ..auth.causes import NOT_ACCEPTED
 from ..auth.connection import Connection
 from ..credentials.credential import Credential
 from ..credentials.journal import MAX_CANDIDATES, Journal
-from ..credentials.serialization import to_public
+from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
 from ..mailbox.mailbox import CLOCK_SLACK
 from ..store.base import Store, version_conflict
