@@ -169,6 +169,14 @@ def test_site_does_by_a_tag_only_what_the_tag_says(sim: SimulatedOrg, playbook: 
     }
     (playbook.folder / "hosts.json").write_text(json.dumps(listed))
     book = ROOT / "playbooks" / "site.yml"
+    admin = sim.admin
+    declared = {"name": "reports", "username": admin.username, "password": admin.password}
+    only = ("-i", str(playbook.folder / "hosts.json"), "--tags", "credentials")
+    playbook.run(book, *only, credentials_declared=[declared])
+    assert (playbook.folder / "store" / "reports.json").exists()
+    assert not sim.control.org()["trusted_ranges"] and not (playbook.folder / "app.env").exists()
+    results = playbook.run(book, *only, ok=False, credentials_declared=[{**declared, "password": "Not-The-Password-1"}])
+    assert results.last["msg"].endswith("\nreports: invalid_credentials")
     playbook.run(book, "-i", str(playbook.folder / "hosts.json"), "--tags", "network_access")
     assert [item["start"] for item in sim.control.org()["trusted_ranges"]] == ["198.51.100.0"]
     assert not (playbook.folder / "app.env").exists()

@@ -126,6 +126,9 @@ class TestCheckModeWithinARun:
         assert results.of("absent")["changed"] and not results.of("again")["changed"]
         assert results.of("info")["credentials"] == []
         assert "no credential 'billing'" in results.of("read")["msg"]
+        rotate = {"name": "rotate", "gatehouse.salesforce.security_token": {"name": "billing", "force": True}}
+        failed = playbook([absent, rotate], "--check", ok=False, **NOBODY).of("rotate")
+        assert "no credential 'billing'" in failed["msg"]
         restored = playbook([absent, store(sim), info], "--check", **NOBODY)
         assert restored.of("store")["changed"]
         assert [item["name"] for item in restored.of("info")["credentials"]] == ["billing"]

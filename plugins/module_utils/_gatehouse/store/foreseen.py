@@ -48,8 +48,8 @@ class ForeseenStore(Store):
             pass  # another task of the run was faster
 
     def is_foreseen(self, name: str) -> bool:
-        """Whether the run would have written or removed this credential."""
-        return self._foreseen.get(name).content is not None
+        """Whether the run would have written this credential."""
+        return self._foreseen.get(name).content not in (None, REMOVED)
 
     def names(self) -> list[str]:
         """Return the names of all credentials, sorted."""
