@@ -12,6 +12,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import app_credentials
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import OAUTH_FLOWS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.applications import Application
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
@@ -45,7 +46,7 @@ class ActionModule(AppFileAction):
 
     def _list(self, hosts: list[str]) -> dict[str, Any]:
         """Return what the files of other hosts contain, by host; one whose lists cannot be read is a problem."""
-        files: dict[str, list[dict[str, str]]] = {}
+        files: dict[str, list[dict[str, Any]]] = {}
         unread: list[str] = []
         for host in hosts:
             try:
@@ -54,7 +55,11 @@ class ActionModule(AppFileAction):
                 unread.append(f"{host}: {exc}")
                 continue
             files[host] = [
-                {"credential": application.file.credential, "dest": application.file.dest}
+                {
+                    "credential": application.file.credential,
+                    "dest": application.file.dest,
+                    "obstacles": application.file.obstacles(OAUTH_FLOWS),
+                }
                 for application in applications
                 if application.file.state == "present"
             ]

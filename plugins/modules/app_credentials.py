@@ -69,7 +69,8 @@ RETURN = r"""
 files:
   description:
     - With O(step=write) and O(step=roll_back), what became of each file. With O(step=list), a dictionary of lists of
-      C(credential) and C(dest) by host.
+      C(credential), C(dest) and C(obstacles) by host; the last says, by flow, why the file cannot hold a credential of
+      C(jwt_bearer) or C(client_credentials).
   type: raw
   returned: success but with O(step=record)
   sample:

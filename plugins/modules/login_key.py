@@ -32,6 +32,11 @@ options:
     description: The file of the private key, in PEM form and without a passphrase.
     type: path
     required: true
+  state:
+    description: Whether the two files exist. Remove them when the store has the key.
+    type: str
+    choices: [present, absent]
+    default: present
   certificate:
     description: The file of the certificate. Without this option it is O(path) with the suffix C(.crt).
     type: path
@@ -57,33 +62,40 @@ EXAMPLES = r"""
 - name: Show what to upload to the app in Setup
   ansible.builtin.debug:
     msg: "{{ billing_key.certificate }} ({{ billing_key.fingerprint }}), until {{ billing_key.expires }}"
+
+- name: Remove both files, when the store has the key
+  gatehouse.salesforce.login_key:
+    path: /etc/gatehouse/billing.pem
+    state: absent
 """
 
 RETURN = r"""
 private_key:
   description: The file of the private key.
   type: str
-  returned: success
+  returned: success, but not with O(state=absent)
   sample: /etc/gatehouse/billing.pem
 certificate:
   description: The file of the certificate.
   type: str
-  returned: success
+  returned: success, but not with O(state=absent)
   sample: /etc/gatehouse/billing.crt
 certificate_text:
-  description: The certificate in PEM form, which contains no secret; none in check mode when it would be created.
+  description:
+    - The certificate in PEM form, which contains no secret. In check mode, when it would be created, one of a key that
+      is thrown away, by which M(gatehouse.salesforce.external_client_app) can have the org check the app.
   type: str
-  returned: success
+  returned: success, but not with O(state=absent)
   sample: "-----BEGIN CERTIFICATE-----\n..."
 fingerprint:
   description: The SHA-256 fingerprint of the certificate; none in check mode when it would be created.
   type: str
-  returned: success
+  returned: success, but not with O(state=absent)
   sample: "AB:CD:EF"
 expires:
   description: When the certificate expires, UTC; none in check mode when it would be created.
   type: str
-  returned: success
+  returned: success, but not with O(state=absent)
   sample: "2027-11-24T21:34:05Z"
 """
 

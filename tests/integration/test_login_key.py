@@ -55,7 +55,18 @@ def test_the_second_run_changes_nothing(playbook: Playbooks) -> None:
 def test_check_mode_makes_nothing(playbook: Playbooks) -> None:
     result = playbook([make(playbook)], "--check").last
     assert (result["changed"], result["fingerprint"]) == (True, None)
+    assert "BEGIN CERTIFICATE" in result["certificate_text"], "so that the org can check an app with it"
     assert not (playbook.folder / "keys").exists()
+
+
+def test_absent_removes_both_files(playbook: Playbooks) -> None:
+    absent = make(playbook, state="absent")
+    playbook([make(playbook)])
+    folder = playbook.folder / "keys"
+    (folder / ".app.pem.0123456789abcdef").write_text("what a run that was killed has left")
+    assert playbook([absent], "--check").last["changed"] and len(list(folder.iterdir())) == 3
+    assert playbook([absent]).last["changed"] and list(folder.iterdir()) == []
+    assert not playbook([absent]).last["changed"]
 
 
 def test_a_lost_certificate_is_made_again_for_the_same_key(playbook: Playbooks) -> None:

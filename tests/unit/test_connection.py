@@ -13,6 +13,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
     Connection,
     is_allowed,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.my_domain import leads_to
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 
 GOOD: dict[str, Any] = {"username": "int@example.com", "password": "Canary-Pass-1"}
@@ -196,3 +197,22 @@ def test_the_repr_of_a_connection_holds_no_secret() -> None:
 def test_the_login_password_is_the_password_immediately_followed_by_the_token() -> None:
     assert Connection(**GOOD, security_token="Token1").login_password == "Canary-Pass-1Token1"
     assert Connection(**GOOD).login_password == "Canary-Pass-1"
+
+
+@pytest.mark.parametrize(
+    ("of_the_host", "of_the_credential", "is_same"),
+    [
+        ("https://acme.my.salesforce.com", "https://ACME.my.salesforce.com/", True),
+        ("https://login.salesforce.com", "https://acme.my.salesforce.com", True),
+        ("https://test.salesforce.com/", "https://acme--dev.sandbox.my.salesforce.com", True),
+        ("https://test.salesforce.com", "https://acme.my.salesforce.com", False),
+        ("https://login.salesforce.com", "https://acme--dev.sandbox.my.salesforce.com", False),
+        ("https://acme.my.salesforce.com", "https://globex.my.salesforce.com", False),
+        ("https://acme.my.salesforce.com", "https://login.salesforce.com", False),
+        ("https://login.salesforce.com", "https://test.salesforce.com", False),
+    ],
+)
+def test_a_login_url_leads_to_the_org_that_it_names_or_that_logs_in_there(
+    of_the_host: str, of_the_credential: str, is_same: bool
+) -> None:
+    assert leads_to(of_the_host, of_the_credential) is is_same

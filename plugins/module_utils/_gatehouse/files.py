@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import secrets
 import time
@@ -66,6 +67,11 @@ def create_file(file: Path, content: bytes, *, mode: int = 0o600) -> None:
     with _written(new, content, mode, durable=True):
         os.link(new, file)  # unlike a rename, this never replaces anything
         sync_folder(file.parent)
+
+
+def uncreated_files(file: Path) -> list[Path]:
+    """Return what create_file() leaves behind when it is killed: other names of the file, or parts of it."""
+    return sorted(file.parent.glob(f".{glob.escape(file.name)}.{'[0-9a-f]' * 16}"))
 
 
 def unfinished_file(file: Path) -> Path:

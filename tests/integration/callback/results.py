@@ -31,6 +31,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         """Nothing has run yet."""
         super().__init__()
+        if "KILL_NUMBER" in os.environ:
+            from tests.support.kills import arm
+
+            arm(os.environ)
         self._results: list[dict[str, Any]] = []
 
     def _note(self, status: str, outcome: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..auth.private_key import key_text, signing_key
 from ..errors import OptionError
-from ..files import create_file
+from ..files import create_file, uncreated_files
 from ..libraries import require_cryptography
 from ..oauth_app.certificate import WARN_BEFORE, make_key, self_sign
 from ..task.context import Task
@@ -27,6 +27,7 @@ except ImportError:  # reported by require_cryptography()
     pass
 SPEC: Spec = {
     "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "certificate": {"type": "path"},
     "common_name": {"type": "str", "default": "gatehouse.salesforce"},
     "valid_days": {"type": "int", "default": 365},
@@ -34,10 +35,10 @@ SPEC: Spec = {
 
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Make the private key and its certificate where they do not exist; neither is ever overwritten.
+    """Make the private key and its certificate where they do not exist, neither being overwritten, or remove both.
 
     Raises:
-        OptionError: a file cannot be used or made, or the two do not belong together.
+        OptionError: a file cannot be used, made or removed, or the two do not belong together.
     """
     require_cryptography()
     key_file = Path(options["path"]).expanduser().absolute()
@@ -45,16 +46,18 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     certificate_file = Path(given).expanduser().absolute() if given else key_file.with_suffix(".crt")
     if key_file == certificate_file:
         raise OptionError("certificate", "must be another file than path")
+    if options["state"] == "absent":
+        return {"changed": _remove([key_file, certificate_file], check_mode=task.check_mode)}
     missing = [file for file in (key_file, certificate_file) if not file.exists()]
     files = {"private_key": str(key_file), "certificate": str(certificate_file), "changed": bool(missing)}
     if missing == [key_file]:
         raise OptionError("path", f"{key_file} does not exist, but its certificate {certificate_file} does")
     new = make_key() if missing else ""
     certified = (options["common_name"], datetime.datetime.now(datetime.UTC), options["valid_days"])
-    if new:
-        self_sign(new, *certified)  # what cannot be certified is refused before anything is made
+    # What cannot be certified is refused before anything is made.
+    example = self_sign(new, *certified) if new else None
     if task.check_mode and missing:
-        return {**files, "certificate_text": None, "fingerprint": None, "expires": None}
+        return {**files, "certificate_text": example, "fingerprint": None, "expires": None}
     made = []  # a task for another host may be faster, and what it has made serves as well
     if key_file in missing:
         made.append(_write_new(key_file, new.encode(), mode=0o600, option="path"))
@@ -103,3 +106,14 @@ def _write_new(file: Path, content: bytes, *, mode: int, option: str) -> bool:
     except OSError as exc:
         raise OptionError(option, f"{file} cannot be created: {exc.strerror}") from None
     return True
+
+
+def _remove(files: list[Path], *, check_mode: bool) -> bool:
+    """Remove what there is of these files; return whether there was any."""
+    there = [one for file in files for one in (file, *uncreated_files(file)) if one.exists()]
+    try:
+        for one in () if check_mode else there:
+            one.unlink(missing_ok=True)
+    except OSError as exc:
+        raise OptionError("path", f"{exc.filename} cannot be removed: {exc.strerror}") from None
+    return bool(there)

@@ -10,6 +10,7 @@ import re
 
 from ..auth.causes import Verification
 from ..auth.connection import Connection
+from ..auth.my_domain import leads_to
 from ..errors import OptionError
 from .journal import Journal
 
@@ -68,11 +69,13 @@ class Credential:
     def require_same_org(self, login_url: str | None) -> None:
         """Raise OptionError when the credential is for another org than the host or task says.
 
+        One that has moved to OAuth logs in at the org's own address, and before that at the common one.
+
         Args:
             login_url: where the org is; None or empty when nobody says so.
         """
         own = self.connection.login_url
-        if login_url and login_url.rstrip("/").lower() != own.rstrip("/").lower():
+        if login_url and not leads_to(login_url, own):
             raise OptionError(
                 "login_url",
                 f"is {login_url}, but credential {self.name!r} logs in at {own}; name the credential of this org, or "

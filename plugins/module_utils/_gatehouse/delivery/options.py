@@ -8,12 +8,13 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import OptionError
+from ..formats import obstacle
 from ..host.app_file import ON_HOST
 
 _MODE = re.compile(r"0?[0-7]{3}")
@@ -40,6 +41,13 @@ class FileOptions:
     standby: bool = False
     encrypted: str | None = None
     on_host: Mapping[str, Any] = field(default_factory=dict)
+
+    def obstacles(self, flows: Sequence[str]) -> dict[str, str]:
+        """Return why the file cannot hold a credential of these flows, by flow; those that it can hold are left out."""
+        if self.standby:
+            return dict.fromkeys(flows, "it has the user on standby of a pair, and there is none in these flows")
+        found = {flow: obstacle(flow, self.format, self.format_options) for flow in flows}
+        return {flow: text for flow, text in found.items() if text}
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> FileOptions:

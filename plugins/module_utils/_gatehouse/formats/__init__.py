@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,11 +18,31 @@ from .mapping import MAPPABLE_FIELDS
 from .model import Format
 from .table import FAMILIES
 
-__all__ = ["ENCODERS", "FAMILIES", "MAPPABLE_FIELDS", "FORMATS", "OPTIONS", "SECRET_OPTIONS", "Format", "render"]
+__all__ = [
+    "ENCODERS",
+    "FAMILIES",
+    "FORMATS",
+    "MAPPABLE_FIELDS",
+    "OPTIONS",
+    "SECRET_OPTIONS",
+    "Format",
+    "obstacle",
+    "render",
+]
 
 OPTIONS = ("name", "encryption_key", "encryption_key_file", "refresh_token", "fields", "encoder", "constants")
 SECRET_OPTIONS = ("encryption_key", "refresh_token")
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+# Logins by an app of an org, with which obstacle() tries what a format can hold.
+_EXAMPLE = Connection(
+    auth="jwt_bearer",
+    login_url="https://example.my.salesforce.com",
+    username="user@example.com",
+    consumer_key="key",
+    consumer_secret="secret",  # noqa: S106
+    private_key="-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n",
+)
 
 FORMATS: dict[str, Format] = {name: known for family in FAMILIES.values() for name, known in family.items()}
 
@@ -56,3 +77,12 @@ def render(connection: Connection, name: str, options: Mapping[str, Any] = NO_OP
         return known.render(connection, given)
     except NotRepresentable as exc:
         raise OptionError(exc.option, f"format {name} cannot hold {exc}") from None
+
+
+def obstacle(auth: str, name: str, options: Mapping[str, Any] = NO_OPTIONS) -> str | None:
+    """Return why a format cannot hold logins by jwt_bearer or client_credentials; None if it can."""
+    try:
+        render(dataclasses.replace(_EXAMPLE, auth=auth), name, options)
+    except OptionError as exc:
+        return str(exc)
+    return None

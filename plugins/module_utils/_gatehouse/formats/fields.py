@@ -10,10 +10,9 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from ..auth.connection import Connection
+from ..auth.my_domain import MY_DOMAIN, PRODUCTION, SANDBOX, is_sandbox_host
 
-PRODUCTION, SANDBOX = "login.salesforce.com", "test.salesforce.com"
 Value: TypeAlias = "str | int"
-_MY_DOMAIN = ".my.salesforce.com"
 
 
 class NotRepresentable(Exception):
@@ -78,17 +77,12 @@ def _is_test_login(connection: Connection) -> bool:
 def _is_sandbox(connection: Connection) -> bool:
     """Return whether the org is a sandbox, for readers that find their way from there with OAuth."""
     place = _host(connection).lower()
-    return _is_sandbox_host(place) if place.endswith(_MY_DOMAIN) else _is_test_login(connection)
+    return is_sandbox_host(place) if place.endswith(MY_DOMAIN) else _is_test_login(connection)
 
 
 def _is_sandbox_domain(connection: Connection) -> bool:
     place = _domain(connection)
-    return place == "test" or _is_sandbox_host(place)
-
-
-def _is_sandbox_host(place: str) -> bool:
-    """Return whether a host at My Domain is that of a sandbox or a scratch org, whose common address is the same."""
-    return ".sandbox." in place or ".scratch." in place
+    return place == "test" or is_sandbox_host(place)
 
 
 def _required_token(connection: Connection) -> str:
@@ -109,7 +103,7 @@ FIELDS: dict[str, Callable[[Connection], Value | None]] = {
     "is_sandbox_domain": _is_sandbox_domain,
     "is_test_login": _is_test_login,
     "login_url_without_domain": lambda to: None if _domain_if_any(to) else to.login_url,
-    "my_domain_url": lambda to: to.login_url if _host(to).lower().endswith(_MY_DOMAIN) else None,
+    "my_domain_url": lambda to: to.login_url if _host(to).lower().endswith(MY_DOMAIN) else None,
     "own_host": lambda to: None if (place := _host(to).lower()) in (PRODUCTION, SANDBOX) else place,
     "required_token": _required_token,
     "soap_url": lambda to: f"{_base_url(to)}/services/Soap/u/{to.api_version}",
