@@ -15,7 +15,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oa
 
 DOCUMENTATION = r"""
 name: oauth_moves
-short_description: Plan which Salesforce credentials move to OAuth, and say why others do not
+short_description: List which Salesforce credentials move to OAuth, and why others do not
 version_added: 0.1.0
 author:
   - The gatehouse.salesforce authors (@gatehouse-collections)

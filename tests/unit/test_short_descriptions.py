@@ -19,7 +19,7 @@ SOURCES = [
     if "short_description:" in source.read_text()
 ]
 # What a searcher types. A new verb is welcome here, as long as it is one that other collections use too.
-VERBS = "Add|Check|Copy|Create|List|Log in|Normalise|Read|Render|Roll|Rotate|Store|Write"
+VERBS = "Add|Check|Close|Copy|Create|List|Log in|Normalise|Read|Render|Roll|Rotate|Store|Write"
 
 
 def test_every_module_plugin_and_role_has_one() -> None:
