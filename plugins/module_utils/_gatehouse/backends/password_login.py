@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..credentials.credential import OAUTH_FLOWS, Credential
-from ..credentials.serialization import to_public
+from ..credentials.serialisation import to_public
 from ..errors import GatehouseError, OptionError, OrgError
 from ..org.client import Org
 from ..org.password import generate_password

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import OptionError
+from .model import FLOWS
 
-FLOWS = ("jwt_bearer", "client_credentials")
 BY_PASSWORD = ("security_token", "username_password")
 # A login that is made and tried before it replaces the old one is a credential of its own, under this name.
 NEW = "{}.oauth"
