@@ -21,7 +21,9 @@ ADMIN, BILLING, REPORTS = "acme-admin", "billing", "reports"
 USERS = (BILLING, REPORTS, ADMIN)
 PASSWORD, TOKEN = "Acme-Password-1", "AcmeToken0000000000000001"
 # What a play of an org knows of nobody else.
-NOBODY = {f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token", "login_url")}
+NOBODY: dict[str, Any] = {
+    f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token", "login_url")
+}
 
 
 def username(credential: str) -> str:
