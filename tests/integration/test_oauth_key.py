@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oa
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from tests.simulated_org import SimulatedOrg
+from tests.support.deployments import DELIVER, ROTATE, changed
 from tests.support.key_rotations import (
     BILLING,
     REPORTS,
@@ -34,10 +36,11 @@ from tests.support.key_rotations import (
     make_by_turns,
     make_one_app,
     make_with_secret,
+    prepare,
     renew,
     rotations_in_use,
 )
-from tests.support.plays import Playbooks
+from tests.support.plays import Playbooks, Results
 from tests.support.stores import open_store
 from tests.support.tasks import NOBODY
 from tests.unit.simulator.apps import key_pair
@@ -49,9 +52,7 @@ APPS = [BLUE, GREEN]
 
 @pytest.fixture(autouse=True)
 def users(sim: SimulatedOrg) -> None:
-    sim.control.set_org(instance_url=sim.url)
-    for username in (BILLING, REPORTS):
-        sim.control.add_user(username, "Example-Password-1", profile="Standard User")
+    prepare(sim)
 
 
 def store_of(playbook: Playbooks) -> Store:
@@ -399,3 +400,53 @@ def test_a_request_without_an_answer_is_repeated(
 def test_no_login_fails_while_keys_are_renewed_and_delivered(sim: SimulatedOrg, playbook: Playbooks, kind: str) -> None:
     application = rotations_in_use(playbook, sim, kind, rotations=3)
     assert application.failed == 0 and application.logins > 3
+
+
+# -- the nightly run ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.ansible
+def test_the_playbook_renews_delivers_and_ends_what_is_old_the_night_after(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    make_by_turns(playbook)
+    make_with_secret(playbook)
+    hosts = ("web1", "web2")
+    for host in hosts:
+        (playbook.folder / host).mkdir()
+    names = {"billing": "billing.json", "export": "export.json"}
+    here = f"{playbook.folder}/{{{{ inventory_hostname }}}}"
+    files = [
+        {"credential": name, "dest": f"{here}/{file}", "format": "json", "notify": []} for name, file in names.items()
+    ]
+    variables = {"ansible_connection": "local", "app_credentials_files": files}
+    inventory = {"salesforce_applications": {"hosts": dict.fromkeys(hosts, {}), "vars": variables}}
+    (playbook.folder / "inventory.json").write_text(json.dumps(inventory))
+    admin = declare_credential("admin", sim.admin.username, None, sim=sim)
+    playbook([admin], gatehouse_salesforce_security_token=None, gatehouse_salesforce_password=None)
+    keys = [
+        {"credential": "admin", "name": "billing", "apps": APPS},
+        {"credential": "admin", "name": "export"},
+        {"credential": "admin", "name": "nobody"},
+    ]
+
+    def run(book: Path, *options: str, ok: bool = True, **more: Any) -> Results:
+        given = {**NOBODY, "rotate_keys": keys[:2], **more}
+        return playbook.run(book, "-i", str(playbook.folder / "inventory.json"), *options, ok=ok, **given)
+
+    run(DELIVER)
+    before = {name: stored(playbook, name) for name in names}
+    foreseen = run(ROTATE, "--check", rotate_force=True)
+    assert {host for task, host in changed(foreseen) if task == "Would be given a new token"} == set(hosts)
+    assert {name: stored(playbook, name) for name in names} == before
+    run(ROTATE, rotate_force=True)
+    for name, file in names.items():
+        assert stored(playbook, name).version == before[name].version + 1
+        assert all(logs_in(sim, playbook.folder / host / file) for host in hosts)
+    night_after = run(ROTATE)
+    assert {task for task, _host in changed(night_after)} == {"Renew each key and app's secret that is due"}
+    assert all(stored(playbook, name).rotation is None for name in names)
+    assert not changed(run(ROTATE))
+    failed = run(ROTATE, ok=False, rotate_keys=keys, rotate_credentials=["nobody", "export"], rotate_force=True)
+    assert "Not renewed, for the reasons above: nobody" in failed.output
+    assert stored(playbook, "export").version == before["export"].version + 2

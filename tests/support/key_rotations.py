@@ -96,6 +96,19 @@ def make_with_secret(playbook: Playbooks) -> None:
     playbook([declare_app("Export", playbook, **{**flows, "certificate": ""})])
 
 
+RENEWALS = {
+    "two apps": renew(apps=["Blue", "Green"], force=True),
+    "a secret": renew(name="export", force=True),
+}
+
+
+def prepare(sim: SimulatedOrg) -> None:
+    """Have the users who log in by apps."""
+    sim.control.set_org(instance_url=sim.url)
+    for username in (BILLING, REPORTS):
+        sim.control.add_user(username, "Example-Password-1", profile="Standard User")
+
+
 class Application:
     """Logs in all the time with what its file holds, by key or by secret, and reads it again for each login."""
 
@@ -139,13 +152,12 @@ class Application:
 
 def rotations_in_use(playbook: Playbooks, sim: SimulatedOrg, kind: str, *, rotations: int) -> Application:
     """An application that has gone through so many rotations of its key or secret, each delivered."""
-    file = playbook.folder / "app.json"
+    file, task = playbook.folder / "app.json", RENEWALS[kind]
+    name = task["gatehouse.salesforce.oauth_key"]["name"]
     if kind == "two apps":
         make_by_turns(playbook)
-        name, task = "billing", renew(apps=["Blue", "Green"], force=True)
     else:
         make_with_secret(playbook)
-        name, task = "export", renew(name="export", force=True)
     playbook([deliver(file, name)])
     with Application(file, sim) as application:
         playbook([task, deliver(file, name)] * rotations)
