@@ -97,6 +97,11 @@ def test_which_of_the_two_stores_cannot_be_used_is_told(
     assert playbook.run(COPY, ok=False, copy_target=target, **NOBODY).last["msg"].startswith(problem)
 
 
+def test_without_a_target_the_variable_is_named(playbook: Playbooks) -> None:
+    results = playbook.run(COPY, ok=False, **NOBODY)
+    assert "copy_target is required: a dictionary with the store to copy into" in results.output
+
+
 def test_a_copy_that_breaks_off_tells_that_it_changed_something(
     playbook: Playbooks, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
