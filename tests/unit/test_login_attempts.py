@@ -233,7 +233,9 @@ class TestLaterRuns:
         later.attempts.require_retry_allowed(WRONG)
         assert later.ask() == "session"
 
-    def test_requests_end_before_the_user_is_locked(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("place", ["", "web1"], ids=["by the controller", "by a host"])
+    def test_requests_end_before_the_user_is_locked(self, tmp_path: Path, place: str) -> None:
+        """What a host reports may be made up, but may have counted as well."""
         logins = 0
         for number in range(14):
             org = Org(tmp_path, refused("bad_password"), run=f"run-{number}")
@@ -241,7 +243,7 @@ class TestLaterRuns:
                 connection = dataclasses.replace(WRONG, security_token=token)
                 with contextlib.suppress(LoginError):
                     org.attempts.require_retry_allowed(connection)
-                    org.ask(connection)
+                    org.ask(connection, place=place)
             logins += org.count
         assert logins == 9, "by default the tenth locks the user"
 

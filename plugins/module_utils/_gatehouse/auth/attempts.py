@@ -240,7 +240,7 @@ class LoginAttempts:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _key(self._refused_folder)
             file = _refused_name(self._refused_folder, connection)
-            failures = int((_read(file) or {}).get("failures") or 0) + (state == "refused")
+            failures = int((_read(file) or {}).get("failures") or 0) + 1
             _write(file, {**_note(state, exc.cause, str(exc), CONTROLLER), "failures": failures})
             user = file.name.partition(".")[0]
             notes = sorted(self._refused_folder.glob(f"{user}.*{_SUFFIX}"), key=lambda note: note.stat().st_mtime)
