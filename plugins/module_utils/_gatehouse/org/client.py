@@ -87,9 +87,11 @@ class Org:
         """Return the org's id and host, and who is logged in; None while no session was needed."""
         if self._session is None:
             return None
-        with contextlib.suppress(GatehouseError):  # a task that failed may have no session any more
-            return {**self._session.describe(self._connection), "id": self.org_id}
-        return self._session.describe(self._connection)
+        if is_jwt(self._session.access_token):
+            with contextlib.suppress(GatehouseError):  # a task that failed may have no session any more
+                self._org_id = self.org_id
+        described = self._session.describe(self._connection)
+        return {**described, "id": described["id"] or self._org_id}
 
     def session(self) -> Session:
         """Return a session that the org has confirmed within the last minute."""
