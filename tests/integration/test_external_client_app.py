@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -13,7 +12,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -398,8 +396,7 @@ def test_what_a_killed_run_has_left_open_is_closed_by_a_task_that_reads_no_secre
 ) -> None:
     playbook([app()])
     sim.control.set_external_client_app_settings(enableClientSecretInRestApiAccess=True)
-    place = hashlib.sha256(urlsplit(sim.url).netloc.encode()).hexdigest()[:32]
-    journal = playbook.folder / "store" / ".external_client_apps" / f"{place}.json"
+    journal = playbook.folder / "store" / ".external_client_apps" / f"{sim.control.org()['id'][:15]}.json"
     journal.parent.mkdir(parents=True, mode=0o700)
     playbook.folder.joinpath("store").chmod(0o700)
     journal.write_text(json.dumps({"setting": "false", "permission_set": "gatehouse_secret_00000000"}))

@@ -18,6 +18,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
     Queryable,
     User,
     audit_rows,
+    find_org_id,
     find_user,
     is_developer_edition,
     literal,
@@ -54,6 +55,13 @@ def unquote(text: str) -> str:
         assert char != "'"
         result += next(characters) if char == "\\" else char
     return result
+
+
+@pytest.mark.parametrize("answer", ["../../00D000000000001", "", "005000000000001AAA"])
+def test_an_id_that_no_org_has_is_none(answer: str) -> None:
+    assert find_org_id(Scripted({"Id": "00D000000000001AAA"})) == "00D000000000001"
+    with pytest.raises(OrgError, match="does not say which org"):
+        find_org_id(Scripted({"Id": answer}))
 
 
 @given(st.text())

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ..errors import GatehouseError, OptionError, OrgError
 from ..files import file_lock, replace_file, sync_folder
@@ -71,9 +70,7 @@ class SecretReader:
         self._org = org
         self._seconds = seconds
         self._progress = progress
-        url = org.with_session(lambda _transport, session, _version: session.instance_url)
-        place = hashlib.sha256((urlsplit(url).netloc.lower()).encode()).hexdigest()[:32]
-        self.journal = folder / ".external_client_apps" / f"{place}.json"
+        self.journal = folder / ".external_client_apps" / f"{org.org_id}.json"  # whatever host a session leads to
 
     def read(self, app: str, consumer_key: str) -> str:
         """Return the secret that belongs to a consumer key of an app.

@@ -13,6 +13,7 @@ import datetime
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypedDict, TypeVar, overload
 
+from ..auth.protocol import org_id_of
 from ..errors import OrgError
 
 T = TypeVar("T")
@@ -170,10 +171,10 @@ def _giver(permission_set: Mapping[str, Any]) -> str:
 
 def find_org_id(org: Queryable) -> str:
     """Return the first 15 characters of the org's id, as access tokens begin with them; raises OrgError without one."""
-    found = _first_id(org, "SELECT Id FROM Organization")
-    if not found:
+    found = org_id_of(f"{_first_id(org, 'SELECT Id FROM Organization')}!")
+    if found is None:
         raise OrgError("the org does not say which org it is")
-    return found[:15]
+    return found
 
 
 def is_developer_edition(org: Queryable) -> bool:
