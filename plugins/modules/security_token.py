@@ -100,13 +100,48 @@ options:
         description: The user name of the mailbox. Also from E(GATEHOUSE_MAILBOX_USERNAME).
         type: str
       password:
-        description: The password. Either this or O(mailbox.access_token). Also from E(GATEHOUSE_MAILBOX_PASSWORD).
+        description:
+          - The password. Exactly one of this, O(mailbox.access_token) and O(mailbox.oauth) is needed. Also from
+            E(GATEHOUSE_MAILBOX_PASSWORD).
         type: str
       access_token:
         description:
           - An OAuth access token, which some providers require instead of a password. Also from
             E(GATEHOUSE_MAILBOX_ACCESS_TOKEN).
         type: str
+      oauth:
+        description:
+          - How to ask the provider for an access token, which is kept in the store, sealed, while it lives.
+          - With O(mailbox.oauth.refresh_token) it is asked for by that; with O(mailbox.oauth.private_key) and
+            O(mailbox.oauth.certificate), or O(mailbox.oauth.client_secret), by client credentials; with a private key
+            alone by a JWT bearer assertion for O(mailbox.username).
+        type: dict
+        suboptions:
+          token_url:
+            description: The token endpoint of the provider, by https. Redirects are not followed.
+            type: str
+            required: true
+          client_id:
+            description: The client's id; of a service account, its e-mail address.
+            type: str
+            required: true
+          client_secret:
+            description: The client's secret.
+            type: str
+          refresh_token:
+            description:
+              - A refresh token. If the provider replaces it, the new one is stored before it is used, and is used from
+                then on, until another one is declared here.
+            type: str
+          private_key:
+            description: An RSA key in PEM form without a passphrase.
+            type: str
+          certificate:
+            description: The certificate in PEM form that the provider has for the key.
+            type: str
+          scope:
+            description: What to ask for.
+            type: str
       tls:
         description: TLS from the start, or by STARTTLS. Nothing is sent without TLS.
         type: str

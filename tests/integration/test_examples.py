@@ -67,6 +67,8 @@ ELSEWHERE = {
     ("docs/awx.md", "version: 3"): "test_the_execution_environment_of_the_guide_gets_what_the_collection_needs",
     ("docs/awx.md", "fields:"): "test_awx.py gives it to AWX's own injector",
     ("docs/awx.md", "file:"): "test_awx.py gives it to AWX's own injector",
+    ("docs/mailboxes.md", "# microsoft.yml"): "test_mailbox_oauth.py rotates a token with it",
+    ("docs/mailboxes.md", "# google.yml"): "test_mailbox_oauth.py rotates a token with it",
     ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
     (
         "docs/simulated-org.md",

@@ -8,7 +8,6 @@ Every user has the same password, and a mailbox as soon as a mail comes or a log
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import datetime
@@ -28,6 +27,7 @@ from pathlib import Path
 
 from tests.simulated_org import ca
 from tests.support.processes import ROOT, free_port
+from tests.support.token_endpoint import TokenEndpoint, token_endpoint
 
 PACKAGES = ("dovecot-imapd", "dovecot-lmtpd")
 # Where the server offers no IDLE, no MOVE and no UIDPLUS, as some do.
@@ -109,15 +109,12 @@ passdb oauth2 {{
   mechanisms_filter = xoauth2 oauthbearer
 }}
 oauth2 {{
-  introspection_mode = local
+  introspection_mode = post
+  introspection_url = {endpoint.introspection_url}
+  force_introspection = yes
+  active_attribute = active
+  active_value = true
   username_attribute = sub
-  oauth2_local_validation {{
-    dict fs {{
-      fs posix {{
-        prefix = {folder}/keys/
-      }}
-    }}
-  }}
 }}
 userdb static {{
   allow_all_users = yes
@@ -129,8 +126,11 @@ userdb static {{
 }}
 """
 _OAUTH2 = """
-introspection_mode = local
-local_validation_key_dict = fs:posix:prefix={folder}/keys/
+introspection_mode = post
+introspection_url = {endpoint.introspection_url}
+force_introspection = yes
+active_attribute = active
+active_value = true
 username_attribute = sub
 """
 _TEMPORARY = "/tmp"  # paths of sockets are short
@@ -150,8 +150,8 @@ class Dovecot:
     port: int
     starttls_port: int
     lmtp_port: int
+    endpoint: TokenEndpoint
     password: str = dataclasses.field(default_factory=lambda: secrets.token_urlsafe(16))
-    oauth_key: bytes = dataclasses.field(default_factory=lambda: secrets.token_bytes(32))
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -283,19 +283,16 @@ def _config() -> str:
 def dovecot() -> Iterator[Dovecot]:
     """A server of one's own, with mailboxes that are empty."""
     install()
-    with tempfile.TemporaryDirectory(prefix="dovecot-", dir=_TEMPORARY) as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dovecot-", dir=_TEMPORARY)))
         folder.chmod(0o755)
-        server = Dovecot(
-            folder, ca.create(folder / "tls", [PLAIN_ADDRESS]), free_port(), free_port(PLAIN_ADDRESS), free_port()
-        )
+        certificates = ca.create(folder / "tls", [PLAIN_ADDRESS])
+        endpoint = stack.enter_context(token_endpoint(certificates))
+        server = Dovecot(folder, certificates, free_port(), free_port(PLAIN_ADDRESS), free_port(), endpoint)
         owner = pwd.getpwnam(_OWNER)
         (folder / "mail").mkdir()
         os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
-        key = folder / "keys" / "default" / "HS256" / "default"
-        key.parent.mkdir(parents=True)
-        key.write_bytes(base64.b64encode(server.oauth_key))
-        (folder / "oauth2.conf").write_text(_OAUTH2.format(folder=folder))
+        (folder / "oauth2.conf").write_text(_OAUTH2.format(endpoint=endpoint))
         (folder / "dovecot.conf").write_text(
             _config().format(
                 **{field.name: getattr(server, field.name) for field in dataclasses.fields(server)},

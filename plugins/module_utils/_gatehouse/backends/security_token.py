@@ -47,6 +47,10 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         raise OptionError("new_token", "is no security token, which has letters and digits only; nothing was tried")
     task.require_stored(options["name"])
     settings = None if mailbox is None else mail_settings(mailbox)
+    notes = None
+    if settings and settings.oauth:
+        task.secrets.add(*settings.oauth.secret_texts)
+        notes = task.store_options.open_notes()
     wanted = RotationOptions(
         method=options["method"],
         max_age=parse_duration(options["max_age"], "max_age") if options.get("max_age") else None,
@@ -63,6 +67,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         store,
         task.sessions,
         settings,
+        notes,
         administrator=task.administrator,
         with_limits=task.with_limits,
         secrets=task.secrets,

@@ -123,6 +123,7 @@ def _retire(file: Path, task: Task) -> bool:
     if not older or text is None:
         return False
     if not task.check_mode:
+        task.store_options.open_notes().reseal()
         task.store.purge()
         aside = retired_file(file)
         before = aside.read_bytes() if aside.exists() else b""

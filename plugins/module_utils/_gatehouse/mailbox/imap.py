@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import json
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..errors import MailError
 from .limits import ExchangeLimits, LimitedImap, TooLargeError, limit_tls
+from .oauth import Memory, access_token
 from .settings import MailSettings, tls_context
 
 try:
@@ -42,6 +45,7 @@ else:
 T = TypeVar("T")
 POLL_SECONDS = 3.0  # between two looks at a folder whose server announces no mails
 LOGOUT_SECONDS = 3.0
+_STATUS = re.compile(r"[a-z0-9_]{1,40}")
 MAX_PAUSE = 10.0  # seconds between two tries to reach a server again
 # What the library raises on responses that it did not expect.
 _UNEXPECTED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
@@ -61,9 +65,14 @@ class ImapConnection:
         limits: one deadline and one size limit for each call, and for what is done within limits.exchange().
     """
 
-    def __init__(self, settings: MailSettings) -> None:
-        """Prepare a connection; nothing is sent before connect()."""
+    def __init__(self, settings: MailSettings, memory: Memory | None = None) -> None:
+        """Prepare a connection; nothing is sent before connect().
+
+        Args:
+            memory: keeps the tokens of OAuth, where that is how to log in.
+        """
         self.settings = settings
+        self._memory = memory
         self.limits = ExchangeLimits(settings.timeout)
         self._client: Any = None
         self._can_idle = True
@@ -74,9 +83,9 @@ class ImapConnection:
             raise MailError("the Python package IMAPClient is needed on the controller: pip install IMAPClient")
         for name in ("imapclient.imapclient", "imapclient.imaplib"):
             logging.getLogger(name).disabled = True  # it would log names, and what servers say
-        with self.limits.exchange():
+        with self._access_token() as token, self.limits.exchange():
             self._client = self._open_client()
-            self._log_in()
+            self._log_in(token)
             self.open_folder()
             if self.settings.on_success == "move":
                 self.call(
@@ -84,6 +93,15 @@ class ImapConnection:
                     f"has no folder {self.settings.move_to!r} that {self.settings.username} may use",
                     cause="no_folder",
                 )
+
+    def _access_token(self) -> contextlib.AbstractContextManager[str | None]:
+        """Return the access token to log in with; None where there is a password."""
+        oauth = self.settings.oauth
+        if oauth is None:
+            return contextlib.nullcontext(self.settings.access_token)
+        if self._memory is None:
+            raise ValueError("a mailbox by OAuth needs a memory for its tokens")
+        return access_token(oauth, self._memory)
 
     def close(self) -> None:
         """Log out, and close the connection whatever the server does."""
@@ -128,11 +146,12 @@ class ImapConnection:
                 client.shutdown()
         raise error
 
-    def _log_in(self) -> None:
+    def _log_in(self, token: str | None) -> None:
         settings, client = self.settings, self._client
+        told: list[bytes] = []
         try:
-            if settings.access_token:
-                self._log_in_by_oauth(settings.access_token)
+            if token:
+                self._log_in_by_oauth(token, told)
             elif client.has_capability("AUTH=PLAIN"):
                 client.plain_login(settings.username, settings.password)
             elif client.has_capability("LOGINDISABLED"):
@@ -148,9 +167,10 @@ class ImapConnection:
             lost = any(isinstance(error, (imaplib.IMAP4.abort, OSError)) for error in (exc, exc.__context__))
             if lost or "[UNAVAILABLE]" in str(exc).upper():
                 raise self.error("went away during the login", cause="unreachable") from None
-            raise self.error(f"refused the login of {settings.username}", cause="login_refused") from None
+            why = _oauth_status(told)
+            raise self.error(f"refused the login of {settings.username}{why}", cause="login_refused") from None
 
-    def _log_in_by_oauth(self, access_token: str) -> None:
+    def _log_in_by_oauth(self, access_token: str, told: list[bytes]) -> None:
         settings, client = self.settings, self._client
         if client.has_capability("AUTH=OAUTHBEARER"):
             user = settings.username.replace("=", "=3D").replace(",", "=2C")
@@ -161,7 +181,12 @@ class ImapConnection:
             raise self.error("offers no login by OAuth, so access_token was not sent", cause="login_refused")
         # The first is the login. If it is refused, the server says why, and expects one more line.
         lines = iter((first, then))
-        client.sasl_login(mechanism, lambda challenge: next(lines, None))
+
+        def respond(challenge: bytes) -> str | None:
+            told.append(challenge)
+            return next(lines, None)
+
+        client.sasl_login(mechanism, respond)
 
     def open_folder(self, *, to_change: bool = False) -> Position:
         """Open the folder anew, as only then a server says that it has numbered its mails anew; raises MailError."""
@@ -265,3 +290,13 @@ class ImapConnection:
             raise self._too_large() from None
         except (imaplib.IMAP4.error, OSError, *_UNEXPECTED):
             raise self.error("the connection was lost", cause="gone") from None
+
+
+def _oauth_status(challenges: list[bytes]) -> str:
+    """Return the status in what a server says of an access token that it refuses (RFC 7628, section 3.2.3)."""
+    for challenge in challenges:
+        with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+            status = str(json.loads(challenge)["status"])
+            if _STATUS.fullmatch(status):
+                return f": the access token is refused with status {status}"
+    return ""

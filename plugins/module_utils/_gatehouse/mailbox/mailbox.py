@@ -19,6 +19,7 @@ from ..errors import MailError
 from . import token_mail
 from .imap import MAX_PAUSE, ImapConnection, Position
 from .limits import TOTAL_TIMEOUT_FACTOR
+from .oauth import Memory
 from .settings import MailSettings
 
 try:
@@ -93,13 +94,16 @@ class RejectedMail:
 
 
 @contextlib.contextmanager
-def open_mailbox(settings: MailSettings) -> Iterator[Mailbox]:
+def open_mailbox(settings: MailSettings, memory: Memory | None = None) -> Iterator[Mailbox]:
     """Open the mailbox and log in.
+
+    Args:
+        memory: keeps the tokens of OAuth, where that is how to log in.
 
     Raises:
         MailError: it cannot be entered. A login that was refused is not repeated.
     """
-    connection = ImapConnection(settings)
+    connection = ImapConnection(settings, memory)
     try:
         connection.connect()
         yield Mailbox(connection)

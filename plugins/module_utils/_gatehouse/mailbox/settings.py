@@ -15,6 +15,8 @@ from ansible.module_utils.basic import env_fallback
 
 from ..errors import OptionError
 from . import token_mail
+from .oauth import SPEC as OAUTH
+from .oauth import MailOAuth, mail_oauth
 
 PORTS = {"implicit": 993, "starttls": 143}
 ON_SUCCESS = ("keep", "flag", "move", "delete")
@@ -34,6 +36,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "username": _option("USERNAME"),
     "password": _option("PASSWORD", no_log=True),
     "access_token": _option("ACCESS_TOKEN", no_log=True),
+    "oauth": {"type": "dict", "options": OAUTH},
     "tls": {"type": "str", "choices": list(PORTS), "default": "implicit"},
     "ca_path": {"type": "path"},
     "folder": {"type": "str", "default": "INBOX"},
@@ -51,6 +54,7 @@ class MailSettings:
 
     Attributes:
         access_token: of OAuth, instead of a password.
+        oauth: how to get an access token.
         tls: C(implicit) or C(starttls); the certificate is verified either way.
         ca_path: a PEM file to trust instead of the system's authorities.
         timeout: seconds without an answer before the connection is given up.
@@ -62,6 +66,7 @@ class MailSettings:
     port: int = PORTS["implicit"]
     password: str | None = dataclasses.field(default=None, repr=False)
     access_token: str | None = dataclasses.field(default=None, repr=False)
+    oauth: MailOAuth | None = None
     tls: str = "implicit"
     ca_path: str | None = None
     folder: str = "INBOX"
@@ -82,8 +87,17 @@ def mail_settings(options: Mapping[str, Any], *, option: str = "mailbox") -> Mai
             raise OptionError(f"{option}.{name}", "holds a control character")
     if not _HOST.fullmatch(given["host"]):
         raise OptionError(f"{option}.host", f"{given['host']!r} is not a host name; no scheme, port or path")
-    if bool(given.get("password")) == bool(given.get("access_token")):
-        raise OptionError(f"{option}.password", "either this or access_token must be given, and not both")
+    if len([name for name in ("password", "access_token", "oauth") if given.get(name)]) != 1:
+        raise OptionError(f"{option}.password", "exactly one of this, access_token and oauth must be given")
+    if given.get("oauth"):
+        timeout = given.get("timeout", 30.0)
+        given["oauth"] = mail_oauth(
+            given["oauth"],
+            option=f"{option}.oauth",
+            username=given["username"],
+            ca_path=given.get("ca_path"),
+            timeout=timeout,
+        )
     policy = token_mail.Policy(
         allowed_senders=tuple(given.pop("allowed_senders", token_mail.SENDERS)),
         authserv_id=given.pop("authserv_id", None),

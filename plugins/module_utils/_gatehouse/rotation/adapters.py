@@ -13,6 +13,7 @@ from ..access.token_need import needs_token
 from ..auth.connection import Connection
 from ..errors import GatehouseError, OptionError
 from ..mailbox.mailbox import Mailbox, open_mailbox
+from ..mailbox.oauth import Memory
 from ..mailbox.settings import MailSettings
 from ..masking import Secrets
 from ..org.client import Org
@@ -33,6 +34,7 @@ class Gateway:
         store: Store,
         sessions: SessionCache,
         mail: MailSettings | None,
+        mail_tokens: Memory | None = None,
         *,
         administrator: Callable[[Connection], Org | None],
         with_limits: Callable[[Connection], Connection],
@@ -42,6 +44,7 @@ class Gateway:
 
         Args:
             mail: where the mails arrive; None where there is no mailbox.
+            mail_tokens: keeps the tokens of a mailbox by OAuth.
             administrator: returns the org as somebody sees it who may read another user's data.
             with_limits: adds the task's timeout and source address to a stored connection.
             secrets: learn what must not be printed.
@@ -50,6 +53,7 @@ class Gateway:
         self._store = store
         self._sessions = sessions
         self._mail = mail
+        self._mail_tokens = mail_tokens
         self._administrator = administrator
         self._with_limits = with_limits
         self._secrets = secrets
@@ -95,7 +99,7 @@ class Gateway:
         """Open the mailbox; raises MailError."""
         if self._mail is None:
             raise OptionError("mailbox", "is needed to read the mail with the new token")
-        with open_mailbox(self._mail) as mailbox:
+        with open_mailbox(self._mail, self._mail_tokens) as mailbox:
             yield mailbox
 
     def _connection_before(self, connection: Connection) -> Connection:

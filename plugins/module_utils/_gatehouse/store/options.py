@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
 from .base import DELIVERIES, PublicStore, Store
-from .blobs import Blobs
+from .blobs import HISTORY, Blobs
 from .folder import FolderBlobs
 from .keys import expanded, key_path, load_keys
+from .notes import NOTES, Notes
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -72,15 +73,24 @@ class StoreOptions:
         """Open the store for what may be read without keys; raises OptionError when it cannot be used."""
         return PublicStore(*self._blobs())
 
+    def open_notes(self) -> Notes:
+        """Open what is kept beside the credentials; raises OptionError when it or its keys cannot be used."""
+        return Notes(self._opener()(NOTES, 1), load_keys(key_path(self.key_file)))
+
     def _blobs(self) -> tuple[Blobs, Blobs]:
         """Return where the records are, and where their deliveries are."""
+        opener = self._opener()
+        return opener("", HISTORY), opener(DELIVERIES, 1)
+
+    def _opener(self) -> Callable[[str, int], Blobs]:
+        """Return what opens a part of the store that keeps so many writes."""
         if _URL.match(self.location):
             from .client import KvAddress, KvClient  # takes long to import, and most stores are folders
             from .kv import KvBlobs
 
             client = KvClient(KvAddress.of(self))
-            return KvBlobs(client), KvBlobs(client, DELIVERIES)
+            return lambda part, _history: KvBlobs(client, part)
         if not self.location.strip():
             raise OptionError("store", "must not be empty")
         folder = expanded("store", self.location)
-        return FolderBlobs(folder), FolderBlobs(folder, DELIVERIES, history=1)
+        return lambda part, history: FolderBlobs(folder, part, history=history)
