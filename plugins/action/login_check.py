@@ -215,7 +215,7 @@ def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str
     last_success = None
     connection = task.connection
     if task.credential:
-        stored = task.store.read(task.credential)
+        stored = task.read_stored(task.credential, option="credential")
         # When the user on standby last logged in is not known.
         used, last_success = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
         connection = task.with_limits(used.connection)

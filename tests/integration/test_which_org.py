@@ -155,7 +155,7 @@ class TestCheckModeWithinARun:
     def test_what_is_foreseen_ends_with_the_run(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         playbook([store(sim)], "--check")
         (failed,) = playbook([READ], "--check", ok=False, **NOBODY)
-        assert "no credential 'billing'" in failed["result"]["msg"]
+        assert "credential: no credential 'billing' in the store" in failed["result"]["msg"]
 
 
 def test_a_user_admitted_from_hosts_only_has_a_way_into_the_store(sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "access": {"ranges", "org"},
     "verification": {"auth", "ranges", "credentials", "org", "store", "access"},
     "delivery": {"credentials", "formats", "host", "store"},
-    "task": {"auth", "org", "store"},
+    "task": {"auth", "credentials", "org", "store"},
     "rotation": {"auth", "credentials", "mailbox", "org", "oauth_app", "store", "access", "verification"},
 }
 # What Ansible sends to a managed host with each module, beside the module itself, and how many bytes that may be.

@@ -15,6 +15,7 @@ from typing import Any
 from ..auth.attempts import LoginAttempts
 from ..auth.connection import Connection
 from ..auth.private_key import key_text
+from ..credentials.credential import Credential
 from ..errors import CredentialNotFoundError, GatehouseError, OptionError, SkippedError
 from ..masking import Secrets
 from ..org.client import Org
@@ -140,7 +141,7 @@ class Task:
 
     def org_of(self, credential: str) -> Org:
         """Return the org of a stored credential; raises OptionError or StoreError."""
-        stored = self.store.read(credential)
+        stored = self.read_stored(credential, option="credential")
         self.require_stored(credential)
         self.secrets.add(*stored.connection.secret_texts)
         stored.require_same_org(self.login_url)
@@ -170,6 +171,13 @@ class Task:
             return None
         return self.org_of(self.diagnose_with)
 
+    def read_stored(self, name: str, *, option: str) -> Credential:
+        """Read the credential that an option names; raises OptionError where the store has none of that name."""
+        try:
+            return self.store.read(name)
+        except CredentialNotFoundError as exc:
+            raise OptionError(option, f"{exc}. No login was made") from None
+
     def require_administrator(self, declared: str | None) -> None:
         """Raise OptionError where the store lacks O(diagnose_with), which would else show after a refused login.
 
@@ -177,10 +185,7 @@ class Task:
             declared: the credential that the task itself is to store.
         """
         if self.diagnose_with and self.diagnose_with != declared:
-            try:
-                self.store.read(self.diagnose_with)
-            except CredentialNotFoundError as exc:
-                raise OptionError("diagnose_with", f"{exc}. No login was made") from None
+            self.read_stored(self.diagnose_with, option="diagnose_with")
 
     def with_limits(self, connection: Connection) -> Connection:
         """Return a stored connection with what belongs to the task, not to the credential."""
