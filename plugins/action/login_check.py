@@ -225,7 +225,23 @@ def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str
     if options["standby"] and not task.credential:
         raise OptionError("standby", "is for a stored credential, whose name is missing")
     task.secrets.add(*connection.secret_texts)
+    if connection.auth == "refresh_token":
+        connection = _over_session(connection, task)
     return connection.checked(), last_success
+
+
+def _over_session(connection: Connection, task: Task) -> Connection:
+    """Return the login by a session that is opened here: on a host, a new refresh token could not be kept."""
+    session = task.org().session()
+    task.secrets.add(session.access_token)
+    return dataclasses.replace(
+        connection,
+        auth="session",
+        access_token=session.access_token,
+        instance_url=session.instance_url,
+        refresh_token=None,
+        consumer_secret=None,
+    )
 
 
 def _authorities(connection: Connection) -> str | None:

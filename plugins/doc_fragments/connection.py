@@ -19,11 +19,14 @@ options:
         and is approved for the user. No password and no security token is involved, so none can expire.
       - V(client_credentials) logs in as the app, with O(consumer_key) and O(consumer_secret), and acts as the user that
         the app runs as; O(login_url) must be the My Domain address of the org.
+      - V(refresh_token) exchanges O(refresh_token) for a session, through the app of O(consumer_key) that the org was
+        authorised for, such as that of the Salesforce CLI. It is for stored credentials only, as an org may give a new
+        refresh token with each session, which is stored before the session is used.
       - V(username_password) sends user name, password and security token through an app. New orgs forbid it, and
         Salesforce retires it in February 2027.
       - V(session) uses a session that is open already, by O(access_token) and O(instance_url).
     type: str
-    choices: [security_token, jwt_bearer, client_credentials, username_password, session]
+    choices: [security_token, jwt_bearer, client_credentials, refresh_token, username_password, session]
     default: security_token
   login_url:
     description:
@@ -48,7 +51,9 @@ options:
     description: The consumer key of the app, for every flow through an app.
     type: str
   consumer_secret:
-    description: The consumer secret of the app, for O(auth=client_credentials) and O(auth=username_password).
+    description:
+      - The consumer secret of the app, for O(auth=client_credentials), O(auth=username_password) and, if the app has
+        one, O(auth=refresh_token).
     type: str
   private_key:
     description:
@@ -56,6 +61,9 @@ options:
         contains it.
       - It is stored and delivered in one form, PKCS#8, however its lines end.
       - M(gatehouse.salesforce.login_key) creates one.
+    type: str
+  refresh_token:
+    description: The refresh token, for O(auth=refresh_token).
     type: str
   access_token:
     description: The id of an open session, for O(auth=session).

@@ -112,7 +112,6 @@ from ansible.utils.display import Display
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets, register
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions, read_each
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.lookup import is_check_mode, option_reader
@@ -152,7 +151,7 @@ class LookupModule(LookupBase):
                     address = credential.connection.instance_url or credential.connection.login_url
                     found.append({"access_token": "", "instance_url": address})
                     continue
-                session = Org(task.with_limits(credential.connection), task.sessions).session()
+                session = task.open_org(credential).session()
                 secrets.add(session.access_token)
                 register(*credential.connection.secret_texts, session.access_token)
                 found.append({"access_token": session.access_token, "instance_url": session.instance_url})

@@ -159,8 +159,8 @@ def _wants_token(credential: Credential, store: Store, option: Callable[[str], A
     # What talks to an org takes long to import; lookups that do not ask one are spared it.
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.token_need import token_needed
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.attempts import LoginAttempts
-    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
     from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.sessions import SessionCache
+    from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.refresh import open_org
 
     name = option("credential")
     asker = store.read(name) if name else credential
@@ -176,7 +176,7 @@ def _wants_token(credential: Credential, store: Store, option: Callable[[str], A
     parts = [store.place, credential.name, credential.version, asker.name, asker.version]
     answer = token_needed(
         credential.connection.username or "",
-        lambda: Org(asker.connection, sessions),
+        lambda: open_org(store, asker, sessions, lambda stored: stored),
         folder / "token" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32],
         mask=Secrets(asker.connection.secret_texts).mask,
     )

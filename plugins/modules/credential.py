@@ -86,6 +86,14 @@ options:
       - If the login is refused, the login history and the ranges of the org show the reason, as Salesforce's own
         response is often only V(invalid_credentials). The refused login is not repeated.
     type: str
+  sfdx_auth_url:
+    description:
+      - An org as it was authorised in the Salesforce CLI, C(force://clientId:clientSecret:refreshToken@host). It stands
+        for O(auth=refresh_token), O(login_url), O(consumer_key), O(consumer_secret) and O(refresh_token).
+      - C(sf org display --verbose --json) shows it as C(sfdxAuthUrl). Also from E(SFDX_AUTH_URL).
+      - If the app rotates refresh tokens, the first login ends the one in the URL. A URL whose token was replaced here is
+        ignored afterwards. Authorise the org once more for this store, so that the CLI keeps a token of its own.
+    type: str
 seealso:
   - module: gatehouse.salesforce.credential_info
   - module: gatehouse.salesforce.login_check
@@ -134,6 +142,11 @@ EXAMPLES = r"""
       username: billing-green@acme.example
       password: "{{ vault_billing_green_password }}"
       security_token: "{{ vault_billing_green_security_token }}"
+
+- name: Store an org as it was authorised in the Salesforce CLI
+  gatehouse.salesforce.credential:
+    name: dev
+    sfdx_auth_url: "{{ vault_dev_sfdx_auth_url }}"
 
 - name: Remove a credential
   gatehouse.salesforce.credential:

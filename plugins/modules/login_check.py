@@ -21,6 +21,8 @@ description:
     login.
   - In check mode no login is made.
 notes:
+  - With C(auth=refresh_token) the controller opens the session, and the host is given that and not the token. A host
+    could not keep a new refresh token. So this shows whether the org takes the session from there.
   - The host needs a Python that Ansible works with there, and nothing else.
   - The credential is read on the controller, and its secrets reach the host through the standard input of Python, in
     memory only. For this the task turns on pipelining, so it does not work over a connection without it, nor with

@@ -262,6 +262,8 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
     (beside / "billing.crt").write_text(certificate)
     sim.control.add_app("3MVG9...", certificate=certificate, approved_users=[USERS[1]])
     sim.control.add_app("ExampleConsumerKey", consumer_secret=SECRET, run_as=USERS[1])
+    sim.control.add_app("PlatformCLI", consumer_secret="", rotates_refresh_tokens=True)
+    refresh_token = sim.control.grant_refresh_token("PlatformCLI", USERS[0])
     playbook(
         [
             {
@@ -305,6 +307,7 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
             "vault_billing_green_security_token": TOKEN,
             "vault_billing_consumer_key": "ExampleConsumerKey",
             "vault_billing_consumer_secret": SECRET,
+            "vault_dev_sfdx_auth_url": f"force://PlatformCLI::{refresh_token}@{sim.url.removeprefix('https://')}",
             "vault_mailbox_password": mail_password,
             "salesforce_mailbox": {**mailbox, "password": mail_password},
             "new_security_token": TOKEN,

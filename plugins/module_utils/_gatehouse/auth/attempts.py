@@ -292,7 +292,7 @@ def _user(connection: Connection, key: bytes) -> str:
 
 def _secret_text(connection: Connection) -> bytes:
     # Password and token as they are sent, as users may store them joined or apart.
-    rest = [connection.consumer_secret, connection.private_key, connection.access_token]
+    rest = [connection.consumer_secret, connection.private_key, connection.refresh_token, connection.access_token]
     return json.dumps([connection.login_password, *rest]).encode()
 
 

@@ -180,7 +180,11 @@ _GRANT_REFUSED = (
     ),
     (
         "expired access/refresh token",
-        Cause("invalid_credentials", "the token has expired, or this org has no such user"),
+        Cause(
+            "invalid_credentials",
+            "the refresh token has expired, was revoked or was exchanged elsewhere for another one, or this org does "
+            "not know it; authorise the org again, such as by sf org login web, and store what that gives",
+        ),
     ),
     # REPORTED texts of assertions.
     (

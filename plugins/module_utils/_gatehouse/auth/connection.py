@@ -20,14 +20,15 @@ SOAP_LOGIN_LAST_VERSION = 64.0  # the login call does not exist from 65.0 on
 LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 SALESFORCE_HOSTS = ("*.salesforce.com", "*.force.com", "*.salesforce.mil")
 MAX_TIMEOUT = 3600.0  # seconds
-AUTH_FLOWS = ("security_token", "jwt_bearer", "client_credentials", "username_password", "session")
-SECRET_FIELDS = ("password", "security_token", "consumer_secret", "private_key", "access_token")
+AUTH_FLOWS = ("security_token", "jwt_bearer", "client_credentials", "refresh_token", "username_password", "session")
+SECRET_FIELDS = ("password", "security_token", "consumer_secret", "private_key", "refresh_token", "access_token")
 _AUDIENCE = re.compile(r"https://[!-~]+")
 _NEEDS = {
     "security_token": ("username", "password"),
     "username_password": ("username", "password", "consumer_key", "consumer_secret"),
     "jwt_bearer": ("username", "consumer_key", "private_key"),
     "client_credentials": ("consumer_key", "consumer_secret"),
+    "refresh_token": ("consumer_key", "refresh_token"),
     "session": ("access_token", "instance_url"),
 }
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -64,6 +65,7 @@ class Connection:
     consumer_key: str | None = None
     consumer_secret: str | None = dataclasses.field(default=None, repr=False)
     private_key: str | None = dataclasses.field(default=None, repr=False)
+    refresh_token: str | None = dataclasses.field(default=None, repr=False)
     access_token: str | None = dataclasses.field(default=None, repr=False)
     instance_url: str | None = None
     api_version: str = DEFAULT_API_VERSION

@@ -13,16 +13,21 @@ from typing import Any
 
 from ..auth.causes import LOGGED_IN, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
+from ..auth.my_domain import leads_to
 from ..auth.private_key import canonical_key
+from ..auth.sfdx_url import OPTION as SFDX_URL
+from ..auth.sfdx_url import read_sfdx_url
 from ..credentials.changes import declare, record_verification, returns_to_password
 from ..credentials.credential import OF_THE_RUN, OF_THE_USER, Credential
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError, OrgError
+from ..org.login import Session
 from ..store import read_or_none
 from ..store.base import Store
 from ..task.context import Task
-from ..task.options import LOGIN, STORE, Spec
+from ..task.options import LOGIN, STORE, Spec, from_environment
+from ..task.refresh import with_new_token
 from ..verification.verify import Verifier, when_it_worked
 
 VERIFY = ("require", "warn", "skip")
@@ -41,6 +46,7 @@ SPEC: Spec = {
         },
     },
     "undo_move": {"type": "bool", "default": False},
+    "sfdx_auth_url": {"type": "str", "fallback": (from_environment, ["SFDX_AUTH_URL"]), "no_log": True},
     **LOGIN,
     **STORE,
 }
@@ -49,6 +55,8 @@ SPEC: Spec = {
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
     store = task.store
+    if options["sfdx_auth_url"] and options["state"] == "present":
+        task = dataclasses.replace(task, connection=_by_url(options["sfdx_auth_url"], task))
     orgs: list[dict[str, str | None]] = []
     task.require_one_declaration(options["name"], _declared(options, task.connection))
     if options["state"] == "absent":
@@ -72,6 +80,21 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             exc.result = {"verification": Verification(result="failed", cause=exc.cause, detail=str(exc)).to_dict()}
             raise
     return {**dataclasses.asdict(outcome), **({"org": orgs[0]} if orgs else {})}
+
+
+def _by_url(url: str, task: Task) -> Connection:
+    """Return the login that an auth URL of the Salesforce CLI describes; raises OptionError."""
+    given = task.connection
+    for option in ("password", "security_token", "consumer_key", "consumer_secret", "private_key", "refresh_token"):
+        if getattr(given, option):
+            raise OptionError(option, f"cannot be given together with {SFDX_URL}, which has what it logs in with")
+    connection = dataclasses.replace(given, **read_sfdx_url(url))  # type: ignore[arg-type]
+    if task.login_url and not leads_to(task.login_url, connection.login_url):
+        raise OptionError(SFDX_URL, f"is for {connection.login_url}, but login_url is {task.login_url}")
+    try:
+        return connection.checked()
+    except OptionError as exc:
+        raise OptionError(SFDX_URL, exc.problem) if exc.option == "login_url" else exc from None
 
 
 def _declared(options: Mapping[str, Any], connection: Connection) -> dict[str, Any]:
@@ -117,13 +140,14 @@ def _forget_sessions(name: str, task: Task) -> None:
         task.sessions.forget(task.with_limits(user))
 
 
-def _login(name: str, task: Task, orgs: list[dict[str, str | None]]) -> Callable[[Connection], None]:
+def _login(name: str, task: Task, orgs: list[dict[str, str | None]]) -> Callable[[Connection], Session]:
     """Return what logs in, and adds the org to a list."""
     verifier = Verifier(task.sessions, task.administrator, task.secrets)
 
-    def login(connection: Connection) -> None:
+    def login(connection: Connection) -> Session:
         session = verifier.login(connection, last_success=when_it_worked(task.store, name, connection))
         orgs.append(session.describe(connection))
+        return session
 
     return login
 
@@ -180,7 +204,9 @@ def ensure_present(
         plan = CredentialPlan(before, after)
         skipped = _why_no_login(plan, verify=verify, check_mode=check_mode)
         users = _to_try(before, after)
-        verification = skipped or _tried(after, users, wanted, login, required=verify == "require")
+        verification = skipped
+        if verification is None:
+            verification, after = _tried(after, users, wanted, login, required=verify == "require")
         if not skipped:
             names = [user.username for user in users]
             after = record_verification(after, verification, now=_now(), users=names)
@@ -235,19 +261,25 @@ def _tried(
     login: Callable[[Connection], object],
     *,
     required: bool,
-) -> Verification:
-    """Log in once as each of these users, over the connection of this run."""
+) -> tuple[Verification, Credential]:
+    """Log in once as each of these users, over the connection of this run.
+
+    Returns the credential, too, with the refresh token that it is to have by now.
+    """
     of_this_run = {field: getattr(wanted, field) for field in OF_THE_RUN}
     for connection in users:
         try:
-            login(dataclasses.replace(connection, **of_this_run))
+            session = login(dataclasses.replace(connection, **of_this_run))
         except OrgError as exc:
             if required:
                 kind = LoginError if isinstance(exc, LoginError) else OrgError
                 way_out = HOSTS_ONLY if exc.cause == "ip_denied" else ""
                 raise kind(f"credential {credential.name!r} was not stored: {exc}{way_out}", cause=exc.cause) from exc
-            return Verification(result="failed", cause=exc.cause, detail=str(exc))
-    return LOGGED_IN
+            return Verification(result="failed", cause=exc.cause, detail=str(exc)), credential
+        if isinstance(session, Session) and session.refresh_token:
+            renewed = with_new_token(credential, session.refresh_token)
+            credential = dataclasses.replace(renewed, version=credential.version)
+    return LOGGED_IN, credential
 
 
 def _to_try(before: Credential | None, credential: Credential) -> list[Connection]:

@@ -19,6 +19,7 @@ from .credential import (
     OAUTH_FLOWS,
     OF_THE_USER,
     PASSWORD_FLOWS,
+    RENEWED,
     Credential,
     checked_name,
     renewable_secret,
@@ -27,13 +28,14 @@ from .journal import Journal
 from .serialisation import PUBLIC_FIELDS
 
 REMEMBERED = 40  # digests of replaced secrets: those of many years
-REPLACED = ("password", "security_token", *KEYS.values())  # what a rotation replaces
+REPLACED = ("password", "security_token", *RENEWED.values())  # what a rotation replaces
 # The secrets that a flow uses.
 _SECRETS_OF = {
     "security_token": ("password", "security_token"),
     "username_password": ("password", "security_token", "consumer_secret"),
     "jwt_bearer": ("private_key",),
     "client_credentials": ("consumer_secret",),
+    "refresh_token": ("refresh_token", "consumer_secret"),
     "session": ("access_token",),
 }
 

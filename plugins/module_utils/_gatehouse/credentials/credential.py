@@ -25,6 +25,7 @@ OAUTH_FLOWS = ("jwt_bearer", "client_credentials")
 OF_THE_USER = ("username", "password", "security_token")
 # What a rotation renews, by flow; of all others it is the security token.
 KEYS = {"jwt_bearer": "private_key", "client_credentials": "consumer_secret"}
+RENEWED = {**KEYS, "refresh_token": "refresh_token"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ class Credential:
 
 def renewable_secret(connection: Connection) -> str | None:
     """Return what a rotation of the connection renews; None where there is nothing."""
-    secret: str | None = getattr(connection, KEYS.get(connection.auth, "security_token"))
+    secret: str | None = getattr(connection, RENEWED.get(connection.auth, "security_token"))
     return secret
 
 

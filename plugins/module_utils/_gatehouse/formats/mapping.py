@@ -23,6 +23,7 @@ MAPPABLE_FIELDS = {
     "consumer_key": "the consumer key, or client id, of the OAuth application",
     "consumer_secret": "its consumer secret, or client secret",
     "private_key": "the private key that signs assertions, in PEM",
+    "refresh_token": "the refresh token",
     "access_token": "the access token, or session id",
     "instance_url": "the org's own address",
     "login_url": "where to log in, with `https://`",
@@ -37,6 +38,7 @@ _SECRETS = {
     "username_password": ("password", "security_token", "login_password", "consumer_secret"),
     "jwt_bearer": ("private_key",),
     "client_credentials": ("consumer_secret",),
+    "refresh_token": ("refresh_token", "consumer_secret"),
     "session": ("access_token",),
 }
 

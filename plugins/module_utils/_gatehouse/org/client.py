@@ -30,13 +30,21 @@ try:
 except ImportError:  # reported by require_libraries()
     pass
 T = TypeVar("T")
+OpenSession = Callable[["Session | None"], "Session"]
 
 
 class Org:
     """One org as one user. Opens the session when it is first needed, and once more when it has expired."""
 
-    def __init__(self, connection: Connection, sessions: SessionCache) -> None:
+    def __init__(self, connection: Connection, sessions: SessionCache, open_session: OpenSession | None = None) -> None:
+        """Enter an org.
+
+        Args:
+            sessions: keep the session for others.
+            open_session: returns another session than one that has failed, where a login needs more than one attempt.
+        """
         require_libraries()
+        self._open_session = open_session
         self._connection = connection.checked()
         self._sessions = sessions
         self._session: Session | None = None
@@ -154,8 +162,10 @@ class Org:
             raise OrgError(problem + (HINT if is_jwt(fresh.access_token) else "")) from None
 
     def _session_after(self, *, failed: Session | None) -> Session:
-        given = self._connection.auth == "session"
-        self._session = (
-            login(self._connection) if given else self._sessions.get_or_open(self._connection, login, failed=failed)
-        )
+        if self._connection.auth == "session":
+            self._session = login(self._connection)
+        elif self._open_session:
+            self._session = self._open_session(failed)
+        else:
+            self._session = self._sessions.get_or_open(self._connection, login, failed=failed)
         return self._session

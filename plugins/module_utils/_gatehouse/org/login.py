@@ -32,11 +32,16 @@ except ImportError:  # reported by require_libraries()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """An open session of one user in one org."""
+    """An open session of one user in one org.
+
+    Attributes:
+        refresh_token: a new one, to be stored before the session is used: the one that was sent may be dead.
+    """
 
     access_token: str = dataclasses.field(repr=False)
     instance_url: str
     user_id: str | None = None
+    refresh_token: str | None = dataclasses.field(default=None, repr=False)
 
     def describe(self, connection: Connection) -> dict[str, str | None]:
         """Return which org it is in, and as whom, as results of tasks say it."""
@@ -113,6 +118,7 @@ FLOWS: Mapping[str, Callable[[Connection], Session]] = {
     "username_password": _by_app,
     "jwt_bearer": _by_app,
     "client_credentials": _by_app,
+    "refresh_token": _by_app,
     "session": _given_session,
 }
 
@@ -136,7 +142,12 @@ def _open_session(
     except OptionError as exc:
         raise OrgError(f"the login was accepted, but its answer leads elsewhere: {exc}") from None
     user_id = opened.user_id if opened.user_id.isalnum() and opened.user_id.startswith("005") else None
-    return Session(access_token=opened.access_token, instance_url=opened.instance_url, user_id=user_id)
+    return Session(
+        access_token=opened.access_token,
+        instance_url=opened.instance_url,
+        user_id=user_id,
+        refresh_token=opened.refresh_token,
+    )
 
 
 def _send_once(connection: Connection, send: Callable[[requests.Session], object]) -> requests.Response:

@@ -109,7 +109,9 @@ class SessionCache:
 
     def _open(self, path: Path, connection: Connection, log_in: LogIn) -> Session:
         session = self.attempts.run_once(connection, lambda: log_in(connection))
-        self._write(path, connection, session)
+        if session.refresh_token:  # whoever comes next has the new one
+            connection = dataclasses.replace(connection, refresh_token=session.refresh_token)
+        self._write(path, connection, dataclasses.replace(session, refresh_token=None))
         self._remove_old()
         return session
 

@@ -24,6 +24,7 @@ from ..store import PublicStore, Store, StoreOptions
 from ..store.foreseen import ForeseenStore, foreseen_folder
 from .declarations import Declarations
 from .options import VARIABLE_PREFIX, WHO_LOGS_IN, connection_from, secrets_of
+from .refresh import open_org
 
 try:
     # Made when the first plugin is imported, so that the forks of a run share it and nothing of it outlives the run.
@@ -133,6 +134,12 @@ class Task:
 
     def _org_inline(self) -> Org:
         self.require_login()
+        if self.connection.auth == "refresh_token":
+            raise OptionError(
+                "auth",
+                "refresh_token is for stored credentials, as an org may give a new refresh token with each session, "
+                "which must be kept; store it by the module credential, and name it in credential",
+            )
         if RUN_CIPHER is None:
             raise GatehouseError(
                 "the Python package cryptography is needed on the controller: pip install cryptography"
@@ -145,7 +152,11 @@ class Task:
         self.require_stored(credential)
         self.secrets.add(*stored.connection.secret_texts)
         stored.require_same_org(self.login_url)
-        return Org(self.with_limits(stored.connection), self.sessions)
+        return self.open_org(stored)
+
+    def open_org(self, stored: Credential) -> Org:
+        """Return the org of a stored credential, by the task's limits."""
+        return open_org(self.store, stored, self.sessions, self.with_limits)
 
     def require_stored(self, credential: str) -> None:
         """Raise SkippedError where check mode has not stored what is to log in: no login is made, old or new."""

@@ -42,6 +42,7 @@ def _login_options() -> Spec:
         "consumer_key": _option("SALESFORCE_CONSUMER_KEY", no_log=False),
         "consumer_secret": _option("SALESFORCE_CONSUMER_SECRET", no_log=True),
         "private_key": _option("SALESFORCE_PRIVATE_KEY", no_log=True),
+        "refresh_token": _option("SALESFORCE_REFRESH_TOKEN", no_log=True),
         "access_token": _option("SALESFORCE_ACCESS_TOKEN", no_log=True),
         "instance_url": _option("SALESFORCE_INSTANCE_URL"),
         "audience": _option("SALESFORCE_AUDIENCE"),
@@ -91,6 +92,8 @@ def secrets_of(options: Mapping[str, Any]) -> list[str]:
 
 def _secrets_in(options: Mapping[str, Any]) -> list[str]:
     values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
+    if url := str(options.get("sfdx_auth_url") or ""):  # and its parts, as they stand there
+        values += [url, *url.rpartition("@")[0].split(":")[2:]]
     return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]
 
 
