@@ -46,10 +46,6 @@ options:
     description:
       - The path of that file where Data Loader runs. Without it Data Loader uses the one in its user's home.
     type: str
-  refresh_token:
-    description:
-      - An OAuth refresh token, which this collection does not store, for {_formats_with("refresh_token")}.
-    type: str
   fields:
     description:
       - For O(format=mapping), the names that the application reads, and what stands under each.

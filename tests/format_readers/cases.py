@@ -33,6 +33,7 @@ MAPPED = {
     "username_password": {"SF_USER": "username", "SF_PASS": "login_password", "SF_SECRET": "consumer_secret"},
     "jwt_bearer": {"SF_USER": "username", "SF_KEY": "consumer_key"},
     "client_credentials": {"SF_KEY": "consumer_key", "SF_SECRET": "consumer_secret"},
+    "refresh_token": {"SF_KEY": "consumer_key", "SF_REFRESH": "refresh_token"},
     "session": {"SF_SESSION": "access_token", "SF_URL": "instance_url"},
 }
 Parse = Callable[[str], Mapping[str, Any]]
@@ -93,6 +94,7 @@ def credential(auth: str = "security_token", *, password: str = "password", toke
         consumer_key="key",
         consumer_secret=password,
         private_key=PRIVATE_KEY,
+        refresh_token="5Aep861.refresh",
         access_token="session",
         instance_url=MY_DOMAIN,
     )
@@ -102,7 +104,6 @@ def rendered(connection: Connection, name: str) -> str:
     """The text in a format, with values for the options that it needs."""
     options = {
         "encryption_key": base64.b64encode(KEY).decode(),
-        "refresh_token": "5Aep861.refresh",
         "fields": MAPPED[connection.auth],
     }
     wanted = formats.FORMATS[name].options
@@ -216,6 +217,7 @@ _ENV = {
 _SIMPLE = {"username": "username", "password": "password", "security_token": "security_token"}
 _MULE = {"username": "username", "password": "password", "securityToken": "security_token"}
 _OAUTH = {"client_id": "consumer_key", "client_secret": "consumer_secret"}
+_REFRESH = {**_OAUTH, "refresh_token": "refresh_token"}
 _DATALOADER = {"sfdc.username": "username", "sfdc.password": "login_password"}
 _DATADIRECT = {"Password": "password", "SecurityToken": "security_token"}
 _KAFKA = {
@@ -316,8 +318,8 @@ CASES = {
     ),
     "adf": Case("security_token", _SIMPLE, any_of(has("@{"), starts("@"))),
     "redash": Case("security_token", {"username": "username", "password": "password", "token": "security_token"}),
-    "singer": Case("username_password", _OAUTH),
-    "airbyte": Case("username_password", _OAUTH),
+    "singer": Case("refresh_token", _REFRESH),
+    "airbyte": Case("refresh_token", _REFRESH),
     "datadirect_jdbc": Case("security_token", {"User": "username", **_DATADIRECT}, any_of(hidden, has(";"))),
     "datadirect_odbc": Case("security_token", {"LogonID": "username", **_DATADIRECT}, any_of(hidden, has("}"))),
     "datadirect_odbc_ini": Case(

@@ -126,7 +126,7 @@ def test_java_and_python_read_each_others_ciphers(reader: Reader) -> None:
 
 
 def test_the_salesforce_cli_parses_the_sfdx_url(reader: Reader) -> None:
-    text = rendered(credential("username_password", password="1234.5_6-"), "sfdx_url")
+    text = rendered(credential("refresh_token", password="1234.5_6-"), "sfdx_url")
     assert reader("node").pairs("sfdx-url", text) == {
         "clientId": "key",
         "clientSecret": "1234.5_6-",
@@ -137,7 +137,7 @@ def test_the_salesforce_cli_parses_the_sfdx_url(reader: Reader) -> None:
 
 @pytest.mark.parametrize(("place", "expected"), [("acme", "login"), ("acme--dev.sandbox", "test")])
 def test_the_singer_tap_logs_in_where_its_org_does(reader: Reader, place: str, expected: str) -> None:
-    connection = dataclasses.replace(credential("client_credentials"), login_url=f"https://{place}.my.salesforce.com")
+    connection = dataclasses.replace(credential("refresh_token"), login_url=f"https://{place}.my.salesforce.com")
     found = reader("python").pairs("singer", rendered(connection, "singer"))
     assert found["url"] == f"https://{expected}.salesforce.com/services/oauth2/token"
 

@@ -765,15 +765,15 @@ class TestSecrecy:
             "TMPDIR": str(playbook.folder / "remote"),
         }
         target = playbook.folder / "app.env"
-        option = "Canary-Refresh-Token-0001"
+        option = "Canary-Encryption-Key-0001"
         files: list[dict[str, Any]] = [
             {"credential": "billing", "dest": str(target)},
             {"credential": "billing", "dest": "/nonexistent/x"},
             {
                 "credential": "billing",
                 "dest": str(playbook.folder / "bad"),
-                "format": "sfdx_url",
-                "format_options": {"refresh_token": option},
+                "format": "dataloader_properties",
+                "format_options": {"encryption_key": option},
             },
         ]
         outputs = []

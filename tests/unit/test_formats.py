@@ -142,7 +142,7 @@ def test_what_is_written_out_of_the_table_is_what_the_tool_writes() -> None:
 
 
 def test_the_filter_tells_which_formats_have_an_option() -> None:
-    for option in ("name", "encryption_key", "refresh_token", "fields", "encoder", "constants"):
+    for option in ("name", "encryption_key", "fields", "encoder", "constants"):
         said = " ".join(documented()[option]["description"])
         for name, known in subject.FORMATS.items():
             assert (f"O(format={name})" in said) == (option in known.options), name
@@ -243,11 +243,11 @@ def test_a_reader_that_knows_domains_gets_no_credential_for_elsewhere(name: str)
         ("gobblin", "username_password", MY_DOMAIN, "source.conn.host=https\\://acme.my.salesforce.com\n"),
         ("meltano", "security_token", "https://acme--dev.sandbox.my.salesforce.com", "IS_SANDBOX=true\n"),
         ("meltano", "security_token", "https://acme.scratch.my.salesforce.com", "IS_SANDBOX=true\n"),
-        ("airbyte", "client_credentials", "https://acme.scratch.my.salesforce.com", '"is_sandbox": true'),
+        ("airbyte", "refresh_token", "https://acme.scratch.my.salesforce.com", '"is_sandbox": true'),
         ("n8n", "jwt_bearer", "https://acme--dev.sandbox.my.salesforce.com", '"environment": "sandbox"'),
         ("n8n", "jwt_bearer", MY_DOMAIN, '"myDomainUrl": "https://acme.my.salesforce.com"'),
-        ("airbyte", "client_credentials", MY_DOMAIN, '"is_sandbox": false'),
-        ("sfdx_url", "client_credentials", MY_DOMAIN, "force://key:password:5Aep861.refresh@acme.my.salesforce.com\n"),
+        ("airbyte", "refresh_token", MY_DOMAIN, '"is_sandbox": false'),
+        ("sfdx_url", "refresh_token", MY_DOMAIN, "force://key:password:5Aep861.refresh@acme.my.salesforce.com\n"),
         ("kafka_connect", "client_credentials", MY_DOMAIN, "salesforce.grant.type=CLIENT_CREDENTIALS\n"),
         ("camel", "client_credentials", MY_DOMAIN, "salesforce.authenticationType=CLIENT_CREDENTIALS\n"),
         ("adf", "client_credentials", MY_DOMAIN, '"type": "SalesforceV2"'),
@@ -279,15 +279,14 @@ def test_an_option_that_is_missing_or_unusable_is_named(name: str, option: dict[
         subject.render(credential(), name, option)
 
 
-@pytest.mark.parametrize("name", ["singer", "airbyte", "sfdx_url"])
-def test_a_refresh_token_is_wanted_where_there_is_no_other_flow(name: str) -> None:
-    with pytest.raises(OptionError, match=f"^refresh_token: format {name} cannot hold a credential without it"):
-        subject.render(credential("username_password"), name)
+def test_an_app_without_a_secret_leaves_its_place_in_an_sfdx_url_empty() -> None:
+    connection = dataclasses.replace(credential("refresh_token"), consumer_secret=None, consumer_key="PlatformCLI")
+    assert rendered(connection, "sfdx_url") == "force://PlatformCLI::5Aep861.refresh@acme.my.salesforce.com\n"
 
 
 def test_an_sfdx_url_holds_only_what_the_command_line_parses() -> None:
     with pytest.raises(OptionError, match="^consumer_secret: format sfdx_url cannot hold any character but") as caught:
-        rendered(credential("username_password", password="a:secret@"), "sfdx_url")
+        rendered(credential("refresh_token", password="a:secret@"), "sfdx_url")
     assert "a:secret@" not in str(caught.value)
 
 

@@ -169,8 +169,8 @@ def test_a_credential_without_a_security_token_has_an_empty_one() -> None:
             "^format_options.name: format mapping has no such option; its options: fields, encoder, constants",
         ),
         (
-            {"fields": {"X": "username"}, "refresh_token": "x"},
-            "^format_options.refresh_token: format mapping has no such option",
+            {"fields": {"X": "username"}, "encryption_key": "x"},
+            "^format_options.encryption_key: format mapping has no such option",
         ),
     ],
 )

@@ -106,7 +106,7 @@ def test_what_is_no_list_of_credentials_is_refused(given: Any) -> None:
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - {"mapping"}))
 def test_an_obstacle_is_named_for_each_format_that_does_not_have_the_flow(name: str, flow: str) -> None:
     options: dict[str, Any] = {
-        option: "value" for option in ("name", "encryption_key", "refresh_token") if option in FORMATS[name].options
+        option: "value" for option in ("name", "encryption_key") if option in FORMATS[name].options
     }
     problem = obstacle(flow, name, options)
     if flow not in FORMATS[name].flows:

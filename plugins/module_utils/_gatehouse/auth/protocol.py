@@ -39,7 +39,6 @@ class Opened(NamedTuple):
     access_token: str
     instance_url: str
     user_id: str
-    refresh_token: str | None = None  # a new one, in place of the one that was sent
 
 
 class UnreadableAnswer(Exception):
@@ -100,10 +99,6 @@ def token_request(connection: Connection, assertion: str | None = None) -> tuple
         return {"grant_type": "client_credentials"}, {**TOKEN_HEADERS, "Authorization": f"Basic {basic}"}
     if connection.auth == "jwt_bearer":
         return {"grant_type": JWT_BEARER, "assertion": assertion or ""}, TOKEN_HEADERS
-    if connection.auth == "refresh_token":
-        sent = {"client_id": connection.consumer_key, "client_secret": connection.consumer_secret}
-        sent |= {"grant_type": "refresh_token", "refresh_token": connection.refresh_token}
-        return {name: value for name, value in sent.items() if value}, TOKEN_HEADERS
     form = {
         "grant_type": "password",
         "client_id": connection.consumer_key or "",
@@ -141,11 +136,11 @@ def read_token_answer(status: int, body: bytes) -> Opened:
     if status != 200:
         code = str(fields.get("error") or fields.get("errorCode") or "")
         raise _refusal(code, str(fields.get("error_description") or ""))
-    access_token, refresh_token = str(fields.get("access_token") or ""), str(fields.get("refresh_token") or "")
-    if not HEADER_VALUE.fullmatch(access_token) or (refresh_token and not HEADER_VALUE.fullmatch(refresh_token)):
+    access_token = str(fields.get("access_token") or "")
+    if not HEADER_VALUE.fullmatch(access_token):
         raise UnreadableAnswer
     user_id = str(fields.get("id", "")).rpartition("/")[2]
-    return Opened(access_token, str(fields.get("instance_url") or "").rstrip("/"), user_id, refresh_token or None)
+    return Opened(access_token, str(fields.get("instance_url") or "").rstrip("/"), user_id)
 
 
 def read_object(body: bytes) -> dict[str, Any]:

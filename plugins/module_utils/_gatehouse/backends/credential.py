@@ -54,9 +54,11 @@ SPEC: Spec = {
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Make the store hold the credential, or not."""
+    url = options["sfdx_auth_url"] or ""
+    task.secrets.add(url, *url.rpartition("@")[0].split(":")[2:])  # and its parts, as they stand there
     store = task.store
-    if options["sfdx_auth_url"] and options["state"] == "present":
-        task = dataclasses.replace(task, connection=_by_url(options["sfdx_auth_url"], task))
+    if url and options["state"] == "present":
+        task = dataclasses.replace(task, connection=_by_url(url, task))
     orgs: list[dict[str, str | None]] = []
     task.require_one_declaration(options["name"], _declared(options, task.connection))
     if options["state"] == "absent":

@@ -30,8 +30,8 @@ __all__ = [
     "render",
 ]
 
-OPTIONS = ("name", "encryption_key", "encryption_key_file", "refresh_token", "fields", "encoder", "constants")
-SECRET_OPTIONS = ("encryption_key", "refresh_token")
+OPTIONS = ("name", "encryption_key", "encryption_key_file", "fields", "encoder", "constants")
+SECRET_OPTIONS = ("encryption_key",)
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 # Logins by an app of an org, with which obstacle() tries what a format can hold.

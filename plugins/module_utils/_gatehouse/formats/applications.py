@@ -122,27 +122,13 @@ def data_factory(values: Values, *, name: str = "Salesforce") -> str:
     return json_text({"name": name, "properties": {"type": kind, "typeProperties": settings}})
 
 
-def refresh_config(values: Values, *, refresh_token: str | None = None) -> str:
-    """Write a JSON configuration for a login with a refresh token."""
-    fields = dict(values)
-    sandbox = fields.pop("is_sandbox")
-    return json_text({**fields, "refresh_token": _require_refresh_token(refresh_token), "is_sandbox": sandbox})
-
-
-def sfdx_url(values: Values, *, refresh_token: str | None = None) -> str:
-    """Write what C(sf org login sfdx-url) reads."""
-    parts = {**values, "refresh_token": _require_refresh_token(refresh_token)}
-    place = parts.pop("host")
-    for option, value in parts.items():
-        if not _AUTH_URL_PART.fullmatch(as_text(value)):
+def sfdx_url(values: Values) -> str:
+    """Write what C(sf org login sfdx-url) reads; an app without a secret leaves its place empty."""
+    parts = {"consumer_secret": "", **values}
+    for option in ("consumer_key", "consumer_secret", "refresh_token"):
+        if parts[option] and not _AUTH_URL_PART.fullmatch(as_text(parts[option])):
             raise NotRepresentable(option, "any character but letters, digits, '.', '_', '-' and '=' at the end")
-    return f"force://{':'.join(map(as_text, parts.values()))}@{place}\n"
-
-
-def _require_refresh_token(refresh_token: str | None) -> str:
-    if not refresh_token:
-        raise NotRepresentable("refresh_token", "a credential without it")
-    return refresh_token
+    return "force://{consumer_key}:{consumer_secret}:{refresh_token}@{host}\n".format_map(parts)
 
 
 def n8n(values: Values, *, name: str = "Salesforce") -> str:

@@ -110,7 +110,7 @@ JAVA = {
         "a program in Java of one's own: `salesforce.username`, `.password`, `.securityToken` and so on "
         "| salesforce.properties | java.util.Properties",
         f"{_ALL}: username, password, securityToken=security_token, consumerKey=consumer_key, "
-        "consumerSecret=consumer_secret, privateKey=private_key, accessToken=access_token, "
+        "consumerSecret=consumer_secret, privateKey=private_key, refreshToken=refresh_token, accessToken=access_token, "
         "instanceUrl=instance_url, url=login_url",
         encoders.properties,
         prefix="salesforce.",
@@ -270,13 +270,13 @@ PIPELINES = {
     ),
     "singer": Format(
         "the Singer tap tap-salesforce, with OAuth | config.json | tap-salesforce, README",
-        f"username_password client_credentials: {_CLIENT}, is_sandbox",
-        applications.refresh_config,
+        f"refresh_token: {_CLIENT}, refresh_token, is_sandbox",
+        encoders.json_text,
     ),
     "airbyte": Format(
         "Airbyte's source `source-salesforce` | config.json | Airbyte, source-salesforce specification",
-        f"username_password client_credentials: auth_type='Client', {_CLIENT}, is_sandbox",
-        applications.refresh_config,
+        f"refresh_token: auth_type='Client', {_CLIENT}, refresh_token, is_sandbox",
+        encoders.json_text,
     ),
     "n8n": Format(
         "n8n's credential NAME (`Salesforce`), for `n8n import:credentials` | JSON file "
@@ -332,7 +332,8 @@ PLATFORMS = {
     ),
     "kubernetes": Format(
         "a Secret NAME (`salesforce`) with `SALESFORCE_*` keys | manifest | Kubernetes API, Secret v1",
-        f"{_ALL}: {_VARIABLES}, SALESFORCE_PRIVATE_KEY=private_key, SALESFORCE_ACCESS_TOKEN=access_token, "
+        f"{_ALL}: {_VARIABLES}, SALESFORCE_PRIVATE_KEY=private_key, "
+        "SALESFORCE_REFRESH_TOKEN=refresh_token, SALESFORCE_ACCESS_TOKEN=access_token, "
         "SALESFORCE_INSTANCE_URL=instance_url",
         applications.kubernetes,
     ),
@@ -374,7 +375,7 @@ FRAMEWORKS = {
     ),
     "sfdx_url": Format(
         "the Salesforce CLI's `sf org login sfdx-url` | environment or file | sfdx-core, AuthInfo.parseSfdxAuthUrl",
-        "username_password client_credentials: consumer_key, consumer_secret, host=instance_host",
+        "refresh_token: consumer_key, consumer_secret, refresh_token, host=instance_host",
         applications.sfdx_url,
     ),
 }

@@ -21,6 +21,7 @@ from ..auth.connection import Connection
 from ..auth.refusals import login_error
 from ..auth.signing import sign_assertion
 from ..errors import LoginError, LoginUnansweredError, NoResponseError, OptionError, OrgError
+from ..text import HEADER_VALUE
 from .transport import MAX_LOGIN_ANSWER, open_transport, translate_errors, unexpected_response
 
 try:
@@ -98,6 +99,10 @@ def _by_app(connection: Connection) -> Session:
     """Ask the token endpoint."""
     assertion = sign_assertion(connection) if connection.auth == "jwt_bearer" else None
     form, headers = protocol.token_request(connection, assertion)
+    if connection.auth == "refresh_token":
+        sent = {"client_id": connection.consumer_key, "client_secret": connection.consumer_secret}
+        sent |= {"grant_type": "refresh_token", "refresh_token": connection.refresh_token}
+        form = {name: value for name, value in sent.items() if value}
 
     def send(transport: requests.Session) -> object:
         return token_login(
@@ -133,6 +138,7 @@ def _open_session(
     try:
         try:
             opened = read(answer.status_code, answer.content)
+            refresh_token = _new_refresh_token(answer.content) if connection.auth == "refresh_token" else None
         except protocol.Refused as exc:
             raise login_error(connection, exc) from None
     except protocol.UnreadableAnswer:
@@ -146,8 +152,16 @@ def _open_session(
         access_token=opened.access_token,
         instance_url=opened.instance_url,
         user_id=user_id,
-        refresh_token=opened.refresh_token,
+        refresh_token=refresh_token,
     )
+
+
+def _new_refresh_token(body: bytes) -> str | None:
+    """Return the token that came in place of the one that was sent, if there is one; raises UnreadableAnswer."""
+    token = protocol.read_object(body).get("refresh_token")
+    if token is not None and not (isinstance(token, str) and HEADER_VALUE.fullmatch(token)):
+        raise protocol.UnreadableAnswer
+    return token
 
 
 def _send_once(connection: Connection, send: Callable[[requests.Session], object]) -> requests.Response:

@@ -92,8 +92,6 @@ def secrets_of(options: Mapping[str, Any]) -> list[str]:
 
 def _secrets_in(options: Mapping[str, Any]) -> list[str]:
     values = [str(options[name]) for name in (*SECRET_FIELDS, *STORE_SECRETS) if options.get(name)]
-    if url := str(options.get("sfdx_auth_url") or ""):  # and its parts, as they stand there
-        values += [url, *url.rpartition("@")[0].split(":")[2:]]
     return [*values, f"{options.get('password') or ''}{options.get('security_token') or ''}"]
 
 
