@@ -15,6 +15,7 @@ from tests.bench import (
     host_files,
     logins,
     mail,
+    moves,
     orgs,
     reading,
     rotation,
@@ -41,6 +42,7 @@ PARTS = (
     reading,
     mail,
     rotation,
+    moves,
 )
 
 

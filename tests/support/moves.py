@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OrgError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
 from tests.simulated_org import SimulatedOrg
 from tests.support.kills import environment
 from tests.support.plays import Playbooks, Results
@@ -38,6 +44,7 @@ class Move:
     Attributes:
         org: variables of the org's host, to be changed by tests.
         files: what applications read, by host.
+        names: the credentials.
         hosts: further variables of these hosts.
     """
 
@@ -45,38 +52,59 @@ class Move:
     sim: SimulatedOrg
     org: dict[str, Any]
     files: dict[str, list[dict[str, Any]]]
+    names: tuple[str, ...] = USERS
     hosts: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def prepare(cls, playbook: Playbooks, sim: SimulatedOrg) -> Move:
-        """Store the credentials of the users, and deliver them."""
-        sim.control.set_org(instance_url=sim.url)
-        sim.control.set_profile("Integration", permissions=["ApiEnabled"])
-        for name in USERS:
-            profile = "System Administrator" if name == ADMIN else "Integration"
-            sim.control.add_user(username(name), PASSWORD, security_token=TOKEN, profile=profile)
-        declared = [
-            {"name": name, "username": username(name), "password": PASSWORD, "security_token": TOKEN} for name in USERS
-        ]
+    def prepare(cls, playbook: Playbooks, sim: SimulatedOrg, *names: str) -> Move:
+        """Store the credentials of the users, and deliver them.
+
+        Args:
+            names: of credentials that an application on web1 reads, beside the administrator's; by default billing,
+                and reports for one on web2.
+        """
         org = {
             "ansible_host": "acme.invalid",
-            "credentials_declared": declared,
+            "credentials_declared": [
+                {"name": name, "username": username(name), "password": PASSWORD, "security_token": TOKEN}
+                for name in (*(names or (BILLING, REPORTS)), ADMIN)
+            ],
             "gatehouse_salesforce_credential": ADMIN,
-            "move_credentials": [BILLING, REPORTS],
+            "move_credentials": list(names or (BILLING, REPORTS)),
             "move_contact_email": "platform@acme.example",
             "move_keys": str(playbook.folder / "keys"),
         }
-        (playbook.folder / "inventory").mkdir()
+        read = {"web1": list(names)} if names else {"web1": [BILLING], "web2": [REPORTS]}
         files = {}
-        for host, name in (("web1", BILLING), ("web2", REPORTS)):
-            dest = playbook.folder / host / "app.json"
-            dest.parent.mkdir()
-            files[host] = [{"credential": name, "dest": str(dest), "format": "json", "notify": [f"Restart {name}"]}]
-        made = cls(playbook, sim, org, files)
+        for host, listed in read.items():
+            folder = playbook.folder / host
+            folder.mkdir()
+            files[host] = [
+                {
+                    "credential": name,
+                    "dest": str(folder / (f"{name}.json" if names else "app.json")),
+                    "format": "json",
+                    "notify": [f"Restart {name}"],
+                }
+                for name in listed
+            ]
+        (playbook.folder / "inventory").mkdir()
+        made = cls(playbook, sim, org, files, (*names, ADMIN) if names else USERS)
+        made.reset_org()
         made.run(book=SITE, login_url=True)
         made.restarts()
         sim.control.clear_requests()
         return made
+
+    def reset_org(self) -> None:
+        """Have an org with the users only."""
+        control = self.sim.control
+        control.reset()
+        control.set_org(instance_url=self.sim.url)
+        control.set_profile("Integration", permissions=["ApiEnabled"])
+        for name in self.names:
+            profile = "System Administrator" if name == ADMIN else "Integration"
+            control.add_user(username(name), PASSWORD, security_token=TOKEN, profile=profile)
 
     def run(
         self,
@@ -100,11 +128,8 @@ class Move:
         folder = self.playbook.folder
         (folder / "inventory" / "hosts.json").write_text(json.dumps(inventory))
         handlers = [
-            {
-                "name": f"Restart {name}",
-                "ansible.builtin.shell": {"cmd": f"echo {name} >> {folder}/restarts"},
-            }
-            for name in (BILLING, REPORTS)
+            {"name": f"Restart {name}", "ansible.builtin.shell": {"cmd": f"echo {name} >> {folder}/restarts"}}
+            for name in self.names
         ]
         (folder / "inventory" / "handlers.yml").write_text(json.dumps(handlers))
         known = {**NOBODY, **({"gatehouse_salesforce_login_url": self.sim.url} if login_url else {})}
@@ -130,13 +155,11 @@ class Move:
 
     def flows(self) -> dict[str, str]:
         """How each credential logs in."""
-        return {name: self.store.read(name).connection.auth for name in USERS}
+        return {name: self.store.read(name).connection.auth for name in self.names}
 
     def logins(self) -> dict[str, str]:
         """What comes of a login with each stored credential."""
-        tasks = [{"name": name, "gatehouse.salesforce.login_check": {"credential": name}} for name in USERS]
-        done = self.playbook(tasks, **NOBODY)
-        return {item["task"]: item["result"]["verification"]["cause"] for item in done}
+        return {name: _outcome(self.store.read(name).connection) for name in self.names}
 
     def restarts(self) -> list[str]:
         """The applications that were restarted since the last call."""
@@ -144,3 +167,56 @@ class Move:
         found = sorted(file.read_text().split()) if file.exists() else []
         file.unlink(missing_ok=True)
         return found
+
+    def left(self) -> list[str]:
+        """What a move needs on its way and is there: keys in files, and credentials under other names."""
+        keys = self.playbook.folder / "keys"
+        return [*(file.name for file in keys.glob("*")), *(set(self.store.all_names()) - set(self.names))]
+
+
+def _outcome(connection: Connection) -> str:
+    try:
+        login(connection)
+    except OrgError as exc:
+        return str(exc.cause)
+    return "ok"
+
+
+def count_survived(move: Move, item: Any, kills: int, *, every: int, seed: int) -> tuple[int, int]:
+    """Kill moves in rows of three, at every so-manieth moment first, and finish each row by one more run.
+
+    A row is survived if that run succeeds, after which every stored credential logs in, the others by what they did
+    before, applications have what is stored, and nothing is left over.
+
+    Returns:
+        The moves that were killed, and those in rows that were survived; fewer than asked for when there are no more
+        moments.
+    """
+    folder, rng = move.playbook.folder, random.Random(seed)  # noqa: S311
+    parts = ["store", *move.files]
+    for part in parts:
+        shutil.copytree(folder / part, folder / "before" / part, dirs_exist_ok=True)
+    killed = survived = 0
+    for first in itertools.count(0, every):
+        move.reset_org()
+        for part in [*parts, "keys"]:
+            shutil.rmtree(folder / part, ignore_errors=True)
+        for part in parts:
+            shutil.copytree(folder / "before" / part, folder / part)
+        shutil.rmtree(folder / "store" / ".sessions", ignore_errors=True)
+        row = 0
+        for number in (first, rng.randrange(20), rng.randrange(40)):
+            if row + killed < kills and move.run_killed(number, move_credentials=[item]):
+                row += 1
+        if not row:
+            break
+        killed += row
+        try:
+            move.run(move_credentials=[item])
+            moved = [name for name, flow in move.flows().items() if flow != "security_token"]
+            assert moved == [item if isinstance(item, str) else item["name"]]
+            assert set(move.logins().values()) == {"ok"} and not move.left()
+            survived += row
+        except AssertionError as exc:
+            print(f"not survived: {item}, {first}: {str(exc)[-3000:]}", flush=True)
+    return killed, survived
