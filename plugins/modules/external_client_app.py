@@ -78,8 +78,8 @@ options:
     type: str
   certificate_key:
     description:
-      - The private key that O(certificate) must belong to, as PEM text or as a file on the controller. It is compared
-        and not sent.
+      - The private key that O(certificate) must belong to, as PEM text or as a file on the controller. It is compared,
+        and stored if O(store_as) says so, but never sent.
       - Not O(private_key), which is the key that the module itself logs in with.
     type: str
   scopes:
@@ -116,9 +116,11 @@ options:
     default: false
   store_as:
     description:
-      - For V(client_credentials), the credential in the store that gets the consumer key and the consumer secret, after
-        one login has proven them. The secret is never returned.
-      - It is read only when the store does not have it. The org gives it while its setting
+      - The credential in the store that gets the login by the app, after one login has proven it. For
+        V(client_credentials) it has the consumer key and the consumer secret, for V(jwt_bearer) the consumer key, the
+        one user of O(users) and O(certificate_key). No secret is returned.
+      - The token endpoint is reported to refuse a new app for some minutes, in which it is asked again.
+      - A consumer secret is read only when the store does not have it. The org gives it while its setting
         C(enableClientSecretInRestApiAccess) is on, to a user with two permissions. If they are missing, the module
         opens both for that moment and takes them back however the run ends; a run that is killed leaves a journal
         beside the store, by which the next task with this store and org takes them back.

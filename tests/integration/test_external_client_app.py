@@ -72,6 +72,20 @@ def test_an_app_is_made_and_a_user_logs_in_by_it(sim: SimulatedOrg, playbook: Pl
     assert not again["changed"] and again["app"] == made["app"]
 
 
+def test_the_login_by_a_key_is_stored_once_the_org_takes_it(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    task = app(certificate_key=KEY, store_as="billing-jwt")
+    assert playbook([task], "--check").last["credential"] is None
+    sim.control.set_switches(eca_known_after=0.02, eca_not_yet="invalid assertion")
+    made = playbook([task]).last
+    stored = open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("billing-jwt")
+    assert stored.verified and made["credential"]["username"] == BILLING
+    assert (stored.connection.consumer_key, stored.connection.private_key) == (made["consumer_key"], KEY)
+    assert KEY not in str(made)
+    sim.control.clear_requests()
+    assert not playbook([task]).last["changed"] and "deploy" not in sim.control.counts()
+    assert not playbook([task], "--check").last["changed"]
+
+
 # -- the grid ----------------------------------------------------------------------------------------------------------
 
 RUN = {"flows": ["client_credentials"], "run_as": REPORTS, "users": []}
@@ -205,7 +219,8 @@ BAD = [
     ({"run_as": REPORTS}, "run_as: is for apps with client_credentials"),
     ({"users": ["nobody@acme.example"]}, "users: 'nobody@acme.example' is not an active user"),
     ({**RUN, "run_as": "nobody@acme.example"}, "run_as: 'nobody@acme.example' is not an active user"),
-    ({"store_as": "x"}, "store_as: is for apps with client_credentials"),
+    ({"store_as": "x"}, "store_as: needs client_credentials among the flows, or certificate_key and one of users"),
+    ({"store_as": "x", "certificate_key": KEY, "users": [BILLING, REPORTS]}, "store_as: needs client_credentials"),
     ({"wait": -1}, "wait: must not be negative"),
 ]
 

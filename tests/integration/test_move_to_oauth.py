@@ -17,6 +17,7 @@ from tests.support.tasks import NOBODY
 
 pytestmark = pytest.mark.ansible
 
+MAKE = "Make its app, log in by it from here, and store that beside the old login"
 BY_TOKEN = dict.fromkeys(USERS, "security_token")
 
 
@@ -81,7 +82,7 @@ def test_check_mode_shows_the_plan_has_the_org_check_it_and_changes_nothing(move
         ),
         "unknown: is not stored: the store does not have it; store it first, or say its username",
     ]
-    assert [item["task"] for item in checked if item["result"].get("changed")].count("Make its app") == 2
+    assert [item["task"] for item in checked if item["result"].get("changed")].count(MAKE) == 2
     assert sim.control.external_client_apps() == {} and not (move.playbook.folder / "keys").exists()
     assert move.flows() == BY_TOKEN and set(move.store.all_names()) == set(USERS) and move.restarts() == []
 

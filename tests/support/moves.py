@@ -72,6 +72,7 @@ class Move:
             "gatehouse_salesforce_credential": ADMIN,
             "move_credentials": list(names or (BILLING, REPORTS)),
             "move_contact_email": "platform@acme.example",
+            "move_wait": 3,
             "move_keys": str(playbook.folder / "keys"),
         }
         read = {"web1": list(names)} if names else {"web1": [BILLING], "web2": [REPORTS]}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..auth.connection import Connection
-from ..auth.private_key import key_text
+from ..auth.private_key import canonical_key, key_text
 from ..errors import GatehouseError, OptionError
 from ..oauth_app.apply import AppWriter
 from ..oauth_app.certificate import WARN_BEFORE, Certificate, read_certificate
@@ -52,7 +52,11 @@ _API_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """The module's own options, checked."""
+    """The module's own options, checked.
+
+    Attributes:
+        login: what the app logs in with, as far as that is known before it is made; None if it is not to be stored.
+    """
 
     name: str
     state: str
@@ -60,6 +64,7 @@ class Options:
     declared: DeclaredApp | None
     adopt: bool
     store_as: str | None
+    login: Connection | None
     wait: int
 
 
@@ -85,8 +90,11 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
     try:
         if not task.check_mode and outcome.app.consumer_key:
             writer.wait_until_known(outcome.app.consumer_key)
-        if parsed.store_as:
-            stored = _store(parsed.store_as, outcome.app, result["login_url"], task, reader)
+        if parsed.store_as and parsed.login:
+            login = dataclasses.replace(
+                parsed.login, login_url=result["login_url"], consumer_key=outcome.app.consumer_key
+            )
+            stored = _store(parsed.store_as, login, outcome.app, task, writer, reader)
             result |= {"changed": outcome.changed or stored["changed"], "credential": stored["credential"]}
     except GatehouseError as exc:
         exc.result = {**exc.result, **{name: result[name] for name in ("changed", "consumer_key", "login_url", "app")}}
@@ -106,15 +114,15 @@ def _parse(options: Mapping[str, Any], task: Task) -> Options:
     if options["wait"] < 0:
         raise OptionError("wait", "must not be negative")
     present = options["state"] == "present"
-    if options["store_as"] and "client_credentials" not in options["flows"]:
-        raise OptionError("store_as", "is for apps with client_credentials among their flows")
+    store_as = options["store_as"] if present else None
     return Options(
         name=name,
         state=options["state"],
         permission_set=permission_set,
         declared=_declared(options, permission_set, task) if present else None,
         adopt=options["adopt"],
-        store_as=options["store_as"] if present else None,
+        store_as=store_as,
+        login=_login(options) if store_as else None,
         wait=options["wait"],
     )
 
@@ -150,6 +158,16 @@ def _certificate(options: Mapping[str, Any], task: Task) -> Certificate | None:
     return read_certificate(options["certificate"], key=key, now=datetime.datetime.now(datetime.UTC))
 
 
+def _login(options: Mapping[str, Any]) -> Connection:
+    """Return the login to store, without what only the org knows; raises OptionError if it is not clear which."""
+    users, key = options["users"], options["certificate_key"]
+    if "client_credentials" in options["flows"]:
+        return Connection(auth="client_credentials", username=options["run_as"])
+    if key and len(users) == 1:
+        return Connection(auth="jwt_bearer", username=users[0], private_key=canonical_key(key_text(key)))
+    raise OptionError("store_as", "needs client_credentials among the flows, or certificate_key and one of users")
+
+
 def _ensure(writer: AppWriter, options: Options, task: Task) -> AppOutcome:
     if options.declared:
         return ensure_present(writer, options.declared, adopt=options.adopt, check_mode=task.check_mode)
@@ -173,44 +191,51 @@ def _warnings(options: Options) -> list[str]:
 
 def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -> SecretReader | None:
     """Return what reads consumer secrets; None where no run can have kept its journal."""
+    needed = options.login is not None and options.login.auth == "client_credentials"
     folder = None
     try:
         folder = task.public_store.local_folder
     except GatehouseError:
-        if options.store_as:
+        if needed:
             raise
     if folder is None:
-        if options.store_as:
+        if needed:
             raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
         return None
     return SecretReader(org, folder, seconds=options.wait, progress=progress)
 
 
-def _store(name: str, app: App, login_url: str, task: Task, reader: SecretReader | None) -> dict[str, Any]:
-    """Make the store hold the app's login by client_credentials, verified by one login.
+def _store(
+    name: str, login: Connection, app: App, task: Task, writer: AppWriter, reader: SecretReader | None
+) -> dict[str, Any]:
+    """Make the store hold the app's login, verified once the org has taken the app over.
 
-    The secret is read from the org only when the store does not have it.
+    A secret is read from the org only when the store does not have it.
     """
     before = read_or_none(task.store, name)
-    key = app.consumer_key
     stored = before.connection if before else Connection()
-    known = stored.auth == "client_credentials" and stored.consumer_key == key and bool(stored.consumer_secret)
-    if not key or (task.check_mode and not known):
+    known = (stored.auth, stored.consumer_key) == (login.auth, login.consumer_key) and bool(stored.secrets)
+    if not login.consumer_key or (task.check_mode and not known):
         return {"changed": True, "credential": None}
     secret = None
-    if not known and reader is not None:  # there is one wherever a secret is to be stored
-        secret = reader.read(app.name, key)
+    if login.auth == "client_credentials" and not known and reader is not None:  # there is one wherever it is stored
+        secret = reader.read(app.name, login.consumer_key)
         task.secrets.add(secret)
     own = task.store.read(task.credential).connection if task.credential else task.connection
     wanted = dataclasses.replace(
-        task.with_limits(Connection(auth="client_credentials", login_url=login_url, consumer_key=key)),
+        task.with_limits(login),
         consumer_secret=secret,
         api_version=own.api_version,
         ca_path=own.ca_path,
         allowed_hosts=own.allowed_hosts,
     )
-    verifier = Verifier(task.sessions, task.administrator, task.secrets)
+    verifier = Verifier(task.sessions, task.administrator, task.secrets, log_in=writer.log_in)
     written: Outcome = ensure_credential(
-        task.store, name, wanted, verify="require", check_mode=task.check_mode, login=verifier.login
+        task.store,
+        name,
+        wanted,
+        verify="require",
+        check_mode=task.check_mode,
+        login=lambda connection: verifier.login(connection, retry_refused=True),
     )
     return {"changed": written.changed, "credential": written.credential}
