@@ -40,7 +40,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             f"{username} is the user that this task logs in as, whose password is left as the way back in; change it "
             "in Setup, or by another administrator",
         )
-    changed = not user.password_changed or user.password_changed[:19] < credential.updated[:19]
+    changed = not user.password_changed or user.password_changed[:19] <= credential.updated[:19]  # UTC, in seconds
     if changed and not task.check_mode:
         _replace_password(org, user, task)
     closed = {"user": username, "password": "known to nobody"}
