@@ -12,9 +12,9 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import app_credentials
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import OAUTH_FLOWS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.applications import Application
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.model import FLOWS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import require_text
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import without_values
@@ -58,7 +58,7 @@ class ActionModule(AppFileAction):
                 {
                     "credential": application.file.credential,
                     "dest": application.file.dest,
-                    "obstacles": application.file.obstacles(OAUTH_FLOWS),
+                    "obstacles": application.file.obstacles(FLOWS),
                 }
                 for application in applications
                 if application.file.state == "present"

@@ -26,8 +26,8 @@ description:
   - A password or security token that M(gatehouse.salesforce.security_token) has replaced is dead. Declaring it again,
     for example from an old variable file, does not bring it back. If somebody has set the same password again, remove
     the credential with O(state=absent) first.
-  - A credential that has moved to C(jwt_bearer) or C(client_credentials) does not go back to a password because an
-    inventory still declares it with one. Such a declaration is ignored with a warning; see O(undo_move).
+  - A credential that has moved to OAuth, such as C(jwt_bearer), does not go back to a password because an inventory
+    still declares it with one. Such a declaration is ignored with a warning; see O(undo_move).
 extends_documentation_fragment:
   - gatehouse.salesforce.connection.login
   - gatehouse.salesforce.store
@@ -73,8 +73,8 @@ options:
         type: str
   undo_move:
     description:
-      - Whether a credential that logs in by C(jwt_bearer) or C(client_credentials) may go back to C(security_token) or
-        C(username_password).
+      - Whether a credential that logs in by C(jwt_bearer), C(client_credentials) or C(refresh_token) may go back to
+        C(security_token) or C(username_password).
     type: bool
     default: false
   diagnose_with:

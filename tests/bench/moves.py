@@ -9,8 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.simulated_org import SimulatedOrg
+from tests.support import plays
 from tests.support.moves import BILLING, Move, count_survived
 from tests.support.plays import Playbooks
 
@@ -32,7 +34,8 @@ def measure() -> dict[str, float]:
 
 def _cost() -> dict[str, float]:
     """Seconds and requests of the org for each credential, each with an application on one host, of an empty org."""
-    with tempfile.TemporaryDirectory(prefix="moves-") as name, SimulatedOrg() as org:
+    longer = mock.patch.object(plays, "TIMEOUT", 1800)
+    with longer, tempfile.TemporaryDirectory(prefix="moves-") as name, SimulatedOrg() as org:
         names = [f"app{number}" for number in range(CREDENTIALS)]
         move = Move.prepare(Playbooks(Path(name), org), org, *names)
         started = time.perf_counter()

@@ -22,6 +22,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
     complete_rotation,
     declare,
     record_verification,
+    returns_to_password,
     standby_connection,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import (
@@ -385,3 +386,12 @@ def test_what_is_under_way_for_a_user_ends_when_the_credential_is_given_to_anoth
     current = dataclasses.replace(present(), rotation=under_way)
     assert present(dataclasses.replace(BASIC, api_version="63.0"), current).rotation == under_way
     assert present(dataclasses.replace(BASIC, username="other@example.com"), current).rotation is None
+
+
+@pytest.mark.parametrize("auth", ["jwt_bearer", "client_credentials", "refresh_token"])
+@pytest.mark.parametrize("wanted", ["security_token", "username_password"])
+def test_a_password_is_declared_again_for_what_logs_in_by_oauth(auth: str, wanted: str) -> None:
+    stored = Credential(name="billing", connection=Connection(auth=auth), version=2, created="", updated="")
+    assert returns_to_password(stored, Connection(auth=wanted, username="billing@acme.example"))
+    assert not returns_to_password(stored, Connection(auth="session"))
+    assert not returns_to_password(dataclasses.replace(stored, connection=Connection(auth=wanted)), Connection())

@@ -20,7 +20,7 @@ OF_THE_RUN = ("timeout", "source_address")
 # The flows in which a login password is what is typed or sent.
 PASSWORD_FLOWS = ("security_token", "username_password")
 # Those to which a credential moves for good.
-OAUTH_FLOWS = ("jwt_bearer", "client_credentials")
+OAUTH_FLOWS = ("jwt_bearer", "client_credentials", "refresh_token")
 # What the two users of a pair do not share.
 OF_THE_USER = ("username", "password", "security_token")
 # What a rotation renews, by flow; of all others it is the security token.
