@@ -90,7 +90,7 @@ options:
     description:
       - An org as it was authorised in the Salesforce CLI, C(force://clientId:clientSecret:refreshToken@host). It stands
         for O(auth=refresh_token), O(login_url), O(consumer_key), O(consumer_secret) and O(refresh_token).
-      - C(sf org display --verbose --json) shows it as C(sfdxAuthUrl). Also from E(SFDX_AUTH_URL).
+      - C(sf org display --verbose --json) shows it as C(sfdxAuthUrl).
       - If the app rotates refresh tokens, the first login ends the one in the URL. A URL whose token was replaced here
         is ignored afterwards. Authorise the org once more for this store, so that the CLI keeps a token of its own.
     type: str

@@ -26,7 +26,7 @@ from ..org.login import Session
 from ..store import read_or_none
 from ..store.base import Store
 from ..task.context import Task
-from ..task.options import LOGIN, STORE, Spec, from_environment
+from ..task.options import LOGIN, STORE, Spec
 from ..task.refresh import with_new_token
 from ..verification.verify import Verifier, when_it_worked
 
@@ -46,7 +46,7 @@ SPEC: Spec = {
         },
     },
     "undo_move": {"type": "bool", "default": False},
-    "sfdx_auth_url": {"type": "str", "fallback": (from_environment, ["SFDX_AUTH_URL"]), "no_log": True},
+    "sfdx_auth_url": {"type": "str", "no_log": True},
     **LOGIN,
     **STORE,
 }
