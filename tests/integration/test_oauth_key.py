@@ -186,6 +186,27 @@ def test_other_credentials_of_the_only_app_are_named_and_take_the_new_key_over(
     assert sim.control.counts()["deploy"] >= 1
 
 
+@pytest.mark.parametrize("make", [make_one_app, make_by_turns], ids=["one app", "two apps"])
+def test_a_key_that_another_credential_has_replaced_is_taken_over_whatever_its_age(
+    sim: SimulatedOrg, playbook: Playbooks, make: Callable[..., Any]
+) -> None:
+    make(playbook, names=("billing", "reports"))
+    apps = {"apps": APPS} if make is make_by_turns else {}
+    playbook([renew(**apps, force=True)])
+    young = renew(name="reports", **apps, max_age="90d")
+    deploys = sim.control.counts()["deploy"]
+    assert playbook([young], "--check").last["rotated"]
+    assert stored(playbook, "reports").connection.private_key != stored(playbook).connection.private_key
+    assert playbook([young]).last["rotated"]
+    assert stored(playbook, "reports").connection.private_key == stored(playbook).connection.private_key
+    assert stored(playbook, "reports").secret_since == stored(playbook).secret_since, "it is as old as the key"
+    playbook([deliver(playbook.folder / "reports.json", "reports")])
+    assert logs_in(sim, playbook.folder / "reports.json")
+    assert sim.control.counts()["deploy"] == deploys, "the key is not replaced once more"
+    again = playbook([young, renew(**apps, max_age="90d")])
+    assert not any(item["result"]["rotated"] for item in again)
+
+
 def test_the_token_endpoint_is_waited_for(sim: SimulatedOrg, playbook: Playbooks) -> None:
     make_one_app(playbook)
     sim.control.set_switches(eca_change_after=0.05)

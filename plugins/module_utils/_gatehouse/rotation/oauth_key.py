@@ -16,7 +16,7 @@ Every step may be done again, so a run that finds a journal goes the same way as
 stored that has not logged in.
 
 Several credentials may share an app, and so its key. The first that is due replaces the key; the others take it over
-from the store. A lock for the apps keeps two runs from replacing it at a time.
+from the store, whatever their age. A lock for the apps keeps two runs from replacing it at a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import datetime
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -168,6 +168,8 @@ class AppRotation(Record):
             self._end_old(journal)
         if self.begun or self.options.force or self.is_due(self.options.max_age, self.what):
             self.renew()
+        else:
+            self.catch_up()
 
     def result(self) -> KeyResult:
         """Return what became of it."""
@@ -188,6 +190,9 @@ class AppRotation(Record):
     def renew(self) -> None:
         """Renew it, or finish what an earlier run has begun."""
         raise NotImplementedError
+
+    def catch_up(self) -> None:
+        """Take over what other credentials have renewed, before it is due here; nothing, where each has its own."""
 
     def close(self, app: str) -> None:
         """Close the old way in by an app; it may be closed already."""
@@ -219,6 +224,8 @@ class AppRotation(Record):
             old: the app by which the old one still logs in.
         """
         done = complete_rotation(self.credential, new, now=now())
+        if not old and self.journal and self.journal.step == STORED:
+            done = dataclasses.replace(done, rotation=self.journal)  # is still to be closed
         if old:
             left = Journal(
                 method=self.method,
@@ -256,14 +263,14 @@ class AppRotation(Record):
 
     def _others(self, consumer_key: str | None) -> list[Credential]:
         """Return the other credentials that log in by an app in the same way."""
-        found = []
+        return [one for one in self._alike() if one.connection.consumer_key == consumer_key]
+
+    def _alike(self) -> Iterator[Credential]:
+        """Yield the other credentials that log in in the same way, by whatever app."""
         for name in self.store.names():
             with contextlib.suppress(StoreError):  # what cannot be read logs nobody in
-                clear = self.store.read_public(name)
-                same = (clear["auth"], clear["consumer_key"]) == (self.connection.auth, consumer_key)
-                if same and name != self.credential.name:
-                    found.append(self.store.read(name))
-        return found
+                if name != self.credential.name and self.store.read_public(name)["auth"] == self.connection.auth:
+                    yield self.store.read(name)
 
     def _lock(self, *apps: str) -> AbstractContextManager[None]:
         """Keep other runs from these apps, which several credentials may share."""
@@ -282,20 +289,30 @@ class KeyRotation(AppRotation):
 
     def renew(self) -> None:
         """Renew it, or finish what an earlier run has begun."""
+        self._renew(due=True)
+
+    def catch_up(self) -> None:
+        """Take over the key by which another credential has replaced this one, in the same app or in the other."""
+        used = self.connection.consumer_key
+        if any(used in (one.connection.consumer_key, _left_by(one)) and self._is_newer(one) for one in self._alike()):
+            self._renew(due=False)
+
+    def _renew(self, *, due: bool) -> None:
         names = self.options.apps or (self._app_in_use(),)
         if len(names) > 2:
             raise OptionError("apps", "are one app, or two that take turns")
         with self._lock(*names):
             current, target = self._turn(self._apps(names))
-            newer = [one for one in self._others(target.consumer_key) if self._is_newer(one)]
+            keys = {current.consumer_key, target.consumer_key}
+            newer = [one for one in self._alike() if one.connection.consumer_key in keys and self._is_newer(one)]
             if newer:
-                self._take_over(max(newer, key=lambda one: one.renewed), current, target)
-            else:
+                self._take_over(max(newer, key=lambda one: one.renewed), current)
+            elif due:
                 self._replace(current, target)
 
     def _is_newer(self, other: Credential) -> bool:
         same = _key_of(other) == _key_of(self.credential)
-        return not same and other.renewed > self.credential.renewed
+        return not same and other.verified is not None and other.renewed > self.credential.renewed
 
     def close(self, app: str) -> None:
         """Switch the old app off."""
@@ -320,13 +337,13 @@ class KeyRotation(AppRotation):
             )
         return current, target
 
-    def _take_over(self, other: Credential, current: App, target: App) -> None:
-        """Use the newer key that another credential has for the same app."""
-        key = other.connection.private_key
-        new = dataclasses.replace(self.connection, consumer_key=target.consumer_key, private_key=key)
+    def _take_over(self, other: Credential, current: App) -> None:
+        """Use the newer key that another credential has for the same app or for the other one."""
+        key, app = other.connection.private_key, other.connection.consumer_key
+        new = dataclasses.replace(self.connection, consumer_key=app, private_key=key)
         if not self.check_mode:
             self.tools.log_in(new)
-        self._store(new, since=other.renewed, old=None if current is target else current.name)
+        self._store(new, since=other.renewed, old=None if app == current.consumer_key else current.name)
 
     def _replace(self, current: App, target: App) -> None:
         """Give an app the certificate of a new key, and use that."""
@@ -433,3 +450,9 @@ class SecretRotation(AppRotation):
 
 def _key_of(credential: Credential) -> tuple[str | None, str | None]:
     return credential.connection.consumer_key, credential.connection.private_key
+
+
+def _left_by(credential: Credential) -> str | None:
+    """Return the consumer key that a credential had before its last rotation, until that is ended."""
+    journal = credential.rotation
+    return journal.consumer_key if journal and journal.step == STORED else None
