@@ -33,7 +33,7 @@ class ActionModule(AppFileAction):
         """Run one step of the role, on the files that the host's own variables list."""
         if options["step"] == "list":
             return self._list(options["hosts"])
-        applications, problems = _read(self._items(self._task_vars))
+        applications, problems = _read(_items(TrustedVariables(self._task_vars, self._templar)))
         result = app_credentials.run(
             options,
             task,
@@ -50,10 +50,16 @@ class ActionModule(AppFileAction):
         unread: list[str] = []
         for host in hosts:
             try:
-                applications, _problems = _read(self._items(self._task_vars["hostvars"].raw_get(host)))
+                hostvars = self._task_vars["hostvars"]
+                # Its lists may be made of other variables of its own, or of other hosts.
+                variables = TrustedVariables(
+                    {**hostvars.raw_get(host), "hostvars": hostvars}, self._templar, of_another_host=True
+                )
+                applications, problems = _read(_items(variables))
             except (GatehouseError, AnsibleError) as exc:
                 unread.append(f"{host}: {exc}")
                 continue
+            unread += [f"{host}: {problem}" for problem in problems]
             files[host] = [
                 {
                     "credential": application.file.credential,
@@ -66,18 +72,18 @@ class ActionModule(AppFileAction):
         credentials = sorted({file["credential"] for listed in files.values() for file in listed})
         return {"changed": False, "files": files, "credentials": credentials, "problems": unread}
 
-    def _items(self, host_variables: Mapping[str, Any]) -> list[Any]:
-        """Return the role's list and the lists that groups add to it under other names; a fact is refused."""
-        variables = TrustedVariables(host_variables, self._templar)
-        items: list[Any] = []
-        for name in sorted(str(name) for name in variables):
-            if name != FILES and not name.startswith(f"{FILES}_"):
-                continue
-            given = variables.read(name)
-            if not isinstance(given, list):
-                raise OptionError(name, f"must be a list of files, not {type(given).__name__}")
-            items.extend(given)
-        return items
+
+def _items(variables: TrustedVariables) -> list[Any]:
+    """Return the role's list and the lists that groups add to it under other names."""
+    items: list[Any] = []
+    for name in sorted(str(name) for name in variables):
+        if name != FILES and not name.startswith(f"{FILES}_"):
+            continue
+        given = variables.read(name)
+        if not isinstance(given, list):
+            raise OptionError(name, f"must be a list of files, not {type(given).__name__}")
+        items.extend(given)
+    return items
 
 
 def _read(items: list[Any]) -> tuple[list[Application], list[str]]:

@@ -25,7 +25,7 @@ PREFIXES = (
     "credentials_",
     "deliver_",
     "export_",
-    "move_to_",
+    "move_",
     "network_access_",
     "rotate_",
     "sweep_",
@@ -52,15 +52,21 @@ class TrustedVariables:
     another one because the host returns a fact C(app_name).
     """
 
-    def __init__(self, variables: Mapping[str, Any], templar: Templar) -> None:
-        """Drop the facts; raises OptionError when one of them bears the name of a variable of this collection."""
+    def __init__(self, variables: Mapping[str, Any], templar: Templar, *, of_another_host: bool = False) -> None:
+        """Drop the facts; raises OptionError when one of them bears the name of a variable of this collection.
+
+        Args:
+            of_another_host: whether they are of another host than the one that the task is for.
+        """
         require_no_facts(variables)
         self._host = variables.get("inventory_hostname", "this host")
         facts = _names_of_facts(variables)
         self._variables = (
             {name: value for name, value in variables.items() if name not in facts} if facts else variables
         )
-        self._templar = templar.copy_with_new_env(available_variables=self._variables) if facts else templar
+        if facts or of_another_host:
+            templar = templar.copy_with_new_env(available_variables=self._variables)
+        self._templar = templar
         self._has_facts = bool(facts)
 
     def __contains__(self, name: str) -> bool:

@@ -197,7 +197,23 @@ class TestRotatedRefreshTokens:
         full = mock.patch.object(box.notes, "write", side_effect=StoreError("the disk is full"))
         with full, pytest.raises(StoreError), open_mailbox(settings, box.notes):
             pass
-        assert box.user not in box.server.log
+        assert box.endpoint.requests == [] and box.user not in box.server.log
+
+    @pytest.mark.parametrize("change", [{"client_secret": "second"}, {"scope": "more"}], ids=["secret", "scope"])
+    def test_it_outlives_a_change_of_the_rest(self, box: Box, change: dict[str, str]) -> None:
+        client = box.register(refresh_token="first", secret="s")
+        for _run in range(2):
+            box.enter(refresh_token="first", client_secret="s")
+        client.secret = change.get("client_secret", "s")
+        box.enter(**{"refresh_token": "first", "client_secret": "s", **change})
+
+    def test_one_that_comes_with_an_answer_that_is_of_no_use_is_kept(self, box: Box) -> None:
+        client = box.register(refresh_token="first")
+        box.endpoint.answer = (200, b'{"refresh_token": "second"}')
+        with pytest.raises(MailError, match="answered without an access token"):
+            box.enter(refresh_token="first")
+        box.endpoint.answer, client.refresh_token = None, "second"
+        box.enter(refresh_token="first")
 
     def test_a_new_one_that_is_declared_replaces_the_one_that_is_kept(self, box: Box) -> None:
         box.enter(refresh_token="first")

@@ -112,6 +112,8 @@ def test_the_old_app_is_switched_off_by_the_next_run_once_every_consumer_has_the
     file.write_text(old)
     assert not logs_in(sim, file)
     assert not playbook([renew(apps=APPS)]).last["changed"]
+    declared = playbook([declare_app(BLUE, playbook), declare_app(GREEN, playbook)])
+    assert not any(item["result"]["changed"] for item in declared) and not logs_in(sim, file), "the old key stays dead"
     playbook([deliver(file), renew(apps=APPS, force=True)])
     assert stored(playbook).connection.consumer_key == sim.control.external_client_app(BLUE)["consumer_key"]
 

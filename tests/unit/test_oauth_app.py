@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import zipfile
@@ -31,6 +32,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oa
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.plan import (
     plan_absent,
+    plan_disabled,
     plan_present,
 )
 from tests.simulated_org import schemas
@@ -97,6 +99,22 @@ def test_the_mark_follows_any_description_and_leaves_it_as_it_was(text: str, cer
     marked = App(name="App", components={component.kind: component}, permission_set=app.permission_set)
     assert (marked.made, marked.description) == (True, text)
     assert marked.marked_certificate == (certificate and certificate[:16])
+
+
+def test_an_app_that_a_rotation_has_switched_off_comes_back_with_another_key_only() -> None:
+    retired = plan_disabled(plan_present(NOTHING, DECLARED).after, retired=True).after
+    assert retired.retired and not retired.enabled
+    again = plan_present(retired, DECLARED)
+    assert not again and not again.after.enabled
+    renamed = plan_present(retired, dataclasses.replace(DECLARED, description="Renamed")).after
+    assert renamed.description == "Renamed" and renamed.retired
+    _key, pem = key_pair("another")
+    found = parse_certificate(pem)
+    assert found
+    renewed = plan_present(retired, dataclasses.replace(DECLARED, certificate=found[0])).after
+    assert renewed.enabled and not renewed.retired
+    switched_off = plan_disabled(plan_present(NOTHING, DECLARED).after).after
+    assert plan_present(switched_off, DECLARED).after.enabled, "by hand, or by state: disabled"
 
 
 def test_a_certificate_is_the_same_with_and_without_its_first_and_last_line() -> None:

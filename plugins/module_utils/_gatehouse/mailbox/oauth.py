@@ -16,7 +16,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 from urllib.error import HTTPError
@@ -104,8 +104,7 @@ class MailOAuth:
     @property
     def name(self) -> str:
         """Under which its tokens are kept."""
-        parts = (self.token_url, self.client_id, self.username, self.scope)
-        return "mailbox-" + _digest(json.dumps(parts))
+        return "mailbox-" + _digest([self.client_id, self.username])
 
     @property
     def secret_texts(self) -> tuple[str, ...]:
@@ -114,8 +113,13 @@ class MailOAuth:
 
     @property
     def fingerprint(self) -> str:
-        """Of what was declared: tokens of another are not used."""
-        return _digest(json.dumps([self.client_secret, self.refresh_token, self.private_key]))
+        """Of all that is declared: an access token that was given for something else is not used."""
+        return _digest([self.token_url, self.scope, *(getattr(self, name) for name in SECRETS)])
+
+    @property
+    def lineage(self) -> str:
+        """Of the refresh token that is declared: what replaced it is used until another one is declared."""
+        return _digest([self.refresh_token])
 
 
 def mail_oauth(given: Mapping[str, Any], *, option: str, **rest: Any) -> MailOAuth:
@@ -174,13 +178,9 @@ def access_token(oauth: MailOAuth, memory: Memory) -> Iterator[str]:
     """
     with memory.hold(oauth.name) as note:
         kept = note.read() or {}
-        if kept.get("fingerprint") != oauth.fingerprint:
-            kept = {}
-        token = _living(kept)
+        token = _living(kept) if kept.get("fingerprint") == oauth.fingerprint else None
         if token is None:
-            kept = _renew(oauth, kept)
-            note.write(kept)
-            token = kept["access_token"]
+            token = _renew(oauth, kept, note)
     try:
         yield token
     except MailError as exc:
@@ -198,25 +198,25 @@ def _living(kept: Mapping[str, Any]) -> str | None:
     return token if isinstance(token, str) and begun <= time.time() < ends - SLACK_SECONDS else None
 
 
-def _renew(oauth: MailOAuth, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is to be kept after a new access token was given."""
-    refresh_token = kept.get("refresh_token") or oauth.refresh_token
+def _renew(oauth: MailOAuth, kept: Mapping[str, Any], note: Note) -> str:
+    """Return a new access token, and keep it with the refresh token that the provider may have replaced."""
+    same = kept.get("lineage") == oauth.lineage
+    refresh_token = (kept.get("refresh_token") if same else None) or oauth.refresh_token
+    state = {"lineage": oauth.lineage, "refresh_token": refresh_token, "fingerprint": oauth.fingerprint}
+    # First, so that a store that cannot be written costs no refresh token.
+    note.write(state)
     begun = int(time.time())
     answer = _ask(oauth, _form(oauth, refresh_token))
     token, replaced = answer.get("access_token"), answer.get("refresh_token")
-    if not (isinstance(token, str) and _VISIBLE.fullmatch(token)):
-        raise _error(oauth, "answered without an access token")
     if refresh_token and isinstance(replaced, str) and _VISIBLE.fullmatch(replaced):
-        refresh_token = replaced
+        state["refresh_token"] = replaced
+    is_token = isinstance(token, str) and _VISIBLE.fullmatch(token)
     lasts = str(answer.get("expires_in"))
     seconds = int(lasts) if re.fullmatch("[0-9]{1,9}", lasts) else 0  # if it does not say, the token is used only now
-    return {
-        "fingerprint": oauth.fingerprint,
-        "refresh_token": refresh_token,
-        "access_token": token,
-        "begun": begun,
-        "ends": begun + seconds,
-    }
+    note.write({**state, "access_token": token if is_token else None, "begun": begun, "ends": begun + seconds})
+    if not is_token:
+        raise _error(oauth, "answered without an access token")
+    return str(token)
 
 
 def _form(oauth: MailOAuth, refresh_token: str | None) -> dict[str, str]:
@@ -314,5 +314,5 @@ def _error(oauth: MailOAuth, problem: str, *, cause: str = "login_refused") -> M
     return MailError(f"mailbox.oauth: {urlsplit(oauth.token_url).hostname} {problem}", cause=cause)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _digest(parts: Sequence[str | None]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

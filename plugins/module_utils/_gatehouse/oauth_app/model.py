@@ -36,7 +36,9 @@ IP_RELAXATION = {
 FLOWS = ("jwt_bearer", "client_credentials")
 # Where a browser would be sent by a flow that is not used here: a page of Salesforce that does nothing.
 CALLBACK_URL = "https://login.salesforce.com/services/oauth2/success"
-_MARK = re.compile(r"\s*\[gatehouse\.salesforce(?: ([0-9a-f]{16})(?: from (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?)?\]\s*$")
+_MARK = re.compile(
+    r"\s*\[gatehouse\.salesforce(?: ([0-9a-f]{16})(?: from (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?)?( retired)?\]\s*$"
+)
 SET_DESCRIPTION = "Who may log in through the app {}. Made by gatehouse.salesforce, and removed with the app."
 
 
@@ -165,6 +167,12 @@ class App:
         return datetime.datetime.fromisoformat(found[2]) if found and found[2] else None
 
     @property
+    def retired(self) -> bool:
+        """Whether a rotation has switched it off, as its key is an old one."""
+        found = _MARK.search(self.value(APP, "description"))
+        return bool(found and found[3]) and not self.enabled
+
+    @property
     def flows(self) -> list[str]:
         """The flows of FLOWS that are open, as far as that can be read."""
         open_flows = {
@@ -207,15 +215,19 @@ class App:
         }
 
 
-def mark_description(description: str, certificate: str | None, rotated: datetime.datetime | None = None) -> str:
+def mark_description(
+    description: str, certificate: str | None, rotated: datetime.datetime | None = None, *, retired: bool = False
+) -> str:
     """Return a description with the mark at its end.
 
     Args:
         certificate: its fingerprint.
         rotated: when the certificate begins, UTC, if a rotation has put it there.
+        retired: whether a rotation switches the app off.
     """
+    off = " retired" if retired else ""
     since = f" from {rotated:%Y-%m-%dT%H:%M:%SZ}" if rotated else ""
-    return f"{description} [gatehouse.salesforce{f' {certificate[:16]}{since}' if certificate else ''}]".strip()
+    return f"{description} [gatehouse.salesforce{f' {certificate[:16]}{since}' if certificate else ''}{off}]".strip()
 
 
 def split_list(text: str) -> list[str]:

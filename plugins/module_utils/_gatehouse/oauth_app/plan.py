@@ -101,12 +101,19 @@ def plan_certificate(before: App, certificate: Certificate) -> AppPlan:
     return AppPlan(before, dataclasses.replace(before, components=components))
 
 
-def plan_disabled(before: App) -> AppPlan:
-    """Return the plan for an app that nobody can log in through; where there is none, none is made."""
+def plan_disabled(before: App, *, retired: bool = False) -> AppPlan:
+    """Return the plan for an app that nobody can log in through; where there is none, none is made.
+
+    Args:
+        retired: whether a rotation ends its key, which no declaration then brings back.
+    """
     if not before.exists or not before.enabled:
         return AppPlan(before, before)
     policy = before.components.get(POLICY) or _new_component(POLICY, before.name)
     components = {**before.components, POLICY: policy.changed({"isEnabled": "false"})}
+    if retired:
+        description = mark_description(before.description, before.marked_certificate, before.rotated, retired=True)
+        components[APP] = before.components[APP].changed({"description": description})
     return AppPlan(before, dataclasses.replace(before, components=components))
 
 
@@ -156,10 +163,9 @@ def _declare(before: App, declared: DeclaredApp) -> App:
     current = certificate.fingerprint if certificate else before.certificate and before.certificate.fingerprint
     text = before.description if declared.description is None else declared.description
     if not before.made or text != before.description or not same_certificate or not jwt:
-        rotated = before.rotated if same_certificate else None
-        new[APP]["description"] = mark_description(
-            text, (current or before.marked_certificate) if jwt else None, rotated
-        )
+        mark = (current or before.marked_certificate) if jwt else None
+        rotated, retired = (before.rotated, before.retired) if same_certificate else (None, False)
+        new[APP]["description"] = mark_description(text, mark, rotated, retired=retired)
     if split_list(before.value(OAUTH, "commaSeparatedOauthScopes")) != sorted(SCOPES[one] for one in declared.scopes):
         new[OAUTH]["commaSeparatedOauthScopes"] = ",".join(SCOPES[one] for one in declared.scopes)
     if not jwt:
@@ -179,7 +185,9 @@ def _declare(before: App, declared: DeclaredApp) -> App:
     relaxation = IP_RELAXATION[declared.ip_relaxation]
     if before.value(OAUTH_POLICY, "ipRelaxationPolicyType").lower() != relaxation.lower():
         new[OAUTH_POLICY]["ipRelaxationPolicyType"] = relaxation
-    new[POLICY] = {"isEnabled": "true", "isOauthPluginEnabled": "true"}
+    # One that a rotation has switched off stays off, unless it gets another key.
+    if not (before.retired and same_certificate):
+        new[POLICY] = {"isEnabled": "true", "isOauthPluginEnabled": "true"}
     components = {kind: old[kind].changed(_differing(old[kind], new[kind])) for kind in KINDS}
     return App(name=declared.name, components=components, permission_set=_declare_set(before.permission_set, declared))
 

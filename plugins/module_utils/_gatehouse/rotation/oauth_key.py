@@ -317,7 +317,7 @@ class KeyRotation(AppRotation):
     def close(self, app: str) -> None:
         """Switch the old app off."""
         found = read_apps(self.tools.writer.org, (app,)).get(app)
-        plan = plan_disabled(found) if found else None
+        plan = plan_disabled(found, retired=True) if found else None
         if plan:
             self.tools.writer.deploy(plan.components)
 
