@@ -87,6 +87,31 @@ def test_check_mode_shows_the_plan_has_the_org_check_it_and_changes_nothing(move
     assert move.flows() == BY_TOKEN and set(move.store.all_names()) == set(USERS) and move.restarts() == []
 
 
+def test_lists_that_are_made_of_other_variables_of_a_host_are_understood(move: Move) -> None:
+    folder = move.playbook.folder / "web1"
+    move.files["web1"][0]["dest"] = "{{ application_folder }}/app.json"
+    move.hosts["web1"] = {"application_folder": str(folder)}
+    assert f"then to web1:{folder / 'app.json'}" in plan(move.run("--check"))[0]
+
+
+def test_nothing_moves_while_it_is_not_known_what_a_host_reads(move: Move, sim: SimulatedOrg) -> None:
+    move.files["web1"][0]["dest"] = "{{ application_folder }}/app.json"
+    refused = move.run(ok=False).of("Require that it is known what the applications read")["msg"]
+    assert refused.startswith("Nothing was moved, as what these hosts read is not known: web1: ")
+    assert "application_folder" in refused
+    assert sim.control.external_client_apps() == {} and move.flows() == BY_TOKEN
+
+
+def test_what_stays_is_said_even_when_the_delivery_fails_everywhere(move: Move) -> None:
+    for host, listed in move.files.items():
+        listed[0]["dest"] = f"{move.playbook.folder}/missing/{host}.json"
+    move.org["move_credentials"] = [BILLING, "unknown"]
+    results = move.run(ok=False)
+    assert results.of("Say what stays as it is, and why")["msg"] == [
+        "unknown: is not stored: the store does not have it; store it first, or say its username"
+    ]
+
+
 def test_client_credentials_where_asked(move: Move, sim: SimulatedOrg) -> None:
     move.org["move_credentials"] = [{"name": REPORTS, "auth": "client_credentials", "app": "Nightly"}]
     move.run()
