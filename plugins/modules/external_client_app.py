@@ -22,6 +22,8 @@ description:
     used, and nobody is removed from it.
   - The module marks what it makes, at the end of the description of the app and in that of the permission set. It
     changes no other app, unless O(adopt) says so.
+  - With O(certificate_key) or O(store_as) it is refused to end the login of another credential in the store, by another
+    certificate, flow or user of the app that it logs in by.
   - Elements that the module does not manage, such as the refresh token policy, are kept as they are. The certificate
     and the list of permission sets are sent with every change to their component, as an org is reported to clear what
     is left out.
@@ -79,7 +81,7 @@ options:
   certificate_key:
     description:
       - The private key that O(certificate) must belong to, as PEM text or as a file on the controller. It is compared,
-        and stored if O(store_as) says so, but never sent.
+        and stored if O(store_as) says so, but never sent. In check mode the file need not exist yet.
       - Not O(private_key), which is the key that the module itself logs in with.
     type: str
   scopes:

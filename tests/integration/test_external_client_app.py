@@ -86,6 +86,41 @@ def test_the_login_by_a_key_is_stored_once_the_org_takes_it(sim: SimulatedOrg, p
     assert not playbook([task], "--check").last["changed"]
 
 
+OTHERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"certificate": OTHER_CERTIFICATE, "certificate_key": OTHER_KEY}),
+    ({}, {"certificate": OTHER_CERTIFICATE, "certificate_key": OTHER_KEY, "users": [REPORTS], "store_as": "reports"}),
+    ({}, {"certificate_key": KEY, "users": [REPORTS], "store_as": "reports"}),
+    ({}, {"flows": ["client_credentials"], "users": [], "run_as": REPORTS, "store_as": "reports"}),
+    (
+        {"flows": ["client_credentials"], "users": [], "run_as": BILLING},
+        {"flows": ["client_credentials"], "users": [], "run_as": REPORTS, "store_as": "reports"},
+    ),
+]
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+@pytest.mark.parametrize(("first", "second"), OTHERS)
+def test_an_app_is_not_taken_from_another_stored_credential_that_logs_in_by_it(
+    sim: SimulatedOrg, playbook: Playbooks, first: dict[str, Any], second: dict[str, Any], check: list[str]
+) -> None:
+    playbook([app(store_as="billing", **({} if first else {"certificate_key": KEY}), **first)])
+    before = sim.control.external_client_app(NAME), sim.control.permission_set(NAME)
+    refused = playbook([app(**second)], *check, ok=False).last["msg"]
+    assert "name: the app Integrations is the one that billing logs in by, which this would end" in refused
+    assert (sim.control.external_client_app(NAME), sim.control.permission_set(NAME)) == before
+
+
+def test_an_app_takes_another_user_beside_those_who_log_in_by_it(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    playbook([app(certificate_key=KEY, store_as="billing")])
+    assert playbook([app(certificate_key=KEY, users=[BILLING, REPORTS], label="New")]).last["changed"]
+
+
+@pytest.mark.parametrize("name", ["billing", "billing.oauth"])
+def test_a_credential_or_the_one_that_replaces_it_takes_a_new_key(playbook: Playbooks, name: str) -> None:
+    playbook([app(certificate_key=KEY, store_as="billing")])
+    assert playbook([app(certificate=OTHER_CERTIFICATE, certificate_key=OTHER_KEY, store_as=name)]).last["changed"]
+
+
 # -- the grid ----------------------------------------------------------------------------------------------------------
 
 RUN = {"flows": ["client_credentials"], "run_as": REPORTS, "users": []}

@@ -122,6 +122,17 @@ def test_client_credentials_where_asked(move: Move, sim: SimulatedOrg) -> None:
     assert move.logins()[REPORTS] == "ok" and set(move.store.all_names()) == set(USERS)
 
 
+def test_an_app_that_another_credential_has_moved_to_is_not_taken_from_it(move: Move) -> None:
+    move.org["move_credentials"] = [{"name": BILLING, "app": "Shared"}]
+    move.run()
+    move.org["move_credentials"] = [{"name": REPORTS, "app": "Shared"}]
+    for options in (["--check"], []):
+        failed = move.run(*options, ok=False).of("Say what has not moved, and why")["msg"]
+        assert "reports: stays on security_token" in failed
+        assert "the app Shared is the one that billing logs in by, which this would end" in failed
+    assert move.flows() == {**BY_TOKEN, BILLING: "jwt_bearer"} and move.logins() == dict.fromkeys(USERS, "ok")
+
+
 def test_what_cannot_move_says_why_and_stays_and_holds_up_no_other(move: Move, sim: SimulatedOrg) -> None:
     names = ("asleep", "shut-out", "taken")
     for name in names:

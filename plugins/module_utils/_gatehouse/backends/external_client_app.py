@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..auth.connection import Connection
@@ -19,6 +21,8 @@ from ..oauth_app.certificate import WARN_BEFORE, Certificate, read_certificate
 from ..oauth_app.consumer_secret import SecretReader
 from ..oauth_app.ensure import AppOutcome, ensure_absent, ensure_disabled, ensure_present
 from ..oauth_app.model import FLOWS, IP_RELAXATION, SCOPES, App, DeclaredApp
+from ..oauth_app.moves import NEW
+from ..oauth_app.plan import AppPlan
 from ..org.client import Org
 from ..org.deploy import Progress
 from ..store import read_or_none
@@ -56,6 +60,7 @@ class Options:
 
     Attributes:
         login: what the app logs in with, as far as that is known before it is made; None if it is not to be stored.
+        has_key: whether the task has the key of the certificate.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Options:
     adopt: bool
     store_as: str | None
     login: Connection | None
+    has_key: bool
     wait: int
 
 
@@ -115,26 +121,28 @@ def _parse(options: Mapping[str, Any], task: Task) -> Options:
         raise OptionError("wait", "must not be negative")
     present = options["state"] == "present"
     store_as = options["store_as"] if present else None
+    key = _key(options, task)
     return Options(
         name=name,
         state=options["state"],
         permission_set=permission_set,
-        declared=_declared(options, permission_set, task) if present else None,
+        declared=_declared(options, permission_set, key) if present else None,
         adopt=options["adopt"],
         store_as=store_as,
-        login=_login(options) if store_as else None,
+        login=_login(options, key) if store_as else None,
+        has_key=bool(options["certificate_key"]),
         wait=options["wait"],
     )
 
 
-def _declared(options: Mapping[str, Any], permission_set: str, task: Task) -> DeclaredApp:
+def _declared(options: Mapping[str, Any], permission_set: str, key: str | None) -> DeclaredApp:
     return DeclaredApp(
         name=options["name"],
         label=options["label"],
         contact_email=options["contact_email"],
         description=options["description"],
         flows=tuple(flow for flow in FLOWS if flow in options["flows"]),
-        certificate=_certificate(options, task),
+        certificate=_certificate(options, key),
         scopes=tuple(scope for scope in SCOPES if scope in options["scopes"]),
         ip_relaxation=options["ip_relaxation"],
         permission_set=permission_set,
@@ -143,36 +151,73 @@ def _declared(options: Mapping[str, Any], permission_set: str, task: Task) -> De
     )
 
 
-def _certificate(options: Mapping[str, Any], task: Task) -> Certificate | None:
-    key = None
-    if options["certificate_key"]:
-        try:
-            key = key_text(options["certificate_key"])
-        except OptionError as exc:
-            raise OptionError("certificate_key", exc.problem) from None
-        task.secrets.add(key)
+def _key(options: Mapping[str, Any], task: Task) -> str | None:
+    """Return the private key; None without one, and in check mode for a file that login_key would have made."""
+    given = options["certificate_key"]
+    if not given:
+        return None
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        file = Path(given).expanduser()
+        if task.check_mode and file.is_absolute() and not file.exists():
+            return None
+    try:
+        key = key_text(given)
+    except OptionError as exc:
+        raise OptionError("certificate_key", exc.problem) from None
+    task.secrets.add(key)
+    return key
+
+
+def _certificate(options: Mapping[str, Any], key: str | None) -> Certificate | None:
     if not options["certificate"]:
-        if key:
+        if options["certificate_key"]:
             raise OptionError("certificate", "must be given together with certificate_key")
         return None
     return read_certificate(options["certificate"], key=key, now=datetime.datetime.now(datetime.UTC))
 
 
-def _login(options: Mapping[str, Any]) -> Connection:
+def _login(options: Mapping[str, Any], key: str | None) -> Connection:
     """Return the login to store, without what only the org knows; raises OptionError if it is not clear which."""
-    users, key = options["users"], options["certificate_key"]
+    users = options["users"]
     if "client_credentials" in options["flows"]:
         return Connection(auth="client_credentials", username=options["run_as"])
-    if key and len(users) == 1:
-        return Connection(auth="jwt_bearer", username=users[0], private_key=canonical_key(key_text(key)))
+    if options["certificate_key"] and len(users) == 1:
+        return Connection(auth="jwt_bearer", username=users[0], private_key=canonical_key(key) if key else None)
     raise OptionError("store_as", "needs client_credentials among the flows, or certificate_key and one of users")
 
 
 def _ensure(writer: AppWriter, options: Options, task: Task) -> AppOutcome:
     if options.declared:
-        return ensure_present(writer, options.declared, adopt=options.adopt, check_mode=task.check_mode)
+        return ensure_present(
+            writer,
+            options.declared,
+            adopt=options.adopt,
+            check_mode=task.check_mode,
+            require_allowed=lambda plan: _require_no_other(plan, options, task),
+        )
     ensure = ensure_disabled if options.state == "disabled" else ensure_absent
     return ensure(writer, options.name, options.permission_set, adopt=options.adopt, check_mode=task.check_mode)
+
+
+def _require_no_other(plan: AppPlan, options: Options, task: Task) -> None:
+    """Raise OptionError where the app is taken from another stored credential that logs in by it."""
+    key = plan.before.consumer_key
+    if not key or not (options.store_as or options.has_key):
+        return
+    store = task.public_store
+    ended = [
+        one["name"]
+        for one in map(store.read_public, store.names())
+        if one["consumer_key"] == key
+        and options.store_as not in (one["name"], NEW.format(one["name"]))
+        and plan.ends_login(one["auth"], one["username"])
+    ]
+    if ended:
+        raise OptionError(
+            "name",
+            f"the app {options.name} is the one that {', '.join(ended)} logs in by, which this would end. Choose "
+            "another app; oauth_key renews the key of an app for all that log in by it",
+        )
 
 
 def _warnings(options: Options) -> list[str]:
@@ -215,7 +260,8 @@ def _store(
     before = read_or_none(task.store, name)
     stored = before.connection if before else Connection()
     known = (stored.auth, stored.consumer_key) == (login.auth, login.consumer_key) and bool(stored.secrets)
-    if not login.consumer_key or (task.check_mode and not known):
+    made = login.auth == "client_credentials" or login.private_key
+    if not login.consumer_key or (task.check_mode and not (known and made)):
         return {"changed": True, "credential": None}
     secret = None
     if login.auth == "client_credentials" and not known and reader is not None:  # there is one wherever it is stored

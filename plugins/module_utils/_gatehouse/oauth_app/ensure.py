@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import GatehouseError, OrgError
@@ -32,12 +32,24 @@ class AppOutcome:
     app: App
 
 
-def ensure_present(writer: AppWriter, declared: DeclaredApp, *, adopt: bool, check_mode: bool) -> AppOutcome:
-    """Make the org have the app as declared; raises OptionError, or OrgError that says what was done before it."""
+def ensure_present(
+    writer: AppWriter,
+    declared: DeclaredApp,
+    *,
+    adopt: bool,
+    check_mode: bool,
+    require_allowed: Callable[[AppPlan], object] = lambda _plan: None,
+) -> AppOutcome:
+    """Make the org have the app as declared; raises OptionError, or OrgError that says what was done before it.
+
+    Args:
+        require_allowed: raises for a plan that must not be carried out.
+    """
     org = writer.org
     before = read_app(org, declared.name, declared.permission_set)
     require_own(before, adopt=adopt)
     plan = plan_present(before, declared)
+    require_allowed(plan)
     if plan.added_users:
         require_users(org, [user for user in plan.added_users if user in declared.users], "users")
     if declared.run_as:

@@ -56,6 +56,18 @@ class AppPlan:
         """Those whom it is to be taken from."""
         return [user for user in self.before.permission_set.users if user not in self.after.permission_set.users]
 
+    def ends_login(self, flow: str, username: str | None) -> bool:
+        """Return whether a login through the app, such as works before the change, is refused or another's after it."""
+        before, after = self.before.summary(), self.after.summary()
+        if flow in before["flows"] and flow not in after["flows"]:
+            return True
+        if flow == "client_credentials":
+            return bool(before["run_as"]) and before["run_as"] != after["run_as"]
+        if (username or "").lower() in [user.lower() for user in self.removed_users]:
+            return True
+        old, new = before["certificate"], after["certificate"]
+        return flow == "jwt_bearer" and bool(old) and old[:16] != (new or "")[:16]  # as the mark has it
+
     def diff(self) -> dict[str, Any]:
         """Return both sides as Ansible shows them."""
         return {"before": self.before.summary(), "after": self.after.summary()}
