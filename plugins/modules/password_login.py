@@ -16,7 +16,8 @@ description:
   - An administrator gives the user of a credential a new password that nobody knows, not even the store. The old
     password, with or without a security token, logs in no more.
   - It is refused as long as the credential does not log in by C(jwt_bearer) or C(client_credentials), or has not
-    passed such a login, or an application has an earlier version of it.
+    passed such a login, or an application has an earlier version of it, or another credential in the store logs in by
+    the password of that user, also one on standby.
   - A password that was changed after the credential was is left as it is.
   - People who log in with that password are shut out, too. The way back is a new password, which an administrator can
     have sent to the user in Setup.

@@ -54,6 +54,37 @@ def test_it_is_refused_as_long_as_the_password_is_needed(sim: SimulatedOrg, play
     assert "billing logs in by security_token: move it to OAuth first" in playbook([CLOSE], ok=False).last["msg"]
 
 
+BY_TOKEN = {"password": PASSWORD, "security_token": "BillingToken"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"username": BILLING, **BY_TOKEN},
+        {"username": BILLING.upper(), **BY_TOKEN},
+        {"username": "other@acme.example", **BY_TOKEN, "standby": {"username": BILLING, **BY_TOKEN}},
+    ],
+    ids=["the same user", "in other letters", "on standby"],
+)
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+def test_it_is_refused_as_long_as_another_credential_needs_the_password(
+    sim: SimulatedOrg, playbook: Playbooks, other: dict[str, Any], check: list[str]
+) -> None:
+    sim.control.add_user("other@acme.example", PASSWORD, security_token="BillingToken")  # noqa: S106
+    playbook([moved(), {"gatehouse.salesforce.credential": {"name": "legacy", **other}}], **NOBODY)
+    refused = playbook([CLOSE], *check, ok=False).last["msg"]
+    assert f"these log in by the password of {BILLING}, too: legacy" in refused
+    assert sim.state.user(BILLING).password == PASSWORD
+    playbook([{"gatehouse.salesforce.credential": {"name": "legacy", "state": "absent"}}, CLOSE])
+    assert sim.state.user(BILLING).password != PASSWORD
+
+
+def test_a_user_of_that_name_in_another_org_is_another_one(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    elsewhere = {"name": "legacy", "username": BILLING, **BY_TOKEN, "login_url": "https://other.my.salesforce.com"}
+    playbook([moved(), {"gatehouse.salesforce.credential": {**elsewhere, "verify": "skip"}}, CLOSE])
+    assert sim.state.user(BILLING).password != PASSWORD
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

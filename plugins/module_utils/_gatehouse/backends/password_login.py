@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..credentials.credential import OAUTH_FLOWS, Credential
+from ..auth.my_domain import leads_to
+from ..credentials.credential import OAUTH_FLOWS, PASSWORD_FLOWS, Credential
 from ..credentials.serialisation import to_public
 from ..errors import GatehouseError, OptionError, OrgError
 from ..org.client import Org
@@ -31,6 +32,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     credential = task.store.read(options["name"])
     username = _require_moved(credential)
     _require_delivered(credential, task.store)
+    _require_no_other(credential, username, task.store)
     org = task.org()
     user = _find(org, username)
     administrator = org.with_session(lambda _transport, session, _version: session.user_id)
@@ -65,6 +67,24 @@ def _require_delivered(credential: Credential, store: Store) -> None:
         raise GatehouseError(
             f"{credential.name}: not closed, as these may still use its password: {', '.join(left)}. Deliver it there, "
             "or forget them with app_credential"
+        )
+
+
+def _require_no_other(credential: Credential, username: str, store: Store) -> None:
+    """Raise OptionError while another credential needs the password of the user."""
+    own = credential.connection.login_url
+    others = [
+        other.name
+        for other in map(store.read, store.names())
+        if other.connection.auth in PASSWORD_FLOWS
+        and any((user.username or "").lower() == username.lower() for user in other.users)
+        and (leads_to(other.connection.login_url, own) or leads_to(own, other.connection.login_url))
+    ]
+    if others:
+        raise OptionError(
+            "name",
+            f"{credential.name} is not closed, as these log in by the password of {username}, too: "
+            f"{', '.join(others)}. Move them to OAuth first, or remove them from the store",
         )
 
 
