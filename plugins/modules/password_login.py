@@ -18,7 +18,7 @@ description:
   - It is refused as long as the credential does not log in by C(jwt_bearer) or C(client_credentials), or has not
     passed such a login, or an application has an earlier version of it, or another credential in the store logs in by
     the password of that user, also one on standby.
-  - A password that was changed after the credential was is left as it is.
+  - The store notes when that was. A password that somebody sets afterwards is replaced again by the next task.
   - People who log in with that password are shut out, too. The way back is a new password, which an administrator can
     have sent to the user in Setup.
 notes:

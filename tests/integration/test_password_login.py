@@ -43,6 +43,34 @@ def test_the_password_is_replaced_once_and_the_app_logs_in_as_before(sim: Simula
     assert playbook([moved(name="again")], **NOBODY).last["verification"]["result"] == "ok"
 
 
+def test_a_change_of_the_credential_does_not_close_again(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.advance(-3600)  # long before the change
+    playbook([moved()], **NOBODY)
+    playbook([CLOSE])
+    replaced = sim.state.user(BILLING).password
+    sim.control.add_app("Other", consumer_secret="Example-Consumer-Secret-2", run_as=BILLING)  # noqa: S106
+    playbook([moved(consumer_key="Other", consumer_secret="Example-Consumer-Secret-2")], **NOBODY)  # noqa: S106
+    assert not playbook([CLOSE]).last["changed"] and sim.state.user(BILLING).password == replaced
+
+
+def test_two_credentials_of_a_user_close_once(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    playbook([moved(), moved(name="nightly", username=BILLING.upper())], **NOBODY)
+    nightly = {"gatehouse.salesforce.password_login": {"name": "nightly", "state": "absent"}}
+    assert [item["result"]["changed"] for item in playbook([CLOSE, nightly, CLOSE])] == [True, False, False]
+
+
+@pytest.mark.parametrize("others", ["before", "after"])
+def test_a_password_that_somebody_has_set_is_replaced(sim: SimulatedOrg, playbook: Playbooks, others: str) -> None:
+    playbook([moved()], **NOBODY)
+    if others == "after":
+        playbook([CLOSE])
+    sim.control.advance(60)
+    sim.control.set_user(BILLING, password="Known-To-Somebody-1")  # noqa: S106
+    assert playbook([CLOSE], "--check").last["changed"]
+    assert playbook([CLOSE]).last["changed"] and sim.state.user(BILLING).password != "Known-To-Somebody-1"
+    assert not playbook([CLOSE]).last["changed"]
+
+
 def test_a_lost_answer_is_found_to_have_been_carried_out(sim: SimulatedOrg, playbook: Playbooks) -> None:
     playbook([moved()], **NOBODY)
     sim.control.inject("reset", operation="setPassword", executed=True)

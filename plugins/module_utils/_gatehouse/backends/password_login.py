@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,12 +43,20 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             f"{username} is the user that this task logs in as, whose password is left as the way back in; change it "
             "in Setup, or by another administrator",
         )
-    changed = not user.password_changed or user.password_changed[:19] <= credential.updated[:19]  # UTC, in seconds
+    notes, note = task.store_options.open_notes(), _note_name(username)
+    of_close = (notes.read(note) or {}).get("password_changed")
+    changed = not user.password_changed or user.password_changed != of_close
     if changed and not task.check_mode:
         _replace_password(org, user, task)
+        notes.write(note, {"username": username, "password_changed": _find(org, username).password_changed})
     closed = {"user": username, "password": "known to nobody"}
     before = {**closed, "password": f"as of {user.password_changed}"} if changed else closed
     return {"changed": changed, "user": username, "diff": {"before": before, "after": closed}}
+
+
+def _note_name(username: str) -> str:
+    """Return under what name the store notes when the password of a user was closed: of all credentials of the user."""
+    return f"closed-{hashlib.sha256(username.lower().encode()).hexdigest()[:32]}"
 
 
 def _require_moved(credential: Credential) -> str:
