@@ -121,6 +121,7 @@ options:
       - The credential in the store that gets the login by the app, after one login has proven it. For
         V(client_credentials) it has the consumer key and the consumer secret, for V(jwt_bearer) the consumer key, the
         one user of O(users) and O(certificate_key). No secret is returned.
+      - A credential of that name that is of another user or logs in by another flow is not replaced.
       - The token endpoint is reported to refuse a new app for some minutes, in which it is asked again.
       - A consumer secret is read only when the store does not have it. The org gives it while its setting
         C(enableClientSecretInRestApiAccess) is on, to a user with two permissions. If they are missing, the module

@@ -110,6 +110,32 @@ def test_an_app_is_not_taken_from_another_stored_credential_that_logs_in_by_it(
     assert (sim.control.external_client_app(NAME), sim.control.permission_set(NAME)) == before
 
 
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            {"certificate_key": KEY, "users": [REPORTS]},
+            f"by jwt_bearer as {BILLING}, not by jwt_bearer as {REPORTS}. Choose another name, or remove it first",
+        ),
+        (
+            {"flows": ["client_credentials"], "users": [], "run_as": BILLING},
+            f"by jwt_bearer as {BILLING}, not by client_credentials as {BILLING}. Choose",
+        ),
+    ],
+    ids=["another user", "another flow"],
+)
+def test_a_stored_credential_of_another_user_or_flow_is_not_replaced(
+    sim: SimulatedOrg, playbook: Playbooks, options: dict[str, Any], problem: str, check: list[str]
+) -> None:
+    playbook([app(certificate_key=KEY, store_as="billing")])
+    stored = open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("billing")
+    refused = playbook([app(name="Another", store_as="billing", **options)], *check, ok=False).last["msg"]
+    assert "store_as: billing is stored already: it logs in " + problem in refused
+    assert open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("billing") == stored
+    assert "Another" not in sim.control.external_client_apps()
+
+
 def test_an_app_takes_another_user_beside_those_who_log_in_by_it(sim: SimulatedOrg, playbook: Playbooks) -> None:
     playbook([app(certificate_key=KEY, store_as="billing")])
     assert playbook([app(certificate_key=KEY, users=[BILLING, REPORTS], label="New")]).last["changed"]

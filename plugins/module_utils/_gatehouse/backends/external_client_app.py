@@ -77,6 +77,7 @@ class Options:
 def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
     """Make an org's External Client App be as declared; progress gets a line now and then."""
     parsed = _parse(options, task)
+    _require_same_login(parsed, task)
     org = task.org()
     writer = AppWriter(org, seconds=parsed.wait, progress=progress)
     reader = _secret_reader(org, task, parsed, progress)
@@ -184,6 +185,21 @@ def _login(options: Mapping[str, Any], key: str | None) -> Connection:
     if options["certificate_key"] and len(users) == 1:
         return Connection(auth="jwt_bearer", username=users[0], private_key=canonical_key(key) if key else None)
     raise OptionError("store_as", "needs client_credentials among the flows, or certificate_key and one of users")
+
+
+def _require_same_login(options: Options, task: Task) -> None:
+    """Raise OptionError where O(store_as) names a credential of another user or flow, which would be lost."""
+    before = read_or_none(task.store, options.store_as) if options.store_as else None
+    if not before or not options.login:
+        return
+    stored, new = before.connection, options.login
+    of_another = stored.username and stored.username.lower() != (new.username or "").lower()
+    if stored.auth != new.auth or of_another:
+        raise OptionError(
+            "store_as",
+            f"{before.name} is stored already: it logs in by {stored.auth} as {stored.username}, not by {new.auth} as "
+            f"{new.username}. Choose another name, or remove it first",
+        )
 
 
 def _ensure(writer: AppWriter, options: Options, task: Task) -> AppOutcome:
