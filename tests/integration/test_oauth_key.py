@@ -105,8 +105,12 @@ def test_the_old_app_is_switched_off_by_the_next_run_once_every_consumer_has_the
     assert f"{file} may still log in by Blue" in refused["msg"] and "deliver it first" in refused["msg"]
     old = file.read_text()
     playbook([deliver(file)])
-    assert playbook([renew(apps=APPS)], "--check").last["ended"]
-    ended = playbook([renew(apps=APPS)]).last
+    foreseen = playbook([renew(apps=APPS)], "--check", "--diff").last
+    ended = playbook([renew(apps=APPS)], "--diff").last
+    assert foreseen["ended"] and foreseen["diff"] == ended["diff"]
+    sides = ended["diff"]["before"].pop("old_key"), ended["diff"]["after"].pop("old_key")
+    assert sides == ({"app": BLUE, "logs_in": True}, {"app": BLUE, "logs_in": False})
+    assert ended["diff"]["before"] == ended["diff"]["after"], "nothing else has changed"
     assert ended["ended"] and ended["changed"] and not ended["rotated"] and stored(playbook).rotation is None
     assert logs_in(sim, file)
     file.write_text(old)
@@ -261,8 +265,39 @@ def test_a_pair_that_somebody_else_has_staged_is_left_alone(sim: SimulatedOrg, p
     sim.control.clear_faults()
     credential = stored(playbook, "export")
     store_of(playbook).write(dataclasses.replace(credential, rotation=None), replaces=credential.version)
-    refused = playbook([renew(name="export", force=True)], ok=False).last
-    assert "staged credentials that somebody else has made" in refused["msg"]
+    for _again in range(2):
+        refused = playbook([renew(name="export", force=True)], ok=False).last
+        assert "staged credentials that somebody else has made" in refused["msg"]
+        assert stored(playbook, "export").rotation is None, "nothing was begun"
+
+
+def test_an_app_that_the_credential_does_not_use_is_refused_before_anything_is_begun(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    make_one_app(playbook)
+    make_with_secret(playbook)
+    for mode in ((), ("--check",)):
+        refused = playbook([renew(name="export", force=True, apps=["Only"])], *mode, ok=False).last
+        assert "apps: Only does not have the consumer key of 'export'" in refused["msg"]
+    assert stored(playbook, "export").rotation is None
+    assert playbook([renew(name="export", force=True, apps=["Export"])]).last["rotated"]
+
+
+def test_a_secret_that_another_credential_has_renewed_is_taken_over_whatever_its_age(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    make_with_secret(playbook)
+    first = stored(playbook, "export")
+    store_of(playbook).write(dataclasses.replace(first, name="other", version=1), replaces=None)
+    playbook([renew(name="export", force=True)])
+    young = renew(name="other", max_age="90d")
+    assert playbook([renew(name="export")]).last["waiting_for"] == ["other"]
+    for expected in (True, False):
+        assert playbook([young], "--check").last["rotated"] == expected
+        assert playbook([young]).last["rotated"] == expected
+    new = stored(playbook, "export").connection
+    assert stored(playbook, "other").connection == new != first.connection
+    assert playbook([renew(name="export")]).last["ended"] and not playbook([young]).last["rotated"]
 
 
 def open_secrets(sim: SimulatedOrg) -> None:

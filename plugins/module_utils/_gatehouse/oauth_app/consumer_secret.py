@@ -81,17 +81,18 @@ class SecretReader:
         """
         return self._with_access(app, lambda base: self._read(base, consumer_key))
 
-    def renew(self, app: str, consumer_key: str, *, staged_by_us: bool) -> Pair:
+    def renew(self, app: str, consumer_key: str, *, staged_by_us: bool, begin: Callable[[], None]) -> Pair:
         """Give an app a new key and secret and return them; its old ones stay valid for a while. May be done again.
 
         Args:
             app: its API name.
             consumer_key: the one that is to be replaced, or has been since.
             staged_by_us: whether a pair that is staged already is to be used.
+            begin: called once all is checked, before the pair is changed; perhaps more than once.
 
         Raises as read().
         """
-        return self._with_access(app, lambda base: self._renew(base, consumer_key, staged_by_us))
+        return self._with_access(app, lambda base: self._renew(base, consumer_key, staged_by_us, begin))
 
     def end_old(self, app: str, consumer_key: str) -> None:
         """End the pair that an app had before the one with that consumer key; there may be none. Raises as read()."""
@@ -128,7 +129,7 @@ class SecretReader:
             raise OrgError("the org did not return the consumer secret of the app")
         return pair.secret
 
-    def _renew(self, base: str, consumer_key: str, staged_by_us: bool) -> Pair:
+    def _renew(self, base: str, consumer_key: str, staged_by_us: bool, begin: Callable[[], None]) -> Pair:
         consumer, url = self._only_consumer(base)
         staged = self._staged(url)
         if consumer.get("key") != consumer_key:
@@ -139,6 +140,7 @@ class SecretReader:
             )
         if staged and staged["state"] == ACTIVE and not staged_by_us:
             raise OrgError("the app has staged credentials that somebody else has made; rotate or delete them in Setup")
+        begin()
         if not staged or staged["state"] != ACTIVE:
             if staged:
                 self._send("DELETE", f"{url}/staged/{quote(staged['id'])}")

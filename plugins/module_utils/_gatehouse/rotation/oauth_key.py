@@ -146,7 +146,8 @@ class AppRotation(Record):
         super().__init__(store, credential, check_mode=check_mode)
         self.options = options
         self.tools = tools
-        self.ended = False
+        # The app whose old way in was closed.
+        self.ended: str | None = None
         self.waiting_for: list[str] = []
         self.gap_seconds: float | None = None
 
@@ -175,17 +176,24 @@ class AppRotation(Record):
         """Return what became of it."""
         plan = CredentialPlan(self.before, self.credential)
         return KeyResult(
-            changed=bool(plan) or self.ended,
+            changed=bool(plan) or self.ended is not None,
             rotated=bool(plan),
             resumed=self.before.rotation is not None and self.before.rotation.step == REQUESTING,
-            ended=self.ended,
+            ended=self.ended is not None,
             waiting_for=self.waiting_for,
             gap_seconds=self.gap_seconds,
             version=self.credential.version,
-            diff=plan.diff(),
+            diff=self._diff(plan),
             credential=to_public(self.credential),
             warnings=self.warnings,
         )
+
+    def _diff(self, plan: CredentialPlan) -> dict[str, dict[str, Any]]:
+        sides = plan.diff()
+        if self.ended is not None:
+            for side, logs_in in (("before", True), ("after", False)):
+                sides[side][f"old_{self.what}"] = {"app": self.ended, "logs_in": logs_in}
+        return sides
 
     def renew(self) -> None:
         """Renew it, or finish what an earlier run has begun."""
@@ -210,7 +218,7 @@ class AppRotation(Record):
             return
         if not self.check_mode:
             self.close(journal.app or "")
-        self.ended = True
+        self.ended = journal.app or ""
         self.write_journal(None)
 
     def _waiting(self) -> str:
@@ -257,7 +265,8 @@ class AppRotation(Record):
             raise OptionError(
                 "name",
                 f"no app of this org has the consumer key of {self.credential.name!r}; see whether credential logs in "
-                "to the same org, and whether the app was deleted; one that got another key elsewhere is named in apps",
+                "to the same org, and whether the app was deleted. If its secret was rotated elsewhere, "
+                "external_client_app stores the new one by store_as",
             )
         return found
 
@@ -421,9 +430,18 @@ class SecretRotation(AppRotation):
         if len(self.options.apps) > 1:
             raise OptionError("apps", "is one app for client_credentials, as its old secret is valid for a while")
         given = self.options.apps[0] if self.options.apps else None
-        app = given or (self.begun and self.begun.app) or self._app_in_use()
+        renewed = self._renewed_elsewhere()
+        app = given or (self.begun and self.begun.app) or renewed or self._app_in_use()
         with self._lock(app):
-            self._apps((app,))
+            found = self._apps((app,))[app]
+            if self.begun and self.begun.app != app:
+                raise OptionError("apps", f"an earlier run has begun to renew the secret of {self.begun.app}; name it")
+            if not self.begun and app != renewed and found.consumer_key != self.connection.consumer_key:
+                raise OptionError(
+                    "apps",
+                    f"{app} does not have the consumer key of {self.credential.name!r}; name the app that it logs in "
+                    "by. If its secret was rotated elsewhere, external_client_app stores the new one by store_as",
+                )
             if self.waiting_for:
                 raise OptionError(
                     "name",
@@ -435,6 +453,16 @@ class SecretRotation(AppRotation):
                 self.tools.log_in(new)
             self._store(new, old=app)
 
+    def catch_up(self) -> None:
+        """Take over the pair by which another credential has replaced this one, which ends in some days."""
+        if self._renewed_elsewhere():
+            self.renew()
+
+    def _renewed_elsewhere(self) -> str | None:
+        """Return the name of the app whose pair another credential has replaced; None where this one has the newest."""
+        left = (one.rotation for one in self._alike() if _left_by(one) == self.connection.consumer_key)
+        return next((journal.app for journal in left if journal), None)
+
     def close(self, app: str) -> None:
         """End the old pair."""
         self.tools.secrets().end_old(app, self.connection.consumer_key or "")
@@ -442,9 +470,13 @@ class SecretRotation(AppRotation):
     def _with_new_pair(self, app: str) -> Connection:
         """Return the connection with a new pair, which the org makes."""
         begun = self.begun is not None
-        if not begun:
-            self.write_journal(Journal(method=self.method, step=REQUESTING, username="", started=now(), app=app))
-        pair = self.tools.secrets().renew(app, self.connection.consumer_key or "", staged_by_us=begun)
+
+        def begin() -> None:
+            if not self.begun:
+                self.write_journal(Journal(method=self.method, step=REQUESTING, username="", started=now(), app=app))
+
+        key = self.connection.consumer_key or ""
+        pair = self.tools.secrets().renew(app, key, staged_by_us=begun, begin=begin)
         return dataclasses.replace(self.connection, consumer_key=pair.key, consumer_secret=pair.secret)
 
 
