@@ -45,7 +45,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_libraries
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import register
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import (
+    Task,
+    require_authorities,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import LOGIN
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.verification.diagnosis import (
     diagnose,
@@ -220,6 +223,7 @@ def _connection(options: Mapping[str, Any], task: Task) -> tuple[Connection, str
         used, last_success = (standby_connection(stored), None) if options["standby"] else (stored, stored.verified)
         connection = task.with_limits(used.connection)
         used.require_same_org(task.login_url)
+        require_authorities(used)
     else:
         task.require_login()
     if options["standby"] and not task.credential:

@@ -208,6 +208,24 @@ def test_a_given_session_is_verified_by_asking_the_org_whether_it_takes_it(
     assert playbook([open_one], **NOBODY).last["verification"]["result"] == "ok"
 
 
+def test_a_relative_ca_path_is_stored_as_an_absolute_one(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    copy = playbook.folder / "ca.pem"
+    copy.write_bytes(Path(sim.ca_path).read_bytes())
+    stored = playbook([store(sim, ca_path="ca.pem")], **NOBODY).last
+    assert stored["credential"]["ca_path"] == str(copy)
+    assert not playbook([store(sim, ca_path="ca.pem")], **NOBODY).last["changed"]
+
+
+def test_a_stored_ca_path_that_is_gone_names_the_credential(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    copy = playbook.folder / "ca.pem"
+    copy.write_bytes(Path(sim.ca_path).read_bytes())
+    playbook([store(sim, ca_path=str(copy))], **NOBODY)
+    copy.unlink()
+    for module in ("network_access_info", "login_check"):
+        failed = playbook([{f"gatehouse.salesforce.{module}": {"credential": "billing"}}], ok=False, **NOBODY).last
+        assert f"credential: 'billing' is stored with ca_path {copy}, which is not a readable file" in failed["msg"]
+
+
 @pytest.mark.ansible
 def test_a_stored_secret_that_the_org_echoes_is_masked(sim: SimulatedOrg, playbook: Playbooks) -> None:
     sim.control.set_user(sim.admin.username, password="CANARY_STORED")

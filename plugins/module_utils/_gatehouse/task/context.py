@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -152,6 +153,7 @@ class Task:
         self.require_stored(credential)
         self.secrets.add(*stored.connection.secret_texts)
         stored.require_same_org(self.login_url)
+        require_authorities(stored)
         return self.open_org(stored)
 
     def open_org(self, stored: Credential) -> Org:
@@ -203,8 +205,20 @@ class Task:
         return dataclasses.replace(connection, timeout=self.timeout, source_address=self.source_address)
 
 
+def require_authorities(stored: Credential) -> None:
+    """Raise OptionError where the authorities that a stored credential trusts cannot be read."""
+    file = stored.connection.ca_path
+    if file and not os.access(file, os.R_OK):
+        raise OptionError(
+            "credential",
+            f"{stored.name!r} is stored with ca_path {file}, which is not a readable file here; store it again",
+        )
+
+
 def _inline_login(options: Mapping[str, Any]) -> Connection:
-    """Return the login that options describe, with the key itself where they name its file."""
+    """Return the login that options describe, with the key itself and the absolute ca_path, as it may be stored."""
     connection = connection_from(options)
-    key = connection.private_key
-    return connection if key is None else dataclasses.replace(connection, private_key=key_text(key))
+    key, file = connection.private_key, connection.ca_path
+    return dataclasses.replace(
+        connection, private_key=key and key_text(key), ca_path=file and str(Path(file).expanduser().absolute())
+    )
