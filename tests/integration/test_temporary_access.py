@@ -231,6 +231,27 @@ class TestPlaybook:
         assert "temporary_access_tasks (the file of tasks that is the work) are required" in results.last["msg"]
         assert sim.control.counts() == {}
 
+    def test_a_file_of_work_that_is_missing_fails_before_anything_is_opened(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        inventory = playbook.folder / "inventory.yml"
+        inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
+        book = ROOT / "playbooks" / "temporary_access.yml"
+        given = {"temporary_access_address": "127.0.0.1", "temporary_access_tasks": "missing.yml"}
+        results = playbook.run(book, "-i", str(inventory), ok=False, **given)
+        assert f"temporary_access_tasks: {playbook.folder / 'missing.yml'} is not a file" in results.last["msg"]
+        assert sim.control.counts() == {}
+
+    def test_a_relative_file_of_work_is_looked_for_in_the_working_directory(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        inventory, work = playbook.folder / "inventory.yml", playbook.folder / "work.json"
+        inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
+        work.write_text(json.dumps([{"name": "deploy", "ansible.builtin.debug": {"msg": "works"}}]))
+        book = ROOT / "playbooks" / "temporary_access.yml"
+        given = {"temporary_access_address": "127.0.0.1", "temporary_access_tasks": "work.json"}
+        assert playbook.run(book, "-i", str(inventory), **given).of("deploy")["msg"] == "works"
+
     def test_work_that_fails_leaves_no_door_open(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         results = self.run(playbook, {"name": "deploy", "ansible.builtin.fail": {"msg": "broken"}}, ok=False)
         assert [item["task"] for item in results][-1] == "Close temporary access"
