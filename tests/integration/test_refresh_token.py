@@ -122,7 +122,7 @@ def test_check_mode_sends_nothing(sim: SimulatedOrg, playbook: Playbooks, token:
     [
         ({"token": "5AepCanaryWrong"}, "the refresh token has expired, was revoked or was exchanged elsewhere"),
         ({"key": "Nobody"}, "no app has this consumer key"),
-        ({"secret": "Canary-Wrong-Secret"}, "the consumer key or the consumer secret is wrong"),
+        ({"secret": "Canary-Wrong-Secret"}, "the consumer key or the consumer secret is not right"),
         ({"host": "evil.example"}, "sfdx_auth_url: host 'evil.example' is not one of Salesforce's"),
         ({"host": "acme.lightning.force.com"}, "sfdx_auth_url: acme.lightning.force.com is where a browser shows"),
         ({"host": "test.salesforce.com"}, "sfdx_auth_url: is for https://test.salesforce.com, but login_url is"),

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.causes import ADVICE
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import MASK, mask
 
 SECRET = 'Can&ary <1>/"q" ü'
@@ -72,3 +73,8 @@ def test_a_secret_is_masked_wherever_it_stands_in_a_text_that_is_encoded(before:
     masked = mask(base64.b64encode(f"{before}{secret}{after}".encode()).decode(), [secret])
     shown = masked.replace(MASK, "").rstrip("=")
     assert len(shown) <= len(base64.b64encode(f"{before}{after}".encode())) + 2
+
+
+@pytest.mark.parametrize("secret", ["wrong", "test", "secret1", "changeme", "admin", "letmein", "1234"])
+def test_a_common_word_as_a_secret_leaves_the_collections_own_advice_readable(secret: str) -> None:
+    assert mask(dict(ADVICE), [secret]) == ADVICE

@@ -32,13 +32,13 @@ UNCERTAIN: dict[str, tuple[str, ...] | None] = {
 # One sentence for each cause: what is the matter, and what to do.
 ADVICE = {
     "ok": "logged in",
-    "bad_password": "the password is wrong; store the right one, and the security token that came after it",
+    "bad_password": "the password is not the right one; store that, and the security token that came after it",
     "stale_token": "the password is right but the security token is not; reset it as this user, store the new one",
     "token_required_here": "this address is not trusted by the org, so the security token is needed; store it, or have "
     "the address added to the trusted IP ranges",
-    "invalid_credentials": "the user name, the password or the security token is wrong, or the user is locked; look at "
-    "its login history in Setup",
-    "user_locked": "the user is locked after too many wrong tries; wait, or unlock it in Setup",
+    "invalid_credentials": "the user name, the password or the security token is not right, or the user is locked; "
+    "look at its login history in Setup",
+    "user_locked": "the user is locked after too many failed logins; wait, or unlock it in Setup",
     "password_expired": "the password has expired; set a new one, which also ends the security token",
     "ip_denied": "the login IP ranges of the user's profile do not hold this address; add it there",
     "hours_denied": "the login hours of the user's profile do not allow a login now; wait, or change them in Setup",
@@ -202,7 +202,7 @@ _GRANT_REFUSED = (
 )
 _APP_REFUSED = {
     "invalid_client_id": Cause("invalid_credentials", "no app has this consumer key; a new one takes some minutes"),
-    "invalid_client": Cause("invalid_credentials", "the consumer key or the consumer secret is wrong"),
+    "invalid_client": Cause("invalid_credentials", "the consumer key or the consumer secret is not right"),
     "invalid_app_access": _NOT_PREAUTHORISED,
     "app_not_found": _APP_NOT_HERE,
     "inactive_user": Cause("user_locked", "the user is inactive; activate it in Setup"),
@@ -294,6 +294,6 @@ def _wrong_password(token_sent: bool, changed: bool | None) -> Cause:
         )
     return Cause(
         "bad_password",
-        "Salesforce recorded a wrong password, which may also stand for a wrong security token; check the password by "
-        "hand, and reset the token if it is right",
+        "Salesforce recorded that the password is not right, which may also stand for the security token; check the "
+        "password by hand, and reset the token if it is right",
     )
