@@ -34,6 +34,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ta
     secrets_of,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_backend
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.text import did_you_mean
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
 
@@ -139,11 +140,19 @@ def without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
     """Return validation errors without the values they quote: one may be a secret in the wrong place."""
     quoted = re.compile(r", got: .*|(?<=unable to convert to )(\w+): .*|(?<=cannot be converted).*", re.DOTALL)
     safe = [quoted.sub(r"\1", error) for error in errors]
-    # Of these, ansible-core returns the names alone.
-    named = [f"unknown options: {error}" if ". Supported parameters include:" in error else error for error in safe]
-    text = "; ".join(named)
+    text = "; ".join(map(_named, safe))
     return str(mask(text, secrets_of(arguments)))
 
 
 def _is_raw_list(option: dict[str, Any] | None, value: Any) -> bool:
     return option is not None and option.get("elements") == "raw" and isinstance(value, list)
+
+
+def _named(error: str) -> str:
+    """Say what an error is about: of unknown options, ansible-core returns the names alone."""
+    unknown, known, names = error.partition(". Supported parameters include: ")
+    if not known:
+        return error
+    supported = names.rstrip(".").split(", ")
+    near = (f"{name}{did_you_mean(name.rpartition('.')[2], supported)}" for name in unknown.split(", "))
+    return f"unknown options: {', '.join(near)}{known}{names}"

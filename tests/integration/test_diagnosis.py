@@ -138,7 +138,7 @@ def test_an_administrator_that_is_not_stored_is_named_before_a_login(sim: Simula
     for mode in ((), ("--check",)):
         message = playbook([task], *mode, ok=False).last["msg"]
         assert message.startswith("diagnose_with: no credential 'amdin' in the store")
-        assert "(near names: admin)" in message and message.endswith("No login was made")
+        assert "(did you mean admin?)" in message and message.endswith("No login was made")
     playbook([declare(diagnose_with="amdin", verify="skip"), declare(diagnose_with="amdin", state="absent")])
     assert sim.control.counts() == {}
 

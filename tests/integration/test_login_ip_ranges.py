@@ -255,7 +255,11 @@ class TestRaces:
         (["192.0.2.1", "198.51.100.9-198.51.100.3"], {}, "ranges[1]: '198.51.100.9-198.51.100.3'"),
         (["192.0.2.1-2001:db8::1"], {}, "families"),
         (["::-::1:0:0:0"], {}, "IPv4-mapped"),
-        ([{"range": "192.0.2.1", "desc": "x"}], {}, "ranges[0]: has unknown keys: desc"),
+        (
+            [{"range": "192.0.2.1", "desc": "x"}],
+            {},
+            "unknown keys: desc. A range has the keys range, start, end, desc",
+        ),
         ([{"range": "192.0.2.1", "description": "x" * 256}], {}, "over 255 characters"),
         ([OFFICE, {**OFFICE, "description": "Other"}], {}, "ranges[1]: 198.51.100.0/24 is declared twice"),
         ([OFFICE], {"profile": " "}, "profile: must not be empty"),

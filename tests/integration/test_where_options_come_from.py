@@ -167,8 +167,9 @@ class TestText:
         [
             ({"guard": True}, "value of guard must be one of: fail, warn, off"),
             ({"lint": True}, "lint: must be a dictionary"),
-            ({"range": "192.0.2.1", "cidr": "x"}, "unknown options: cidr, range. Supported parameters include: "),
+            ({"range": "192.0.2.1", "cidr": "x"}, "unknown options: cidr, range (did you mean ranges?). Supported "),
             ({"lint": {"widest": 8}}, "unknown options: lint.widest. Supported parameters include: "),
+            ({"usernam": "x", "x": 1}, "unknown options: usernam (did you mean username?), x. Supported parameters"),
         ],
     )
     def test_what_a_newcomer_gets_wrong_is_named(

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.guard import (
     WouldStrandLogins,
+    describe,
     login_at_risk,
     refuse,
     trusted_at_risk,
@@ -291,9 +292,16 @@ class TestRefusal:
     def test_the_first_five_are_named_and_the_others_counted(self) -> None:
         org = ScriptedOrg([(BILLING, f"192.0.2.{number}") for number in range(1, 9)])
         at_risk = trusted_at_risk(cast(Org, org), change(["192.0.2.0/24"], []), 30)
-        with pytest.raises(WouldStrandLogins, match="1 user logged in within 30 days") as caught:
+        said = "^This would stop logins that 1 user made in the last 30 days"
+        with pytest.raises(WouldStrandLogins, match=said) as caught:
             refuse(at_risk, 30)
         text = str(caught.value)
         assert "billing@acme.example by app from 192.0.2.5: needs the security token" in text
         assert "192.0.2.6" not in text and "and 3 more" in text
         assert len(caught.value.result["at_risk"]) == 8
+
+    def test_an_application_that_gives_no_name_is_said_to_be_unnamed(self) -> None:
+        org = ScriptedOrg([(BILLING, "192.0.2.1")])
+        at_risk = trusted_at_risk(cast(Org, org), change(["192.0.2.0/24"], []), 30)
+        unnamed = [dataclasses.replace(one, login=dataclasses.replace(one.login, application="N/A")) for one in at_risk]
+        assert "by an unnamed application from 192.0.2.1" in describe(unnamed, 30)

@@ -115,7 +115,7 @@ def test_an_unknown_name_is_told_with_the_store_and_the_way_out(store: FolderSto
         r"option store \(variable gatehouse_salesforce_store\) names another store",
     ):
         store.read("other")
-    with pytest.raises(CredentialNotFoundError, match=r"'prd' in the store .*/some/store \(near names: prod\); "):
+    with pytest.raises(CredentialNotFoundError, match=r"'prd' in the store .*/some/store \(did you mean prod\?\); "):
         store.read("prd")
     with pytest.raises(OptionError, match="^name: "):
         store.read("../prod")

@@ -40,7 +40,7 @@ def test_the_first_key_seals_and_every_key_opens(tmp_path: Path) -> None:
 
 def test_a_file_changed_meanwhile_is_read_again(tmp_path: Path) -> None:
     sealed = subject.seal(subject.load_keys(key_file(tmp_path, OLD)), b"text")
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=f"than store_key_file {tmp_path}/key has, or changed. See docs/recover.md"):
         subject.unseal(subject.load_keys(key_file(tmp_path, f"#\n{NEW}")), sealed)
 
 

@@ -141,7 +141,7 @@ def login_at_risk(org: Org, change: RangePlan, target: LoginRanges, days: int) -
     at_risk = stranded_by(logins, {}, trusted=trusted, profiles=dict.fromkeys(names, change))
     if org.user_id is None and any(item.result == "denied" for item in at_risk):
         raise WouldStrandLogins(
-            "ranges: the org does not say whose session this is, and one of these may be its: "
+            "ranges: the org does not say whose session this is, and one of these may be its. "
             f"{describe(at_risk, days)}",
             at_risk,
         )
@@ -192,13 +192,14 @@ def describe(at_risk: Sequence[Stranded], days: int) -> str:
     """Return one sentence about those at risk; the whole list is in the result."""
     users = len({item.login.username for item in at_risk})
     shown = "; ".join(
-        f"{item.login.username} by {item.login.application} from {item.login.address}: "
+        f"{item.login.username} by {item.login.shown_application} from {item.login.address}: "
         f"{'denied' if item.result == 'denied' else 'needs the security token'}"
         for item in at_risk[:SHOWN]
     )
     more = f"; and {len(at_risk) - SHOWN} more" if len(at_risk) > SHOWN else ""
     who = "1 user" if users == 1 else f"{users} users"
-    return f"{who} logged in within {days} day{'' if days == 1 else 's'} in ways that this would end ({shown}{more})"
+    period = "day" if days == 1 else f"{days} days"
+    return f"This would stop logins that {who} made in the last {period} ({shown}{more})"
 
 
 def _guarded_logins(org: Org, days: int) -> list[Login]:

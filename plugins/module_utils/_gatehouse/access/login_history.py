@@ -104,6 +104,11 @@ class Login:
     count: int
     last: str
 
+    @property
+    def shown_application(self) -> str:
+        """The application in a sentence; clients need not give their name."""
+        return "an unnamed application" if self.application in _NO_APPLICATION else self.application
+
     def as_result(self) -> dict[str, Any]:
         """Return the form in which modules show it."""
         return {

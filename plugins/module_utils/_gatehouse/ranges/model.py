@@ -25,6 +25,7 @@ Key: TypeAlias = tuple[int, int, int]
 # Since Winter '26, over all entries of a list; 10.0.0.0/8 is free. Source: Salesforce help, security_networkaccess.
 LIMITS = {4: 2**24, 6: 2**99}
 MAX_DESCRIPTION = 255
+KEYS = ("range", "start", "end", "description")
 SHOWN = 3
 _FREE = (int(ipaddress.IPv4Address("10.0.0.0")), int(ipaddress.IPv4Address("10.255.255.255")))
 _MAPPED = (int(ipaddress.IPv6Address("::ffff:0:0")), int(ipaddress.IPv6Address("::ffff:ffff:ffff")))
@@ -236,9 +237,10 @@ def _entry_parts(entry: str | Mapping[str, Any], where: str) -> tuple[str, str |
     if not isinstance(entry, Mapping):
         _require_text(entry, where, "it")
         raise OptionError(where, "must be a range, or a dictionary with the key 'range'")
-    unknown = set(entry) - {"range", "start", "end", "description"}
+    unknown = set(entry) - set(KEYS)
     if unknown:
-        raise OptionError(where, f"has unknown keys: {', '.join(sorted(map(str, unknown)))}")
+        names = ", ".join(sorted(map(str, unknown)))
+        raise OptionError(where, f"has unknown keys: {names}. A range has the keys {', '.join(KEYS)}")
     parts = {key: value for key, value in entry.items() if value is not None}
     for key, value in parts.items():
         _require_text(value, where, f"its {key}")

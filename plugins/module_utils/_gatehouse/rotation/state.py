@@ -148,7 +148,11 @@ class Rotation(Record):
     def require_mailbox(self, method: str) -> None:
         """Raise OptionError when the token that this method brings could not be read."""
         if not self.options.has_mailbox and (method == "reset" or self.user.security_token):
-            raise OptionError("mailbox", f"is needed: the new token of {self.user.username} comes by mail")
+            raise OptionError(
+                "mailbox",
+                f"is needed, here or in the variable gatehouse_salesforce_mailbox: the new token of "
+                f"{self.user.username} comes by mail",
+            )
 
     def incomplete(self) -> RotationIncomplete:
         """Return the error for a rotation under way that cannot go on now."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries, Delivery, merge_deliveries
 from ..credentials.serialisation import PublicFields
 from ..errors import CredentialNotFoundError, GatehouseError, VersionConflictError
+from ..text import did_you_mean
 from .blobs import LOCK_SECONDS, Blob, Blobs, Content, Lock
 from .sealed import (
     open_credential,
@@ -39,10 +39,9 @@ class _NotFound(CredentialNotFoundError):
         self._name, self._store = name, store
 
     def __str__(self) -> str:
-        names: list[str] = []
+        near = ""
         with contextlib.suppress(GatehouseError):
-            names = difflib.get_close_matches(self._name, self._store.names())
-        near = f" (near names: {', '.join(names)})" if names else ""
+            near = did_you_mean(self._name, self._store.names())
         return (
             f"no credential {self._name!r} in the store {self._store.place}{near}; the module credential stores one, "
             "and the option store (variable gatehouse_salesforce_store) names another store"

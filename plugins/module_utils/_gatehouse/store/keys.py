@@ -20,6 +20,14 @@ from ..files import create_file, replace_file
 
 try:
     from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+    class _KeysOfFile(MultiFernet):
+        """The keys in a file, whose name an error can give."""
+
+        def __init__(self, keys: list[bytes], file: str) -> None:
+            super().__init__([Fernet(key) for key in keys])
+            self.file = file
+
 except ImportError:  # reported by load_keys() and generate_key()
     HAS_CRYPTOGRAPHY = False
 else:
@@ -38,7 +46,7 @@ def load_keys(path: str | os.PathLike[str]) -> MultiFernet:
 
     A program is run once for each process, until its file changes.
     """
-    return fernet_of(key_texts(path))
+    return _KeysOfFile(key_texts(path), str(key_path(path)))
 
 
 def fernet_of(keys: list[bytes]) -> MultiFernet:
@@ -135,7 +143,11 @@ def unseal(fernet: MultiFernet, sealed: str) -> bytes:
     try:
         return fernet.decrypt(sealed)
     except InvalidToken:
-        raise StoreError("none of the keys opens it: it was sealed with another key, or changed") from None
+        file = getattr(fernet, "file", None)
+        than = f" than {OPTION} {file} has" if file else ""
+        raise StoreError(
+            f"none of the keys opens it: it was sealed with another key{than}, or changed. See docs/recover.md"
+        ) from None
 
 
 # The rest of the file's state is there to notice a change of it.
