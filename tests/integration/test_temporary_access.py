@@ -237,7 +237,7 @@ class TestPlaybook:
         inventory = playbook.folder / "inventory.yml"
         inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
         book = ROOT / "playbooks" / "temporary_access.yml"
-        given = {"temporary_access_address": "127.0.0.1", "temporary_access_tasks": "missing.yml"}
+        given: dict[str, Any] = {"temporary_access_address": "127.0.0.1", "temporary_access_tasks": "missing.yml"}
         results = playbook.run(book, "-i", str(inventory), ok=False, **given)
         assert f"temporary_access_tasks: {playbook.folder / 'missing.yml'} is not a file" in results.last["msg"]
         assert sim.control.counts() == {}
@@ -249,7 +249,7 @@ class TestPlaybook:
         inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
         work.write_text(json.dumps([{"name": "deploy", "ansible.builtin.debug": {"msg": "works"}}]))
         book = ROOT / "playbooks" / "temporary_access.yml"
-        given = {"temporary_access_address": "127.0.0.1", "temporary_access_tasks": "work.json"}
+        given: dict[str, Any] = {"temporary_access_address": "127.0.0.1", "temporary_access_tasks": "work.json"}
         assert playbook.run(book, "-i", str(inventory), **given).of("deploy")["msg"] == "works"
 
     def test_work_that_fails_leaves_no_door_open(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
