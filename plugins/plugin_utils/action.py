@@ -22,6 +22,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.near_names import did_you_mean
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import (
     OF_A_SERVER,
@@ -34,7 +35,6 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ta
     secrets_of,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.run import run_backend
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.text import did_you_mean
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
 

@@ -23,7 +23,7 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 CODE = PLUGINS / "module_utils" / "_gatehouse"
 PACKAGE = "ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse"
 
-COMMON = {"authorities", "deadline", "errors", "files", "libraries", "masking", "text"}
+COMMON = {"authorities", "deadline", "errors", "files", "libraries", "masking", "near_names", "text"}
 # Each package, and what it may import beside COMMON and itself; lower ones first.
 MAY_IMPORT: dict[str, set[str]] = {
     "authorities": set(),
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": set(),
     "files": set(),
     "masking": set(),
+    "near_names": set(),
     "libraries": set(),
     "auth": set(),
     "ranges": set(),

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
-from collections.abc import Iterable
 
 from .errors import OptionError
 
@@ -35,9 +33,3 @@ def _length(duration: re.Match[str]) -> datetime.timedelta | None:
         return datetime.timedelta(days=days, hours=hours, minutes=minutes)
     except (OverflowError, ValueError):
         return None
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return the near names among names as a question to append, empty where none is near."""
-    near = difflib.get_close_matches(name, list(names))
-    return f" (did you mean {' or '.join(near)}?)" if near else ""

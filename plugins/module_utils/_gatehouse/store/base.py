@@ -15,7 +15,7 @@ from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries, Delivery, merge_deliveries
 from ..credentials.serialisation import PublicFields
 from ..errors import CredentialNotFoundError, GatehouseError, VersionConflictError
-from ..text import did_you_mean
+from ..near_names import did_you_mean
 from .blobs import LOCK_SECONDS, Blob, Blobs, Content, Lock
 from .sealed import (
     open_credential,
