@@ -28,7 +28,9 @@ description:
     ended, and two apps or a secret are not renewed again.
   - Each step that cannot be undone is written to the record before it is taken. A run that is killed is finished by the
     next one. If two runs overlap, one does the work.
-  - Credentials that share an app share its key. The first that is due renews it, and the others take it over.
+  - Credentials that share an app share its key. The first that is due renews it, and the others take it over in their
+    next run, whatever their age. If the app has the certificate of a key that no credential of the store has, a warning
+    says so.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection
   - gatehouse.salesforce.connection.login

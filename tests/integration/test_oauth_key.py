@@ -213,6 +213,19 @@ def test_a_key_that_another_credential_has_replaced_is_taken_over_whatever_its_a
     assert not any(item["result"]["rotated"] for item in again)
 
 
+def test_a_key_that_somebody_else_has_replaced_is_warned_of(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    make_one_app(playbook)
+    young = renew(max_age="90d")
+    assert not playbook([young]).last.get("warnings")
+    _key, certificate = key_pair("another store's", days=365)
+    playbook([declare_app("Only", playbook, certificate=certificate)])
+    for mode in ((), ("--check",)):
+        result = playbook([young], *mode).last
+        assert not result["changed"] and "the certificate of another key than 'billing' has" in result["warnings"][0]
+    playbook([renew(force=True)])
+    assert not playbook([young]).last.get("warnings")
+
+
 def test_the_token_endpoint_is_waited_for(sim: SimulatedOrg, playbook: Playbooks) -> None:
     make_one_app(playbook)
     sim.control.set_switches(eca_change_after=0.05)

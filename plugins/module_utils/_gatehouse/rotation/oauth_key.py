@@ -32,16 +32,17 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..auth.connection import Connection
+from ..auth.private_key import signing_key
 from ..credentials.changes import complete_rotation
 from ..credentials.credential import KEYS, Credential
 from ..credentials.journal import REQUESTING, STORED, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
-from ..errors import OptionError, StoreError
+from ..errors import GatehouseError, OptionError, StoreError
 from ..oauth_app.apply import AppWriter
-from ..oauth_app.certificate import make_key, read_certificate, self_sign
+from ..oauth_app.certificate import make_key, parse_certificate, read_certificate, self_sign
 from ..oauth_app.consumer_secret import SecretReader
-from ..oauth_app.model import App
+from ..oauth_app.model import GLOBAL, App
 from ..oauth_app.plan import plan_certificate, plan_disabled
 from ..oauth_app.read import find_app, read_apps
 from ..org.deploy import DeployError
@@ -305,6 +306,26 @@ class KeyRotation(AppRotation):
         used = self.connection.consumer_key
         if any(used in (one.connection.consumer_key, _left_by(one)) and self._is_newer(one) for one in self._alike()):
             self._renew(due=False)
+        elif self.credential.rotation is None:
+            self._warn_of_another_certificate()
+
+    def _warn_of_another_certificate(self) -> None:
+        """Warn where somebody else has given the app the certificate of another key, as far as the org shows that."""
+        try:
+            names = self.options.apps or (self._app_in_use(),)
+            apps = read_apps(self.tools.writer.org, names).values()
+            app = next((app for app in apps if app.consumer_key == self.connection.consumer_key), None)
+            found = parse_certificate(app.value(GLOBAL, "certificate")) if app else None
+            dead = found is not None and signing_key(self.connection.private_key or "").public_key() != found[1]
+        except GatehouseError as exc:
+            self.warnings.append(f"whether the app still knows the key of {self.credential.name!r} was not seen: {exc}")
+            return
+        if app and dead:
+            self.warnings.append(
+                f"the app {app.name} has the certificate of another key than {self.credential.name!r} has, so that no "
+                "longer logs in, and no other credential of this store has the new key. Store the new key, or give "
+                "force: true, which replaces it for everybody who uses the app"
+            )
 
     def _renew(self, *, due: bool) -> None:
         names = self.options.apps or (self._app_in_use(),)
