@@ -45,7 +45,7 @@ options:
     type: str
     default: gatehouse.salesforce
   valid_days:
-    description: For how many days a new certificate is valid.
+    description: For how many days a new certificate is valid, from 1 to 36500.
     type: int
     default: 365
 seealso:

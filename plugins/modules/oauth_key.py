@@ -68,7 +68,7 @@ options:
     elements: str
     default: []
   valid_days:
-    description: For how many days a new certificate is valid.
+    description: For how many days a new certificate is valid, from 1 to 36500.
     type: int
     default: 365
   wait:

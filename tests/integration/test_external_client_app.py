@@ -268,6 +268,10 @@ EXPIRED = key_pair(days=-1)[1]
 BAD = [
     ({"name": "No-Name"}, "name: 'No-Name' is not an API name"),
     ({"permission_set": "a__b"}, "permission_set:"),
+    ({"label": "Bill\x00ing"}, "label: holds a control character"),
+    ({"description": "Bill\x1bing"}, "description: holds a control character"),
+    ({"description": "Bill\uffffing"}, "description: holds a control character"),
+    ({"contact_email": "platform@acme.example\r"}, "contact_email: holds a control character"),
     ({"certificate": "no file"}, "certificate: is neither a certificate in PEM form nor a file"),
     ({"certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, "certificate: is not a cert"),
     ({"certificate": KEY}, "certificate: holds a private key"),

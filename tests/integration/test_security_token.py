@@ -105,6 +105,8 @@ def test_a_token_is_renewed_when_it_is_too_old(rotate: Rotate, sim: SimulatedOrg
     assert not rotate(max_age="1d").last["changed"]
     assert rotate.operations() == []
     assert "max_age: must be a duration" in rotate(max_age="often", ok=False).last["msg"]
+    for endless in ("9999999999d", f"{'9' * 5000}d"):
+        assert "max_age: is too long" in rotate(max_age=endless, ok=False).last["msg"]
 
 
 def test_check_mode_and_diff_tell_the_truth_and_touch_no_page(rotate: Rotate, sim: SimulatedOrg) -> None:

@@ -18,16 +18,17 @@ _DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?")
 
 
 def parse_duration(text: str, option: str) -> datetime.timedelta:
-    """Return the length of time in a text such as C(90d) or C(1d12h); raises OptionError for any other text."""
+    """Return the length of time in a text such as C(90d) or C(1d12h); raises OptionError for any other."""
     found = _DURATION.fullmatch(text.strip())
     length = _length(found) if found else None
+    if found and length is None:
+        raise OptionError(option, "is too long")
     if not length:
         raise OptionError(option, f"must be a duration such as '90d' or '1d12h', not {text[:50]!r}")
     return length
 
 
 def _length(duration: re.Match[str]) -> datetime.timedelta | None:
-    """None for one that is endless."""
     try:
         days, hours, minutes = (int(part or 0) for part in duration.groups())
         return datetime.timedelta(days=days, hours=hours, minutes=minutes)

@@ -28,6 +28,7 @@ from ..org.deploy import Progress
 from ..store import read_or_none
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
+from ..text import NOT_XML_CHAR
 from ..verification.verify import Verifier
 from .credential import Outcome
 from .credential import ensure_present as ensure_credential
@@ -51,6 +52,7 @@ SPEC: Spec = {
     "wait": {"type": "int", "default": 600},
     **CONNECTION,
 }
+_CONTROL = re.compile(rf"[\r\x7f-\x9f]|{NOT_XML_CHAR.pattern}")
 _API_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 
 
@@ -118,6 +120,9 @@ def _parse(options: Mapping[str, Any], task: Task) -> Options:
             raise OptionError(
                 option, f"{value!r} is not an API name: letters, digits and single underscores, a letter first"
             )
+    for option in ("label", "contact_email", "description"):
+        if _CONTROL.search(options[option] or ""):
+            raise OptionError(option, "holds a control character, which XML cannot carry as it is; remove it")
     if options["wait"] < 0:
         raise OptionError("wait", "must not be negative")
     present = options["state"] == "present"

@@ -28,6 +28,7 @@ BEGINNING = "-----BEGIN"
 MAX_FILE_BYTES = 64 * 1024
 WARN_BEFORE = datetime.timedelta(days=30)
 KEY_SIZE = 2048  # what Salesforce's own instructions make
+MAX_DAYS = 36500
 CLOCK_SKEW = datetime.timedelta(hours=1)
 
 
@@ -115,12 +116,8 @@ def self_sign(key: str, common_name: str, now: datetime.datetime, days: int) -> 
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     except ValueError:
         raise OptionError("common_name", "must have 1 to 64 characters") from None
-    try:
-        until = now + datetime.timedelta(days=days)
-    except OverflowError:
-        until = now
-    if until <= now:
-        raise OptionError("valid_days", f"{days} days from now is not a time in the future")
+    if not 1 <= days <= MAX_DAYS:
+        raise OptionError("valid_days", f"must be from 1 to {MAX_DAYS}")
     public_key = private_key.public_key()
     digest = hashlib.sha256(f"{public_key.public_numbers().n} {now.isoformat()}".encode()).digest()
     return (
@@ -130,7 +127,7 @@ def self_sign(key: str, common_name: str, now: datetime.datetime, days: int) -> 
         .public_key(public_key)
         .serial_number(int.from_bytes(digest[:19], "big") + 1)
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(until)
+        .not_valid_after(now + datetime.timedelta(days=days))
         .sign(private_key, hashes.SHA256())
         .public_bytes(serialization.Encoding.PEM)
         .decode()
