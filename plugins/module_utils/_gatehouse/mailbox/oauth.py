@@ -38,7 +38,7 @@ try:
 except ImportError:  # reported by require_cryptography()
     pass
 SPEC: dict[str, dict[str, Any]] = {
-    "token_url": {"type": "str", "required": True},
+    "token_url": {"type": "str", "required": True, "no_log": False},
     "client_id": {"type": "str", "required": True},
     "client_secret": {"type": "str", "no_log": True},
     "refresh_token": {"type": "str", "no_log": True},
