@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import os
 import signal
@@ -136,6 +137,8 @@ def test_credentials_that_share_an_app_share_its_new_key(sim: SimulatedOrg, play
     keys = make_by_turns(playbook, names=("billing", "reports"))
     both = [renew(name=name, apps=APPS, force=True) for name in ("billing", "reports")]
     for turn in (GREEN, BLUE, GREEN):
+        for name in ("billing", "reports"):
+            grow_old(playbook, name)
         sim.control.clear_requests()
         playbook(both)
         connections = [stored(playbook, name).connection for name in ("billing", "reports")]
@@ -146,6 +149,7 @@ def test_credentials_that_share_an_app_share_its_new_key(sim: SimulatedOrg, play
 
 def test_a_key_that_another_credential_still_uses_is_not_replaced(sim: SimulatedOrg, playbook: Playbooks) -> None:
     make_by_turns(playbook, names=("billing", "reports"))
+    grow_old(playbook, "reports")
     playbook([renew(apps=APPS, force=True)])
     refused = playbook([renew(apps=APPS, force=True)], ok=False).last
     assert "apps: reports still logs in by Blue" in refused["msg"] and "renew that first" in refused["msg"]
@@ -185,6 +189,7 @@ def test_other_credentials_of_the_only_app_are_named_and_take_the_new_key_over(
     sim: SimulatedOrg, playbook: Playbooks
 ) -> None:
     make_one_app(playbook, names=("billing", "reports"))
+    grow_old(playbook, "reports")  # not of the same second as the new key of billing
     result = playbook([renew(force=True)]).last
     assert "those of reports until that is renewed" in result["warnings"][0]
     playbook([renew(name="reports", force=True)])
@@ -198,6 +203,10 @@ def test_a_key_that_another_credential_has_replaced_is_taken_over_whatever_its_a
 ) -> None:
     make(playbook, names=("billing", "reports"))
     apps = {"apps": APPS} if make is make_by_turns else {}
+    store = store_of(playbook)
+    an_hour_ago = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name in ("billing", "reports"):
+        store.write(dataclasses.replace(store.read(name), secret_since=an_hour_ago), replaces=1)
     playbook([renew(**apps, force=True)])
     young = renew(name="reports", **apps, max_age="90d")
     deploys = sim.control.counts()["deploy"]
