@@ -6,21 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import traceback
-from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import pytest
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import replace_file
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.consumer_secret import (
-    SecretReader,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app import consumer_secret
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from tests.simulated_org import SimulatedOrg
+from tests.support.kills import any_call, changes_org, killed_at
 from tests.support.plays import Playbooks
 from tests.support.stores import open_store
 from tests.support.tasks import NOBODY
@@ -31,7 +24,6 @@ OTHER_KEY, OTHER_CERTIFICATE = key_pair("other")
 NAME = "Integrations"
 BILLING, REPORTS = "billing@acme.example", "reports@acme.example"
 PASSWORD = "Example-Password-1"
-SECRETS = SecretReader.__module__
 
 
 def app(**options: Any) -> dict[str, Any]:
@@ -543,43 +535,7 @@ def direct(playbook: Playbooks) -> Playbooks:
     return playbook
 
 
-def killed_at(number: int, playbook: Playbooks, tasks: list[dict[str, Any]]) -> bool:
-    """Run tasks in a process that dies by kill -9 before its write of that number, or just after it.
-
-    Even numbers are before, odd ones after. Returns False when there are fewer writes.
-    """
-    pid = os.fork()
-    if pid:
-        status = os.waitpid(pid, 0)[1]
-        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the run failed, and was not killed"
-        return os.WIFSIGNALED(status)
-    left = [number]
-    really_send = OrgAdapter.send
-
-    def step(do: Callable[[], Any]) -> Any:
-        for part in (0, 1):
-            if part == 1:
-                result = do()
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-        return result
-
-    def send(self: OrgAdapter, request: Any, **options: Any) -> Any:
-        action = request.headers.get("SOAPAction", "")
-        writes = action in ("deploy", "updateMetadata") or (not action and request.method != "GET")
-        return step(lambda: really_send(self, request, **options)) if writes else really_send(self, request, **options)
-
-    try:
-        with (
-            mock.patch.object(OrgAdapter, "send", send),
-            mock.patch(f"{SECRETS}.replace_file", lambda *given: step(lambda: replace_file(*given))),
-        ):
-            playbook(tasks)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+CALLS = [(OrgAdapter, "send", changes_org), (consumer_secret, "replace_file", any_call)]
 
 
 def test_a_run_that_is_killed_before_or_after_any_write_is_finished_by_the_next(
@@ -587,7 +543,7 @@ def test_a_run_that_is_killed_before_or_after_any_write_is_finished_by_the_next(
 ) -> None:
     kills = 0
     for number in range(200):
-        was_killed = killed_at(number, direct, [app(**EXPORT)])
+        was_killed = killed_at(number, direct, [app(**EXPORT)], CALLS)
         finished = direct([app(**EXPORT)]).last
         assert is_closed(sim, direct), number
         stored = open_store(str(direct.folder / "store"), str(direct.key_file)).read("export")
@@ -607,7 +563,7 @@ def test_a_deletion_that_is_killed_before_or_after_any_write_is_finished_by_the_
     kills = 0
     for number in range(100):
         direct([app()])
-        was_killed = killed_at(number, direct, [state("absent")])
+        was_killed = killed_at(number, direct, [state("absent")], CALLS)
         direct([state("absent")])
         assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets(), number
         if not was_killed:

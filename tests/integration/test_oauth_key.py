@@ -8,20 +8,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import replace_file
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.consumer_secret import (
-    SecretReader,
-)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app import consumer_secret
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from tests.simulated_org import SimulatedOrg
@@ -41,6 +35,7 @@ from tests.support.key_rotations import (
     renew,
     rotations_in_use,
 )
+from tests.support.kills import any_call, changes_org, killed_at
 from tests.support.plays import Playbooks, Results
 from tests.support.stores import open_store
 from tests.support.tasks import NOBODY
@@ -386,46 +381,11 @@ def test_an_app_whose_own_key_is_renewed_by_hand_is_not_mistaken(sim: SimulatedO
 # -- kills -------------------------------------------------------------------------------------------------------------
 
 
-def killed_at(number: int, playbook: Playbooks, tasks: list[dict[str, Any]]) -> bool:
-    """Run tasks in a process that dies by kill -9 before its step of that number, or just after it.
-
-    Even numbers are before, odd ones after. Returns False when there are fewer steps.
-    """
-    pid = os.fork()
-    if pid:
-        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    playbook.engine = "direct"  # in this process, where the calls are replaced
-    left = [number]
-    really_send, really_write = OrgAdapter.send, Store.write
-
-    def step(do: Callable[[], Any]) -> Any:
-        for part in (0, 1):
-            if part == 1:
-                result = do()
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-        return result
-
-    def send(self: OrgAdapter, request: Any, **options: Any) -> Any:
-        action = request.headers.get("SOAPAction", "")
-        writes = action in ("deploy", "updateMetadata") or (not action and request.method != "GET")
-        return step(lambda: really_send(self, request, **options)) if writes else really_send(self, request, **options)
-
-    def write(self: Store, credential: Credential, *, replaces: int | None) -> None:
-        step(lambda: really_write(self, credential, replaces=replaces))
-
-    try:
-        with (
-            mock.patch.object(OrgAdapter, "send", send),
-            mock.patch.object(Store, "write", write),
-            mock.patch(f"{SecretReader.__module__}.replace_file", lambda *given: step(lambda: replace_file(*given))),
-        ):
-            playbook(tasks)
-    finally:
-        os._exit(0)
-
-
+CALLS = [
+    (OrgAdapter, "send", changes_org),
+    (Store, "write", any_call),
+    (consumer_secret, "replace_file", any_call),
+]
 CASES: dict[str, tuple[Callable[[Playbooks], Any], dict[str, Any], int]] = {
     "two apps": (make_by_turns, {"apps": APPS}, 4),
     "one app": (make_one_app, {}, 4),
@@ -445,7 +405,7 @@ def test_a_run_that_is_killed_before_or_after_any_step_is_finished_by_the_next(
     kills = 0
     for number in range(200):
         version = stored(playbook, name).version
-        was_killed = killed_at(number, playbook, [renew(**options, force=True)])
+        was_killed = killed_at(number, playbook, [renew(**options, force=True)], CALLS)
         if case != "one app":
             assert logs_in(sim, file), number
         finished = playbook([renew(**options)]).last

@@ -6,11 +6,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable
 from typing import Any
-from unittest import mock
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -19,6 +15,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from tests.simulated_org import SimulatedOrg
+from tests.support.kills import any_call, killed_at
 from tests.support.plays import Playbooks
 from tests.support.stores import open_store
 from tests.support.tasks import NOBODY
@@ -206,35 +203,7 @@ def test_hosts_at_a_time_share_one_session_and_never_send_a_token_that_was_excha
     assert [stored(playbook).connection.refresh_token] == live_tokens(sim)
 
 
-def killed_at(number: int, playbook: Playbooks) -> bool:
-    """Open a session in a process that dies by kill -9 before or after its step of that number; whether it died."""
-    pid = os.fork()
-    if pid:
-        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    playbook.engine = "direct"  # in this process, where the calls are replaced
-    left = [number]
-    really_send, really_write = OrgAdapter.send, Store.write
-
-    def step(do: Callable[[], Any]) -> Any:
-        for part in (0, 1):
-            if part == 1:
-                result = do()
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-        return result
-
-    def send(self: OrgAdapter, request: Any, **options: Any) -> Any:
-        return step(lambda: really_send(self, request, **options))
-
-    def write(self: Store, credential: Credential, *, replaces: int | None) -> None:
-        step(lambda: really_write(self, credential, replaces=replaces))
-
-    try:
-        with mock.patch.object(OrgAdapter, "send", send), mock.patch.object(Store, "write", write):
-            playbook([READ], **NOBODY)
-    finally:
-        os._exit(0)
+CALLS = [(OrgAdapter, "send", any_call), (Store, "write", any_call)]
 
 
 def test_a_run_that_is_killed_at_any_step_loses_no_token(sim: SimulatedOrg, playbook: Playbooks, token: str) -> None:
@@ -245,7 +214,7 @@ def test_a_run_that_is_killed_at_any_step_loses_no_token(sim: SimulatedOrg, play
     kills = 0
     for number in range(50):
         forget_session(playbook)
-        was_killed = killed_at(number, playbook)
+        was_killed = killed_at(number, playbook, [READ], CALLS, **NOBODY)
         playbook([READ], **NOBODY)
         assert stored(playbook).connection.refresh_token in live_tokens(sim), number
         if not was_killed:
@@ -260,7 +229,7 @@ def test_only_between_the_answer_and_the_write_can_a_new_token_be_lost_and_that_
 ) -> None:
     playbook([store(url_of(sim, token))], **NOBODY)
     forget_session(playbook)
-    assert killed_at(step, playbook)
+    assert killed_at(step, playbook, [READ], CALLS, **NOBODY)
     last = playbook([READ], ok=not lost, **NOBODY).last
     assert ("authorise the org again" in last.get("msg", "")) == lost
     again = sim.control.grant_refresh_token(APP, sim.admin.username)

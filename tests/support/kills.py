@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill a run of ansible-playbook, with all its workers, before or after any of its writes.
+"""Kill a run before or after any of its writes: of ansible-playbook with all its workers, or of tasks in this process.
 
-The writes are those to the org and every login, those to files below some folders, and each exchange with a host.
+For ansible-playbook the writes are those to the org and every login, those to files below some folders, and each
+exchange with a host.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from __future__ import annotations
 import functools
 import os
 import signal
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.support.plays import Playbooks
 
 COUNT, NUMBER, FOLDERS = "KILL_COUNT", "KILL_NUMBER", "KILL_FOLDERS"
 FILE_CALLS = ("replace", "rename", "link", "unlink")
@@ -29,6 +34,72 @@ def environment(number: int, count: Path, *folders: Path) -> dict[str, str]:
     """
     count.write_bytes(b"")
     return {COUNT: str(count), NUMBER: str(number), FOLDERS: os.pathsep.join(map(str, folders))}
+
+
+def any_call(*_args: Any) -> bool:
+    """Count every call."""
+    return True
+
+
+def changes_org(_adapter: Any, request: Any, *_rest: Any) -> bool:
+    """Count the requests that may change the org."""
+    action = request.headers.get("SOAPAction", "")
+    return action in ("deploy", "updateMetadata") or (not action and request.method != "GET")
+
+
+def _around(call: Callable[..., Any], counts: Callable[..., bool], moment: Callable[[], None]) -> Callable[..., Any]:
+    """Return a call before and after which there is a moment to die, where it counts."""
+
+    @functools.wraps(call)
+    def stepped(*args: Any, **options: Any) -> Any:
+        if not counts(*args):
+            return call(*args, **options)
+        moment()
+        result = call(*args, **options)
+        moment()
+        return result
+
+    return stepped
+
+
+def killed_at(
+    number: int,
+    playbook: Playbooks,
+    tasks: Sequence[Mapping[str, Any]],
+    calls: Sequence[tuple[Any, str, Callable[..., bool]]],
+    **extra: Any,
+) -> bool:
+    """Run tasks in a process that dies by kill -9 before its call of that number, or just after it.
+
+    Even numbers are before, odd ones after. Returns False when there are fewer calls; raises AssertionError when the
+    run fails before it dies.
+
+    Args:
+        calls: each with its owner and name, and which of them count.
+        extra: further variables of the run.
+    """
+    pid = os.fork()
+    if pid:
+        status = os.waitpid(pid, 0)[1]
+        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the run failed, and was not killed"
+        return os.WIFSIGNALED(status)
+    left = number
+
+    def moment() -> None:
+        nonlocal left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+
+    try:
+        for owner, name, counts in calls:
+            setattr(owner, name, _around(getattr(owner, name), counts, moment))
+        playbook.engine = "direct"  # in this process, where the calls are replaced
+        playbook(tasks, **extra)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def arm(given: Mapping[str, str]) -> None:
@@ -48,26 +119,13 @@ def arm(given: Mapping[str, str]) -> None:
             os.killpg(run, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def around(call: Callable[..., Any], counts: Callable[..., bool]) -> Callable[..., Any]:
-        @functools.wraps(call)
-        def stepped(*args: Any, **options: Any) -> Any:
-            if not counts(*args):
-                return call(*args, **options)
-            moment()
-            result = call(*args, **options)
-            moment()
-            return result
-
-        return stepped
-
     def in_folders(path: Any, *_rest: Any) -> bool:
         return os.fspath(path).startswith(folders) if isinstance(path, str | os.PathLike) else False
 
-    def writes(_adapter: Any, request: Any, *_rest: Any) -> bool:
-        action = request.headers.get("SOAPAction", "")
-        return action in ("deploy", "updateMetadata", "login") or (not action and request.method != "GET")
+    def writes(adapter: Any, request: Any, *rest: Any) -> bool:
+        return changes_org(adapter, request, *rest) or request.headers.get("SOAPAction") == "login"
 
     for name in FILE_CALLS:
-        setattr(os, name, around(getattr(os, name), in_folders))
-    OrgAdapter.send = around(OrgAdapter.send, writes)  # type: ignore[method-assign]
-    HostAction.on_host = around(HostAction.on_host, lambda *_args: True)  # type: ignore[method-assign]
+        setattr(os, name, _around(getattr(os, name), in_folders, moment))
+    OrgAdapter.send = _around(OrgAdapter.send, writes, moment)  # type: ignore[method-assign]
+    HostAction.on_host = _around(HostAction.on_host, any_call, moment)  # type: ignore[method-assign]
