@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oauth_app": {"auth", "org"},
     "store": {"credentials"},
     "access": {"ranges", "org"},
+    "report": {"auth", "ranges", "access"},
     "verification": {"auth", "ranges", "credentials", "org", "store", "access"},
     "delivery": {"credentials", "formats", "host", "store"},
     "task": {"auth", "credentials", "org", "store"},

@@ -85,6 +85,11 @@ def trusted_range_changes(rows: Iterable[Mapping[str, Any]]) -> list[RangeChange
     return [_change(row) for row in rows if _is_about_trusted_ranges(row)]
 
 
+def range_changes(rows: Iterable[Mapping[str, Any]]) -> list[RangeChange]:
+    """Return the rows that are about any list of ranges, in the order given."""
+    return [_change(row) for row in rows if is_about_login_ranges(row) or _is_about_trusted_ranges(row)]
+
+
 def is_about_login_ranges(row: Mapping[str, Any]) -> bool:
     """Whether a row is about the login ranges of some profile."""
     return row.get("Action") in _LOGIN_RANGE_ACTIONS

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..errors import OptionError
 from ..org.client import Org
@@ -23,9 +23,20 @@ HIDDEN = (
 )
 RECENT_ROWS = 50  # among so many last logins this run's own is looked for, as refused ones may have come after it
 MAX_DAYS = 3650  # more is hardly meant
+Way = Literal["soap_login", "username_password_flow", "oauth", "browser", "single_sign_on", "other"]
+# Those that bring a password through the API, and so are asked for a token; named as their ends are (retirement.py).
+BY_PASSWORD: tuple[Way, ...] = ("soap_login", "username_password_flow")
 # A browser is challenged, not asked for a token; OAuth flows but username-password bring no password. Whether the org
 # returns values or labels is not documented without doubt, so these are the beginnings of both.
-_WITHOUT_PASSWORD = ("Application", "Remote Access", "Oauth", "Saml", "Certificate", "Third", "Lightning")
+_WAYS: Mapping[str, Way] = {
+    "Application": "browser",
+    "Remote Access": "oauth",
+    "Oauth": "oauth",
+    "Saml": "single_sign_on",
+    "Third": "single_sign_on",
+    "Certificate": "other",
+    "Lightning": "other",
+}
 _BY_PASSWORD_ANYWAY = "OauthUsernamePassword"  # noqa: S105 - the name of a flow
 _NO_APPLICATION = ("", "N/A")
 
@@ -41,7 +52,7 @@ def observed_logins(org: Org, days: int, *, option: str = "days") -> list[Login]
 
     Without the permission to see all, Salesforce returns only those of one's own user: see is_partial().
     """
-    summed = logins_since(org, _since(days, option), sum_up)
+    summed = logins_since(org, since(days, option), sum_up)
     return with_users(summed, read_users(org, {source.user_id for source in summed}))
 
 
@@ -50,7 +61,7 @@ def is_partial(org: Org, logins: Collection[Login], days: int, *, option: str = 
     shown = {login.user_id for login in logins}
     if len(shown) > 1:
         return False
-    return not shown.issuperset(users_logged_in_since(org, _since(days, option), limit=2))
+    return not shown.issuperset(users_logged_in_since(org, since(days, option), limit=2))
 
 
 def own_address(org: Org) -> str | None:
@@ -70,7 +81,8 @@ def own_profile(org: Org) -> str | None:
     return user.profile if user else None
 
 
-def _since(days: int, option: str) -> datetime.datetime:
+def since(days: int, option: str) -> datetime.datetime:
+    """Return the time so many days ago; raises OptionError for what is no number of days."""
     check_days(days, option)
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
 
@@ -128,7 +140,7 @@ def sum_up(rows: Iterable[Mapping[str, Any]]) -> dict[LoginSource, tuple[int, st
         address = address_of(row)
         if address is None:
             continue
-        source = LoginSource(row["UserId"], row.get("Application") or "", address, _needs_token(row))
+        source = LoginSource(row["UserId"], row.get("Application") or "", address, way_of(row) in BY_PASSWORD)
         count, last = summed.get(source, (0, ""))
         summed[source] = (count + 1, max(last, row.get("LoginTime") or ""))
     return summed
@@ -244,6 +256,9 @@ def _fit(texts: list[str]) -> str | None:
     return None
 
 
-def _needs_token(row: Mapping[str, Any]) -> bool:
-    kind, flow = row.get("LoginType") or "", row.get("LoginSubType") or ""
-    return flow == _BY_PASSWORD_ANYWAY or not kind.startswith(_WITHOUT_PASSWORD)
+def way_of(row: Mapping[str, Any]) -> Way:
+    """Return the way of a login. What is none of the others came by password through the API, which only SOAP takes."""
+    kind = row.get("LoginType") or ""
+    if row.get("LoginSubType") == _BY_PASSWORD_ANYWAY:
+        return "username_password_flow"
+    return next((way for beginning, way in _WAYS.items() if kind.startswith(beginning)), "soap_login")

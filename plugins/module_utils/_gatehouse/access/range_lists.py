@@ -45,6 +45,12 @@ def _name_of_label(profiles: Profiles, label: str) -> str:
     return match.name if match else METADATA_NAMES.get(label, label)
 
 
+def all_login_ranges(org: Org, profiles: Profiles) -> dict[str, tuple[IpRange, ...]]:
+    """Return the login ranges of all profiles, by their labels where find() knows them by those."""
+    names = {profile.name: profiles.display_name(profile) for profile in profiles.all}
+    return {names[record.full_name]: record.ranges for record in read_login_ranges(org, names)}
+
+
 def read_login_ranges(org: Org, names: Collection[str]) -> list[ReadRanges]:
     """Read the login ranges of those profiles that exist, by metadata name."""
     ordered, records = sorted(names), list[ReadRanges]()

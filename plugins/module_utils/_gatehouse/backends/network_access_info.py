@@ -10,7 +10,7 @@ from typing import Any
 
 from ..access.login_history import own_address
 from ..access.profiles import Profiles
-from ..access.range_lists import LoginRanges, TrustedRanges, always_activates_devices, read_login_ranges
+from ..access.range_lists import LoginRanges, TrustedRanges, all_login_ranges, always_activates_devices
 from ..access.rules import Access
 from ..errors import OptionError
 from ..org.client import Org
@@ -45,9 +45,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         "changed": False,
         "trusted_ip_ranges": _results(trusted),
         "login_ip_ranges": [{"profile": name, "ranges": _results(ranges)} for name, ranges in login_ranges.items()],
-        "session_settings": {
-            name: _BOOLEANS.get(session[name], session[name]) for name in SESSION_SETTINGS if name in session
-        },
+        "session_settings": session_results(session),
         "own_address": own_address(org),
         "decisions": [
             {"address": address, "profile": profile, **access.login(address).as_result()}
@@ -64,9 +62,12 @@ def _read_profiles(org: Org, names: Sequence[str]) -> dict[str, tuple[IpRange, .
         return {
             name: LoginRanges(org, name, profiles, option="profiles").read().ranges for name in dict.fromkeys(names)
         }
-    display_names = {profile.name: profiles.display_name(profile) for profile in profiles.all}
-    records = read_login_ranges(org, display_names)
-    return {display_names[record.full_name]: record.ranges for record in records}
+    return all_login_ranges(org, profiles)
+
+
+def session_results(found: Mapping[str, str]) -> dict[str, bool | str]:
+    """Return the session settings that concern addresses, in the form in which modules show them."""
+    return {name: _BOOLEANS.get(found[name], found[name]) for name in SESSION_SETTINGS if name in found}
 
 
 def _checked(text: str, where: str) -> str:

@@ -50,7 +50,12 @@ class Org:
         self._session: Session | None = None
         self._org_id: str | None = None
         self._transport = open_transport(connection)
+        self._transport.hooks["response"].append(self._count)
+        self.requests = 0  # answered so far, but for the login
         self._retry = ReadRetry(2 * connection.timeout)
+
+    def _count(self, _response: requests.Response, **_options: Any) -> None:
+        self.requests += 1
 
     def metadata(self, call: Callable[[MetadataApi], T]) -> T:
         """Return the result of a call of the Metadata API."""

@@ -53,6 +53,7 @@ class LoginRow(TypedDict, total=False):
     UserId: str
     SourceIp: str | None
     Application: str | None
+    ApiVersion: str | None
     LoginType: str | None
     LoginSubType: str | None
     Status: str | None
@@ -118,6 +119,15 @@ def _user(row: Mapping[str, Any]) -> User:
     return User(row["Id"], row.get("Username") or row["Id"], profile, row.get("LastPasswordChangeDate"))
 
 
+def all_users(org: Queryable) -> dict[str, tuple[User, bool]]:
+    """Return all users by their ids, each with whether it is active."""
+    return _read(
+        org,
+        "SELECT Id, Username, Profile.Name, IsActive FROM User",
+        lambda rows: {row["Id"]: (_user(row), row["IsActive"] is True) for row in rows},
+    )
+
+
 def users_logged_in_since(org: Queryable, since: datetime.datetime, *, limit: int) -> list[str]:
     """Return the ids of some users who logged in since then, as User says it, whatever LoginHistory shows."""
     soql = f"SELECT Id FROM User WHERE LastLoginDate >= {moment(since)} LIMIT {limit}"
@@ -125,12 +135,15 @@ def users_logged_in_since(org: Queryable, since: datetime.datetime, *, limit: in
 
 
 def logins_since(org: Queryable, since: datetime.datetime, into: Callable[[Iterator[Any]], T]) -> T:
-    """Return what C(into) makes of all rows of LoginHistory since then. Status and application cannot be filtered.
+    """Return what C(into) makes of the rows of LoginHistory since then, the latest first.
+
+    Status and application cannot be filtered.
 
     Without the permission Manage Users or Monitor Login History, Salesforce returns only the rows of one's own user.
     """
-    fields = "UserId, SourceIp, Application, LoginType, LoginSubType, Status, LoginTime"
-    return _read(org, f"SELECT {fields} FROM LoginHistory WHERE LoginTime >= {moment(since)}", into)
+    fields = "UserId, SourceIp, Application, ApiVersion, LoginType, LoginSubType, Status, LoginTime"
+    latest_first = f"WHERE LoginTime >= {moment(since)} ORDER BY LoginTime DESC"
+    return _read(org, f"SELECT {fields} FROM LoginHistory {latest_first}", into)
 
 
 def logins_of(
