@@ -132,7 +132,11 @@ access:
     session_settings:
       description: As RV(gatehouse.salesforce.network_access_info#module:session_settings).
       type: dict
-      sample: {lockSessionsToIp: false, sessionTimeout: TwoHours}
+      sample:
+        enforceIpRangesEveryRequest: false
+        lockSessionsToDomain: true
+        lockSessionsToIp: false
+        sessionTimeout: TwoHours
     logins:
       description:
         - The successful logins by user, application, way, version of the API and address. Salesforce's own logins have

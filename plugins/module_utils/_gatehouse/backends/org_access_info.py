@@ -59,18 +59,19 @@ class _Collected:
     def read(self, days: int, max_logins: int) -> dict[str, Any]:
         """Read all that there is to be shown."""
         org, start = self._org, since(days, "days")
-        trusted = self._part("trusted IP ranges", _METADATA, lambda: TrustedRanges(org).read().ranges, ())
+        trusted = self._part("trusted IP ranges", _METADATA, lambda: TrustedRanges(org).read().ranges) or ()
         settings = self._part(
-            "session settings", _METADATA, lambda: org.metadata(lambda api: api.read_session_settings()), {}
+            "session settings", _METADATA, lambda: org.metadata(lambda api: api.read_session_settings())
         )
         profiles = Profiles(org)
-        login_ranges = self._part("login IP ranges", _METADATA, lambda: all_login_ranges(org, profiles), {})
-        users = self._part("users", "View All Users", lambda: all_users(org), {})
+        login_ranges = self._part("login IP ranges", _METADATA, lambda: all_login_ranges(org, profiles)) or {}
+        users = self._part("users", "View All Users", lambda: all_users(org)) or {}
         history = self._part(
-            "logins", _HISTORY, lambda: logins_since(org, start, lambda rows: read_history(rows, max_logins)), None
+            "logins", _HISTORY, lambda: logins_since(org, start, lambda rows: read_history(rows, max_logins))
         )
         complete = self._is_complete(history, start, max_logins)
-        rows = self._part("audit trail", _AUDIT, lambda: audit_rows(org, _audited_from(days)), [])
+        history = history or History()
+        rows = self._part("audit trail", _AUDIT, lambda: audit_rows(org, since(min(days, AUDIT_DAYS), "days"))) or []
         always = always_activates_devices(org)
         rules = {
             label: Access(ranges, trusted, device_activation_always=always)
@@ -83,25 +84,24 @@ class _Collected:
             "days": days,
             "trusted_ip_ranges": [item.as_result() for item in trusted],
             "profiles": _profiles(names, login_ranges, users),
-            "session_settings": session_results(settings),
-            "logins": _logins(history or History(), users, rules),
+            "session_settings": session_results(settings or {}),
+            "logins": _logins(history, users, rules),
             "logins_complete": complete,
             "logins_by_day": [
-                {"day": day, "way": way, "count": count}
-                for (day, way), count in sorted((history or History()).by_day.items())
+                {"day": day, "way": way, "count": count} for (day, way), count in sorted(history.by_day.items())
             ],
             "range_changes": [_change(change) for change in range_changes(rows)],
         }
 
-    def _part(self, what: str, permission: str, read: Callable[[], T], otherwise: T) -> T:
-        """Return a part of the whole, or its place-holder where the org refuses it."""
+    def _part(self, what: str, permission: str, read: Callable[[], T]) -> T | None:
+        """Return a part of the whole; None where the org refuses it."""
         try:
             return read()
         except (LoginError, LoginUnansweredError, NoResponseError):
             raise
         except OrgError as exc:
             self.omitted.append({"what": what, "problem": str(exc), "permission": permission})
-            return otherwise
+            return None
 
     def _note_hidden_labels(self, profiles: Profiles | None) -> None:
         hidden = sum(profile.label is None for profile in profiles.all) if profiles else 0
@@ -119,17 +119,11 @@ class _Collected:
             return False
         if len(history.users) > 1:
             return True
-        others = self._part(
-            "logins", _HISTORY, lambda: set(users_logged_in_since(self._org, start, limit=2)), set[str]()
-        )
-        if others <= history.users:
+        others = self._part("logins", _HISTORY, lambda: users_logged_in_since(self._org, start, limit=2))
+        if history.users.issuperset(others or ()):
             return True
         self.omitted.append({"what": "logins", "problem": HIDDEN, "permission": _HISTORY})
         return False
-
-
-def _audited_from(days: int) -> datetime.datetime:
-    return since(min(days, AUDIT_DAYS), "days")
 
 
 def _profiles(

@@ -20,6 +20,8 @@ from .endings import Ending
 from .model import TRUSTED, Credential, Org, moment
 from .policy import LINT_RULES, SEVERITIES, Rule
 
+SHOWN = 3  # users in a text
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -73,9 +75,12 @@ def find(
         found += _findings(org.name, _of_org(org, stored, context), context)
     for credential in stored:
         found += _findings("", _of_credential(credential, context), context)
+    by_org: dict[str, list[Ending]] = {}
     for ending in endings:
-        found += _findings(ending.org, _of_ending(ending, context), context)
-    return tuple(sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.org, one.rule, one.subject)))  # type: ignore[arg-type]
+        by_org.setdefault(ending.org, []).append(ending)
+    for name, listed in by_org.items():
+        found += _findings(name, _of_endings(listed, context), context)
+    return tuple(sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.org, one.rule, one.subject)))
 
 
 def _findings(org: str, found: Iterable[_Found], context: Context) -> Iterator[Finding]:
@@ -190,15 +195,20 @@ def _of_credential(credential: Credential, context: Context) -> Iterator[_Found]
             yield "old_secret", name, f"the secret of the credential {name} is {age} days old", since
     for consumer in credential.consumers:
         if consumer.outdated:
-            text = f"{consumer.consumer} has version {consumer.version} of {name}, of which {credential.version} is current"
+            text = f"{consumer.consumer} has version {consumer.version} of {name}, and {credential.version} is current"
             yield "outdated_consumer", f"{name}: {consumer.consumer}", text, None
 
 
-def _of_ending(ending: Ending, context: Context) -> Iterator[_Found]:
-    if ending.days_left > context.rules["ending_login"].limits["days"]:
-        return
-    by = f" by {ending.application}" if ending.application else ""
-    logins = f"{ending.logins} login{'' if ending.logins == 1 else 's'}{by}"
-    left = f"in {ending.days_left} days" if ending.days_left > 0 else f"{-ending.days_left} days ago"
-    text = f"{ending.username}: {logins}; {ending.why}, counted to {ending.date}, {left}. To do: {ending.change}"
-    yield "ending_login", f"{ending.username}: {ending.application}: {ending.what}", text, None
+def _of_endings(endings: Sequence[Ending], context: Context) -> Iterator[_Found]:
+    """Yield one finding for each end that is near; the table of endings has the logins one by one."""
+    by_what: dict[str, list[Ending]] = {}
+    for ending in endings:
+        if ending.days_left <= context.rules["ending_login"].limits["days"]:
+            by_what.setdefault(ending.what, []).append(ending)
+    for what, listed in by_what.items():
+        first, users = listed[0], {ending.username for ending in listed}
+        some = ", ".join(sorted(users)[:SHOWN]) + (f" and {len(users) - SHOWN} more" if len(users) > SHOWN else "")
+        days = abs(first.days_left)
+        left = f"{days} day{'' if days == 1 else 's'} {'left' if first.days_left >= 0 else 'over'}"
+        text = f"{first.why}: {some}; counted to {first.date} ({first.date_grade}), {left}. To do: {first.change}"
+        yield "ending_login", what, text, None

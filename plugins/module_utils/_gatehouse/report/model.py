@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -227,8 +228,18 @@ def moment(text: str) -> datetime.datetime:
     return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
+def fields_of(one: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass by name; unlike asdict(), with the values as they are, which is faster."""
+    return {name: getattr(one, name) for name in _names(type(one))}
+
+
+@functools.cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def _rows(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    names = _names(kind)
     return tuple(kind(**{name: row[name] for name in names}) for row in rows)
 
 
