@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -230,12 +229,11 @@ def moment(text: str) -> datetime.datetime:
 
 def fields_of(one: Any) -> dict[str, Any]:
     """Return the fields of a dataclass by name; unlike asdict(), with the values as they are, which is faster."""
-    return {name: getattr(one, name) for name in _names(type(one))}
+    return {name: getattr(one, name) for name in _names(one)}
 
 
-@functools.cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(kind.__dataclass_fields__)
 
 
 def _rows(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
