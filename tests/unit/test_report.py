@@ -143,12 +143,12 @@ class TestRanges:
         assert [one.severity for one in made.findings] == ["error"] * is_wide
 
     def test_a_range_is_unused_only_where_all_logins_are_known(self) -> None:
-        access = {"trusted_ip_ranges": [{"range": "20.0.1.0/24"}], "logins": [login(way="oauth")]}
+        access: dict[str, Any] = {"trusted_ip_ranges": [{"range": "20.0.1.0/24"}], "logins": [login(way="oauth")]}
         assert found(report(org(**access))) == [("unused_range", "trusted IP ranges: 20.0.1.0/24")]
         assert found(report(org(**access, logins_complete=False))) == []
 
     def test_a_profile_s_ranges_are_used_by_its_own_logins_alone(self) -> None:
-        access = {"profiles": [profile("20.0.0.0/24")]}
+        access: dict[str, Any] = {"profiles": [profile("20.0.0.0/24")]}
         others = [login(profile="Other", way="oauth"), login("20.0.9.9", way="oauth")]
         assert found(report(org(**access, logins=[login(way="oauth")]))) == []
         assert found(report(org(**access, logins=others))) == [
@@ -380,7 +380,7 @@ class TestChanges:
         ]
 
     def test_a_finding_is_known_since_the_report_that_had_it_first(self) -> None:
-        ranges = {"trusted_ip_ranges": [{"range": "10.0.0.0/8"}]}
+        ranges: dict[str, Any] = {"trusted_ip_ranges": [{"range": "10.0.0.0/8"}]}
         first = report(org(**ranges), now=NOW - datetime.timedelta(days=9))
         second = report(org(**ranges), before=first)
         assert {one.since for one in second.findings} == {"2026-11-15"}
