@@ -4,7 +4,8 @@
 """C(ansible-playbook), forked from a process that has imported it already: two thirds of a short play are imports.
 
 Everything else is as in a process of its own: arguments, environment, folder, configuration, exit code, clean-up. The
-collection is imported after the fork, so the keys that belong to a run are made anew for each.
+collection is imported after the fork, so the keys that belong to a run are made anew for each. The YAML that comes with
+Ansible, half of the rest, is parsed once.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import atexit
 import importlib
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -23,7 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.support.processes import ROOT
+from tests.support.processes import COLLECTIONS, ROOT
 
 PRELOADED = (
     "ansible.cli.playbook",
@@ -51,6 +53,8 @@ PRELOADED = (
     "lxml.etree",
     "simple_salesforce",
 )
+PLUGINS_WITH_OPTIONS = ("cache", "callback", "connection", "inventory", "shell", "strategy", "vars")
+PLUGINS = COLLECTIONS / "ansible_collections" / "gatehouse" / "salesforce" / "plugins"
 LONGEST_REQUEST = 100_000
 
 
@@ -96,6 +100,7 @@ class PlaybookServer:
 def _serve(channel: socket.socket) -> None:
     for name in PRELOADED:
         importlib.import_module(name)
+    _parse_once()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # reaps them
     while True:
         request, descriptors, *_rest = socket.recv_fds(channel, LONGEST_REQUEST, 2)
@@ -107,6 +112,39 @@ def _serve(channel: socket.socket) -> None:
             _play(output, status, **json.loads(request))
         os.close(output)
         os.close(status)
+
+
+def _parse_once() -> None:
+    """Parse what each play would: settings and routing of Ansible, options of its plugins, code of the collection."""
+    from ansible.config import manager
+    from ansible.plugins import loader
+    from ansible.utils.collection_loader import _collection_finder, _collection_meta
+
+    defaults = Path(manager.__file__).with_name("base.yml")
+    routes = Path(manager.__file__).with_name("ansible_builtin_runtime.yml").read_bytes()
+    read, parse = manager.ConfigManager._read_config_yaml_file, _collection_meta._meta_yml_to_dict
+    # Copies, as each play changes its own.
+    settings, routing = pickle.dumps(read(None, defaults)), pickle.dumps(parse(routes, None))
+    code = {
+        (source, str(path)): compile(source, str(path), "exec", dont_inherit=True)
+        for path in PLUGINS.rglob("*.py")
+        for source in [path.read_bytes()]
+    }
+
+    def read_settings(config: Any, file: Any) -> Any:
+        return pickle.loads(settings) if Path(os.fsdecode(file)) == defaults else read(config, file)  # noqa: S301
+
+    def parse_routing(text: Any, content: Any) -> Any:
+        return pickle.loads(routing) if text == routes else parse(text, content)  # noqa: S301
+
+    def compile_once(source: bytes, filename: str, **options: Any) -> Any:
+        return code.get((source, filename)) or compile(source, filename, **options)
+
+    manager.ConfigManager._read_config_yaml_file = read_settings
+    _collection_finder._meta_yml_to_dict = parse_routing
+    _collection_finder.compile = compile_once
+    for kind in PLUGINS_WITH_OPTIONS:
+        list(getattr(loader, f"{kind}_loader").all(class_only=True))
 
 
 def _play(output: int, status: int, arguments: list[str], cwd: str, env: dict[str, str]) -> NoReturn:
@@ -125,7 +163,9 @@ def _play(output: int, status: int, arguments: list[str], cwd: str, env: dict[st
         from ansible import constants
         from ansible.cli.playbook import PlaybookCLI
 
+        options = constants.config._plugins
         importlib.reload(constants)
+        constants.config._plugins = options
         PlaybookCLI.cli_executor(["ansible-playbook", *arguments])
     except SystemExit as exc:
         code = exc.code or 0
