@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,8 +79,9 @@ class ActionModule(HostAction):
         connection, last_success = _connection(options, task)
         task = dataclasses.replace(task, source_address=None)  # an address of the host, not of the controller
         self._require_stdin()
-        payload = _payload(connection)
-        register(*secrets_in(payload))
+        given = _payload(connection)
+        payload = json.dumps(given)
+        register(payload, *secrets_in(given))
         notes: dict[str, Any] = {}
         try:
             if not task.attempts.has_succeeded(connection):
@@ -108,9 +110,7 @@ class ActionModule(HostAction):
     def _host(self) -> str:
         return str(self._task.delegate_to or self._task_vars["inventory_hostname"])
 
-    def _log_in_on_host(
-        self, connection: Connection, payload: dict[str, Any], task: Task, notes: dict[str, Any]
-    ) -> Verification:
+    def _log_in_on_host(self, connection: Connection, payload: str, task: Task, notes: dict[str, Any]) -> Verification:
         """Log in once from the host; raises LoginUnansweredError where it does not say what became of it."""
         try:
             answer = self.on_host({PAYLOAD: payload}, task, answer=OUTCOME)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -158,10 +160,18 @@ class TestDecisions:
 
 
 def lookup(count: int = 1, **options: str) -> dict[str, Any]:
-    """A task that tells what the lookup gives, many times if wanted."""
+    """Show what the lookup returns, for read(), as often as wanted: in Base64, since a secret would be masked."""
     given = "".join(f", {name}='{value}'" for name, value in {"token": "auto", **options}.items())
     calls = [f"lookup('gatehouse.salesforce.login_password', 'billing'{given})"] * count
-    return {"name": "look", "ansible.builtin.debug": {"msg": f"{{{{ [{', '.join(calls)}] | unique }}}}"}}
+    return {
+        "name": "look",
+        "ansible.builtin.debug": {"msg": f"{{{{ [{', '.join(calls)}] | unique | to_json | b64encode }}}}"},
+    }
+
+
+def read(result: Mapping[str, Any]) -> list[str]:
+    """Return the different values that the lookup returned."""
+    return list(json.loads(base64.b64decode(result["msg"])))
 
 
 def stored(name: str, username: str, password: str, token: str) -> dict[str, Any]:
@@ -201,31 +211,31 @@ class TestAutomaticToken:
         sim.control.set_org(trusted_ranges=trusted)
         sim.control.set_profile("Standard", login_ip_ranges=login_ranges)
         found = playbook([lookup(credential="admin")])
-        assert found.last["msg"] == [expected]
+        assert read(found.last) == [expected]
         assert "was appended" not in found.output
 
     @pytest.mark.usefixtures("developer_edition")
     def test_in_a_developer_edition_a_trusted_range_is_not_enough(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_org(trusted_ranges=[HERE])
         sim.control.set_profile("Standard", login_ip_ranges=[])
-        assert playbook([lookup(credential="admin")]).last["msg"] == [PASSWORD + TOKEN]
+        assert read(playbook([lookup(credential="admin")]).last) == [PASSWORD + TOKEN]
 
     def test_the_other_choices_ask_nobody(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         first, second = playbook([lookup(token="append"), lookup(token="omit")])
-        assert first["result"]["msg"] == [PASSWORD + TOKEN] and second["result"]["msg"] == [PASSWORD]
+        assert read(first["result"]) == [PASSWORD + TOKEN] and read(second["result"]) == [PASSWORD]
         assert sim.control.counts() == {}
 
     def test_a_credential_that_may_read_the_ranges_asks_for_itself(
         self, sim: SimulatedOrg, playbook: Playbooks
     ) -> None:
         sim.control.set_profile("Standard", login_ip_ranges=[HERE], permissions=["ApiEnabled", "ModifyAllData"])
-        assert playbook([lookup()]).last["msg"] == [PASSWORD]
+        assert read(playbook([lookup()]).last) == [PASSWORD]
         assert {entry["username"] for entry in sim.control.requests()} == {USER}
 
     def test_one_that_may_not_is_given_its_token_with_a_warning(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_profile("Standard", login_ip_ranges=[HERE])
         found = playbook([lookup()])
-        assert found.last["msg"] == [PASSWORD + TOKEN]
+        assert read(found.last) == [PASSWORD + TOKEN]
         assert "The security token of 'billing' was appended" in found.output.replace("\n", " ")
 
     def test_a_secret_that_one_run_saw_refused_is_not_tried_by_the_next(
@@ -235,9 +245,9 @@ class TestAutomaticToken:
         sim.control.set_org(trusted_ranges=[HERE])
         sim.control.set_profile("Standard", login_ip_ranges=[])
         sim.control.set_user(sim.admin.username, frozen=True)
-        assert playbook([lookup(credential="admin")]).last["msg"] == [PASSWORD + TOKEN]
+        assert read(playbook([lookup(credential="admin")]).last) == [PASSWORD + TOKEN]
         sim.control.set_user(sim.admin.username, frozen=False)
-        assert playbook([lookup(credential="admin")]).last["msg"] == [PASSWORD + TOKEN]
+        assert read(playbook([lookup(credential="admin")]).last) == [PASSWORD + TOKEN]
         assert sim.control.counts()["login"] == 1
 
     def test_a_hundred_lookups_on_many_hosts_ask_once(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
@@ -247,25 +257,25 @@ class TestAutomaticToken:
         tasks = [lookup(10, credential="admin"), lookup(10, credential="admin")]
         play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
         found = playbook.run([play], "-i", "hosts.json", "--forks", "5")
-        assert {tuple(item["result"]["msg"]) for item in found} == {(PASSWORD,)}
+        assert {tuple(read(item["result"])) for item in found} == {(PASSWORD,)}
         # Two reads of metadata, and queries for the own address, the user and the edition.
         assert sim.control.counts() == {"login": 1, "readMetadata": 2, "query": 3}
 
     def test_a_refused_login_is_not_repeated_by_a_hundred_lookups(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_user(USER, password="Changed-Password-1")
         found = playbook([lookup(50), lookup(50)])
-        assert {tuple(item["result"]["msg"]) for item in found} == {(PASSWORD + TOKEN,)}
+        assert {tuple(read(item["result"])) for item in found} == {(PASSWORD + TOKEN,)}
         assert sim.control.counts() == {"login": 1}
 
     def test_where_the_org_is_out_of_reach_the_token_is_appended(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.inject("reset", times=None)
-        assert playbook([lookup()]).last["msg"] == [PASSWORD + TOKEN]
+        assert read(playbook([lookup()]).last) == [PASSWORD + TOKEN]
 
     def test_a_user_of_another_org_is_not_judged_by_this_one(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_org(trusted_ranges=[HERE])
         playbook([stored("billing", "billing@other.example", PASSWORD, TOKEN)])
         found = playbook([lookup(credential="admin")])
-        assert found.last["msg"] == [PASSWORD + TOKEN]
+        assert read(found.last) == [PASSWORD + TOKEN]
         assert "does not show the profile of a user" in found.output.replace("\n", " ")
 
     def test_a_name_in_credential_that_the_store_does_not_have_is_an_error(self, playbook: Playbooks) -> None:
@@ -273,7 +283,7 @@ class TestAutomaticToken:
 
     def test_a_credential_without_a_token_asks_nobody(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         playbook([stored("billing", USER, PASSWORD, "")])
-        assert playbook([lookup()]).last["msg"] == [PASSWORD]
+        assert read(playbook([lookup()]).last) == [PASSWORD]
         assert sim.control.counts() == {}
 
     def test_no_secret_is_in_what_is_kept_for_the_run(self, playbook: Playbooks) -> None:

@@ -133,9 +133,9 @@ def _render(consumer: Consumer, credential: Credential) -> str:
     """Return what the file is to contain, which the task masks in all that it prints."""
     connection, file = credential.connection, consumer.file
     given = file.format_options
-    consumer.secrets.add(*connection.secret_texts)
-    consumer.secrets.add(*(str(given[name]) for name in SECRET_OPTIONS if given.get(name)))
-    register(*connection.secret_texts)
+    secrets = (*connection.secret_texts, *(str(given[name]) for name in SECRET_OPTIONS if given.get(name)))
+    consumer.secrets.add(*secrets)
+    register(*secrets)
     content = render(connection, file.format, given)
     consumer.secrets.add(content)
     if len(content.encode()) > MAX_CONTENT:

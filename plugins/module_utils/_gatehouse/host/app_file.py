@@ -40,7 +40,7 @@ FILE: dict[str, dict[str, Any]] = {
     "dest": {"type": "path", "required": True},
     "state": {"type": "str", "choices": ["present", "absent", "forgotten"], "default": "present"},
     "format": {"type": "str", "default": "env"},
-    "format_options": {"type": "dict", "default": {}, "no_log": True},
+    "format_options": {"type": "dict", "default": {}},
     "standby": {"type": "bool", "default": False},
     "owner": {"type": "str"},
     "group": {"type": "str"},
