@@ -84,11 +84,6 @@ def tests() -> None:
     pytest("--durations=8", "--engine=direct", "tests/unit", "tests/integration")
 
 
-def ansible_plays() -> None:
-    """Run by Ansible, too, the plays that do not need it: both ways have to give the same results."""
-    pytest("--durations=8", "-m", "not ansible", "--engine=ansible", "tests/integration")
-
-
 def kills() -> None:
     """Kill four times as many rotations and writes as in other runs."""
     pytest("--thorough", "-k", "kill", "tests/unit/test_store_file.py", "tests/integration/test_rotation_kills.py")
@@ -138,12 +133,15 @@ def environments() -> None:
 
 def ansible_2_20() -> None:
     """Run on ansible-core 2.20 what may differ there."""
-    _test_on("2.20")
+    _test_on("2.20", "every_core")
 
 
 def ansible_2_22() -> None:
-    """Run on ansible-core 2.22 what may differ there."""
-    _test_on("2.22")
+    """Run on ansible-core 2.22 what may differ there, and by it the plays that the other tests ran without Ansible.
+
+    Both ways have to give the same results. Kills are of processes that run without it.
+    """
+    _test_on("2.22", "every_core or direct")
 
 
 # Each is a row of groups; the stages of a group run side by side.
@@ -152,7 +150,6 @@ TARGETS = {
     "test": (("style", "types"), ("tests",)),
     "rest": (
         ("sanity", "lint", "docs", "artifact", "environments"),
-        ("ansible_plays",),
         ("kills",),
         ("format_readers",),
         ("ansible_2_20",),
@@ -180,11 +177,11 @@ def _environment(core: str) -> Path | None:
     return venv / "bin"
 
 
-def _test_on(core: str) -> None:
+def _test_on(core: str, marked: str) -> None:
     programs = _environment(core)
     if programs is not None:
         run(programs / "ansible", "--version")
-        pytest("-m", "ansible", programs=programs)
+        pytest("-m", marked, "-k", "not kill", "--engine=ansible", programs=programs)
 
 
 def _copy_collection() -> None:

@@ -22,10 +22,13 @@ REAL_SERVERS = {"server", "hosts", "openbao_server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a mail server, hosts or a key-value server, none of which a quick run starts."""
+    """Mark what needs a mail server, hosts or a key-value server, and plays that need no Ansible."""
     for item in items:
-        if isinstance(item, pytest.Function) and REAL_SERVERS.intersection(item.fixturenames):
+        used = item.fixturenames if isinstance(item, pytest.Function) else ()
+        if REAL_SERVERS.intersection(used):
             item.add_marker("servers")
+        if "playbook" in used and item.get_closest_marker("ansible") is None:
+            item.add_marker("direct")
 
 
 @pytest.fixture

@@ -251,6 +251,7 @@ class TestWriting:
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert target.read_bytes() != before[0]
 
+    @pytest.mark.every_core  # as it may mask the names of fields
     def test_an_application_reads_its_own_names(self, playbook: Playbooks, store: Store) -> None:
         target = playbook.folder / "app.json"
         options = {

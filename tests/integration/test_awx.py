@@ -21,7 +21,7 @@ from tests.support.openbao import OpenBao
 from tests.support.processes import ROOT, ansible_environment
 from tests.support.stores import open_store
 
-pytestmark = pytest.mark.ansible(process=True)
+pytestmark = [pytest.mark.ansible(process=True), pytest.mark.every_core]
 
 GUIDE = ROOT / "docs" / "awx.md"
 FOUND = "found={{ lookup('gatehouse.salesforce.credential', 'billing').username }}"

@@ -34,7 +34,7 @@ from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
 from tests.support.stores import open_store
 from tests.unit.simulator.apps import key_pair
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs").glob("*.md"))

@@ -17,7 +17,7 @@ from tests.support.deployments import DELIVER, ROTATE
 from tests.support.plays import Playbooks, Results
 from tests.support.stores import open_store
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 SECRETS = {"admin": "Canary-Admin-Password", "billing": "Canary-Billing-Password"}
 NOW = "2026-11-01T08:00:00Z"

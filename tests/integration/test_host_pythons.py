@@ -14,7 +14,7 @@ import pytest
 from tests.support.plays import Playbooks
 from tests.support.processes import find_python
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 
 @pytest.fixture(params=range(9, 14))

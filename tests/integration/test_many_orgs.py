@@ -15,7 +15,7 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 COUNT, FORKS = 50, 10
 FAILING = "org07"

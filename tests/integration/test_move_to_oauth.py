@@ -133,6 +133,7 @@ def test_an_app_that_another_credential_has_moved_to_is_not_taken_from_it(move: 
     assert move.flows() == {**BY_TOKEN, BILLING: "jwt_bearer"} and move.logins() == dict.fromkeys(USERS, "ok")
 
 
+@pytest.mark.every_core
 def test_what_cannot_move_says_why_and_stays_and_holds_up_no_other(move: Move, sim: SimulatedOrg) -> None:
     names = ("asleep", "shut-out", "taken")
     for name in names:

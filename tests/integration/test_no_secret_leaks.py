@@ -26,7 +26,7 @@ from tests.support.plays import Playbooks
 from tests.support.rotations import USER, mailbox_option
 from tests.support.stores import open_store
 
-pytestmark = pytest.mark.ansible(process=True)
+pytestmark = [pytest.mark.ansible(process=True), pytest.mark.every_core]
 
 # Characters that each encoding changes, so that the forms differ.
 SECRETS = {

@@ -18,7 +18,7 @@ from tests.support.plays import Playbooks, Results
 from tests.support.tasks import NOBODY, seen, store, use
 from tests.unit.simulator.apps import key_pair
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 HOSTS = ",".join(f"host{number:02}" for number in range(12))
 READ = {"name": "read", "gatehouse.salesforce.network_access_info": {}}

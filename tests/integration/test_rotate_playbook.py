@@ -23,7 +23,7 @@ from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option
 from tests.support.services import Application, services
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 BLUE, GREEN, REPORTS = "billing@acme.example", "billing-green@acme.example", "reports@acme.example"
 PASSWORD, TOKEN = "Acme-Password-1", "OldToken00000000000000001"

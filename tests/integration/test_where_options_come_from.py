@@ -13,7 +13,7 @@ import pytest
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 INFO: dict[str, Any] = {"name": "read", "gatehouse.salesforce.network_access_info": {}}
 

@@ -17,7 +17,7 @@ from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.support.tasks import NOBODY, login, seen, store, trusted, use
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 TASKS = {
     "trusted_ip_ranges": trusted("203.0.113.0/24", guard="off"),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes import ROOT
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 PROGRAM = """
 import sys

@@ -16,7 +16,7 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.gatehouse.salesforce.plugins.filter import ip_ranges as filter_module
 from ansible_collections.gatehouse.salesforce.plugins.test import in_ip_ranges as test_module
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 
 def render(expression: str, **variables: Any) -> Any:

@@ -20,7 +20,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import HostAction
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 
 def test_under_mitogen_nothing_is_sent_and_the_error_says_what_to_do() -> None:

@@ -114,6 +114,7 @@ def shipped(module: str) -> dict[str, int]:
         }
 
 
+@pytest.mark.every_core
 @pytest.mark.ansible
 @pytest.mark.parametrize("module", SHIPPED)
 def test_a_host_gets_only_what_runs_there(module: str) -> None:

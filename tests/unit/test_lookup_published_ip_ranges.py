@@ -21,7 +21,7 @@ from ansible_collections.gatehouse.salesforce.plugins.lookup import published_ip
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges import published
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_entries
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 AWS = {
     "prefixes": [

@@ -29,7 +29,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.keys import generate_key
 from tests.support.stores import open_store
 
-pytestmark = pytest.mark.ansible
+pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
 NOW = "2026-01-05T08:00:00Z"
 STORED = {
