@@ -299,6 +299,29 @@ def test_an_inactive_user_is_refused(sim: SimulatedOrg, playbook: Playbooks) -> 
     assert f"users: '{BILLING}' is not an active user" in playbook([app()], ok=False).last["msg"]
 
 
+MAKERS = {
+    "ModifyMetadata": "requires ModifyMetadata",
+    "ManageProfilesPermissionsets": "give the user of the task the permission 'Manage Profiles and Permission Sets'",
+    "AssignPermissionSets": "give the user of the task the permission 'Assign Permission Sets'",
+}
+
+
+@pytest.mark.parametrize("missing", MAKERS)
+def test_a_permission_that_is_missing_is_named_and_nothing_is_made(
+    sim: SimulatedOrg, playbook: Playbooks, missing: str
+) -> None:
+    sim.control.set_profile("Maker", permissions=["ApiEnabled", *(name for name in MAKERS if name != missing)])
+    sim.control.add_user("maker@acme.example", PASSWORD, security_token=sim.admin.security_token, profile="Maker")
+    maker = {"gatehouse_salesforce_username": "maker@acme.example", "gatehouse_salesforce_password": PASSWORD}
+    failed = playbook([app(users=[BILLING, REPORTS])], ok=False, **maker).last
+    assert MAKERS[missing] in failed["msg"] and not failed.get("done")
+    assert sim.control.external_client_apps() == {} and sim.control.permission_sets() == []
+    if missing == "AssignPermissionSets":  # who has it cannot be seen, either
+        playbook([app()])
+        failed = playbook([app(label="New")], ok=False, **maker).last
+        assert "the permission 'View Setup and Configuration'" in failed["msg"]
+
+
 @pytest.mark.parametrize("answer", ["not_available", "unknown_type"])
 def test_an_org_without_such_apps_is_named(sim: SimulatedOrg, playbook: Playbooks, answer: str) -> None:
     sim.control.set_org(external_client_apps_enabled=False)

@@ -16,9 +16,9 @@ from ..org.client import Org
 from ..org.deploy import DeployError, Progress, deploy
 from ..org.login import Session, login
 from ..org.queries import external_client_app_id
-from ..org.records import create_record, delete_record
+from ..org.records import RestError, create_record, delete_record
 from ..org.token_endpoint import knows_app
-from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, Component, PermissionSet
+from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, App, Component, PermissionSet
 from .package import permission_set_component, write_deletion, write_package
 from .plan import AppPlan
 from .read import NOT_AVAILABLE, read_app, read_permission_set, require_users
@@ -44,6 +44,13 @@ class AppWriter:
     progress: Progress
     done: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    _user_ids: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def user_ids(self, names: Sequence[str], option: str) -> list[str]:
+        """Return the ids of users, each of whom is looked for once; raises OptionError for one who does not exist."""
+        unknown = [name for name in names if name.lower() not in self._user_ids]
+        self._user_ids |= require_users(self.org, unknown, option)
+        return [self._user_ids[name.lower()] for name in names]
 
     def check(self, plan: AppPlan) -> list[Component]:
         """Have the org check what a plan would write; return the components in the form that the org takes.
@@ -74,17 +81,10 @@ class AppWriter:
     def write(self, plan: AppPlan, components: Sequence[Component]) -> None:
         """Make the app and its permission set as planned; users come first, so that none is shut out meanwhile."""
         own = plan.after.permission_set
-        set_id = own.id or self._make_set(plan)
-        if plan.added_users:
-            ids = require_users(self.org, plan.added_users, "users")
-            for user in plan.added_users:
-                fields = {"AssigneeId": ids[user.lower()], "PermissionSetId": set_id}
-                create_record(self.org, "PermissionSetAssignment", fields)
-                self.done.append(f"{user} has the permission set {own.name}")
+        self._assign(plan)
         if components:
             self.deploy(components)
             self.done.append(f"the app {plan.after.name} is deployed")
-        self._open(plan, set_id)
         for user in plan.removed_users:
             delete_record(self.org, "PermissionSetAssignment", plan.before.permission_set.users[user])
             self.done.append(f"{user} no longer has the permission set {own.name}")
@@ -148,22 +148,42 @@ class AppWriter:
             time.sleep(POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)])
         raise AssertionError("it ends before")
 
+    def open(self, app: App) -> App:
+        """Open an app to its permission set where its policy has not done so (REPORTED that it does)."""
+        own, app_id = app.permission_set, external_client_app_id(self.org, app.name)
+        if app_id is None:
+            raise OrgError(f"the org deployed the app {app.name} without showing it")
+        create_record(self.org, "SetupEntityAccess", {"ParentId": own.id, "SetupEntityId": app_id})
+        self.done.append(f"the permission set {own.name} opens the app")
+        return dataclasses.replace(app, permission_set=read_permission_set(self.org, app.name, own.name))
+
+    def _assign(self, plan: AppPlan) -> None:
+        """Give users the permission set, which is made where there is none; a refusal leaves none that is new."""
+        own, made = plan.after.permission_set, []
+        ids = self.user_ids(plan.added_users, "users")
+        set_id = own.id or self._make_set(plan)
+        try:
+            for user, user_id in zip(plan.added_users, ids, strict=True):
+                fields = {"AssigneeId": user_id, "PermissionSetId": set_id}
+                made.append(create_record(self.org, "PermissionSetAssignment", fields))
+                self.done.append(f"{user} has the permission set {own.name}")
+        except RestError:
+            if own.id is None:
+                for assignment in filter(None, made):
+                    delete_record(self.org, "PermissionSetAssignment", assignment)
+                delete_record(self.org, "PermissionSet", set_id)
+                self.done.clear()
+            raise
+
     def _make_set(self, plan: AppPlan) -> str:
         name = plan.after.permission_set.name
         description = SET_DESCRIPTION.format(plan.after.name)
-        create_record(self.org, "PermissionSet", {"Name": name, "Label": name, "Description": description})
+        made = create_record(self.org, "PermissionSet", {"Name": name, "Label": name, "Description": description})
+        made = made or read_permission_set(self.org, plan.after.name, name).id
+        if made is None:
+            raise GatehouseError(f"the org made the permission set {name} without showing it")
         self.done.append(f"the permission set {name} is made")
-        return _required_id(read_permission_set(self.org, plan.after.name, name))
-
-    def _open(self, plan: AppPlan, set_id: str) -> None:
-        """Open the app to its permission set where the policy has not done so (REPORTED that it does)."""
-        app_id = external_client_app_id(self.org, plan.after.name)
-        if app_id is None:
-            raise OrgError(f"the org deployed the app {plan.after.name} without showing it")
-        found = read_permission_set(self.org, plan.after.name, plan.after.permission_set.name)
-        if not found.opens:
-            create_record(self.org, "SetupEntityAccess", {"ParentId": set_id, "SetupEntityId": app_id})
-            self.done.append(f"the permission set {found.name} opens the app")
+        return made
 
     def _delete_app(self, plan: AppPlan) -> None:
         before = plan.before
@@ -202,9 +222,3 @@ def _with_set_id(policy: Component, own: PermissionSet) -> Component:
     words = [word.strip() for word in policy.values.get("commaSeparatedPermissionSet", "").split(",")]
     listed = ",".join(own.id or word if word == own.name else word for word in words)
     return policy.changed({"commaSeparatedPermissionSet": listed})
-
-
-def _required_id(own: PermissionSet) -> str:
-    if own.id is None:
-        raise GatehouseError(f"the org made the permission set {own.name} without showing it")
-    return own.id

@@ -203,9 +203,10 @@ class SecretReader:
     def _opened(self) -> Iterator[None]:
         """Open what is needed; close it again however it ends."""
         permission_set = f"{PREFIX}{secrets.token_hex(4)}"
-        self._write({"setting": self._setting(), "permission_set": permission_set})
+        setting = self._setting()
+        self._write({"setting": setting, "permission_set": permission_set})
         try:
-            if self._setting() != "true":
+            if setting != "true":
                 update_setting(self._org, SETTINGS, "ExternalClientApp", SETTING, "true")
             component = permission_set_component(permission_set, DESCRIPTION, PERMISSIONS)
             version = self._org.with_session(lambda _transport, _session, version: version)

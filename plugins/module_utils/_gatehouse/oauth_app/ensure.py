@@ -14,7 +14,7 @@ from ..errors import GatehouseError, OrgError
 from .apply import AppWriter
 from .model import App, Component, DeclaredApp
 from .plan import AppPlan, plan_absent, plan_disabled, plan_present, require_own
-from .read import read_app, require_users
+from .read import read_app
 
 ROUNDS = 2  # an org that makes policies of its own needs a second one
 
@@ -45,15 +45,13 @@ def ensure_present(
     Args:
         require_allowed: raises for a plan that must not be carried out.
     """
-    org = writer.org
-    before = read_app(org, declared.name, declared.permission_set)
+    before = read_app(writer.org, declared.name, declared.permission_set)
     require_own(before, adopt=adopt)
     plan = plan_present(before, declared)
     require_allowed(plan)
-    if plan.added_users:
-        require_users(org, [user for user in plan.added_users if user in declared.users], "users")
     if declared.run_as:
-        require_users(org, [declared.run_as], "run_as")
+        writer.user_ids([declared.run_as], "run_as")
+    writer.user_ids(plan.added_users, "users")
     components = writer.check(plan)
     if check_mode or not plan:
         return AppOutcome(bool(plan), plan.diff(), plan.after)
@@ -97,7 +95,8 @@ def _write(writer: AppWriter, plan: AppPlan, components: Sequence[Component], de
     """Carry out a plan that the org has checked, and what is left afterwards; return the app as it then is."""
     for number in range(ROUNDS):
         writer.write(plan, components if number == 0 else writer.check(plan))
-        plan = plan_present(read_app(writer.org, declared.name, declared.permission_set), declared)
+        after = read_app(writer.org, declared.name, declared.permission_set)
+        plan = plan_present(after if after.permission_set.opens else writer.open(after), declared)
         if not plan:
             break
     _require_done(plan)

@@ -68,9 +68,18 @@ def read_permission_set(org: Org, app: str, name: str) -> PermissionSet:
         name=name,
         id=set_id,
         made=description == SET_DESCRIPTION.format(app),
-        users=queries.permission_set_members(org, set_id),
+        users=_members(org, set_id),
         opens=app_id is not None and queries.opens_entity(org, set_id, app_id),
     )
+
+
+def _members(org: Org, set_id: str) -> dict[str, str]:
+    try:
+        return queries.permission_set_members(org, set_id)
+    except OrgError as exc:
+        if "INVALID_TYPE" not in str(exc):
+            raise
+        raise OrgError(f"{exc}; give the user of the task the permission 'View Setup and Configuration'") from exc
 
 
 def require_users(org: Org, names: Sequence[str], option: str) -> dict[str, str]:

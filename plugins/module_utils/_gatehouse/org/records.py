@@ -20,6 +20,12 @@ try:
 except ImportError:  # reported by require_libraries()
     pass
 RETRY_SECONDS = 60.0
+# The permissions that writing records of these kinds takes, by their labels in Setup.
+NEEDED_PERMISSION = {
+    "PermissionSet": "Manage Profiles and Permission Sets",
+    "PermissionSetAssignment": "Assign Permission Sets",
+    "SetupEntityAccess": "Manage Profiles and Permission Sets",
+}
 
 
 class RestError(OrgError):
@@ -36,18 +42,20 @@ class RestError(OrgError):
         self.text = text
 
 
-def create_record(org: Org, kind: str, fields: Mapping[str, Any]) -> None:
-    """Create a record unless there is such a one, which is success, too: an answer may have been lost.
+def create_record(org: Org, kind: str, fields: Mapping[str, Any]) -> str | None:
+    """Create a record and return its id; None where there is such a one, as when an answer was lost.
 
     Raises:
-        RestError: the org refused it.
+        RestError: the org refused it; the error names the permission that is missing.
         OrgError: no answer came, or none that is Salesforce's.
     """
     try:
-        send(org, "POST", f"sobjects/{kind}", fields)
+        created = send(org, "POST", f"sobjects/{kind}", fields).get("id")
     except RestError as exc:
         if not exc.code.startswith("DUPLICATE"):
-            raise
+            raise _with_permission(exc, kind) from exc
+        return None
+    return created if isinstance(created, str) and created.isalnum() else None
 
 
 def delete_record(org: Org, kind: str, record_id: str) -> None:
@@ -56,7 +64,16 @@ def delete_record(org: Org, kind: str, record_id: str) -> None:
         send(org, "DELETE", f"sobjects/{kind}/{quote(record_id)}")
     except RestError as exc:
         if exc.code not in ("NOT_FOUND", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"):
-            raise
+            raise _with_permission(exc, kind) from exc
+
+
+def _with_permission(error: RestError, kind: str) -> RestError:
+    """Return a refusal with the permission that it is about."""
+    refused = error.code.startswith("INSUFFICIENT_ACCESS") or error.code == "INVALID_TYPE"  # may be hidden
+    if not refused or kind not in NEEDED_PERMISSION:
+        return error
+    advice = f"give the user of the task the permission '{NEEDED_PERMISSION[kind]}'"
+    return RestError(f"{error}; {advice}", error.code, error.text)
 
 
 def send(
