@@ -15,7 +15,7 @@ author:
 description:
   - Renews what a stored credential logs in with by an External Client App when it is older than O(max_age). That is the
     private key of a credential with C(auth=jwt_bearer), or the consumer key and consumer secret of one with
-    C(auth=client_credentials). Before that time it does nothing, so it may run every night.
+    C(auth=client_credentials). Before that time it does nothing and sends nothing, so it may run every night.
   - A new key is created, its certificate is deployed to the app, and one login proves it before it is stored. No file
     of it is written.
   - An app has one certificate. With two O(apps) the one that is not in use gets the new certificate, and the credential
@@ -29,8 +29,7 @@ description:
   - Each step that cannot be undone is written to the record before it is taken. A run that is killed is finished by the
     next one. If two runs overlap, one does the work.
   - Credentials that share an app share its key. The first that is due renews it, and the others take it over in their
-    next run, whatever their age. If the app has the certificate of a key that no credential of the store has, a warning
-    says so.
+    next run, whatever their age.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection
   - gatehouse.salesforce.connection.login
@@ -53,10 +52,17 @@ options:
     description:
       - How old the key or secret may be, such as C(90d). One that is older is renewed.
       - The age counts from when it was stored here.
+      - For a key it must be less than O(valid_days), after which the certificate has expired.
       - Without it, one of any age is kept, unless O(force) is given; what an earlier run has left is finished.
     type: str
   force:
     description: Renew it whatever its age. This is not idempotent.
+    type: bool
+    default: false
+  verify:
+    description:
+      - Also log in with a key or secret that is not due, to find out whether somebody else has replaced it. The task
+        fails if it is refused.
     type: bool
     default: false
   apps:

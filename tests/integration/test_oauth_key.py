@@ -217,17 +217,22 @@ def test_a_key_that_another_credential_has_replaced_is_taken_over_whatever_its_a
     assert not any(item["result"]["rotated"] for item in again)
 
 
-def test_a_key_that_somebody_else_has_replaced_is_warned_of(sim: SimulatedOrg, playbook: Playbooks) -> None:
+def test_nothing_is_asked_for_a_key_that_is_not_due_unless_it_is_to_be_verified(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
     make_one_app(playbook)
-    young = renew(max_age="90d")
-    assert not playbook([young]).last.get("warnings")
+    sim.control.clear_requests()
+    assert not playbook([renew(max_age="90d")]).last["changed"] and sim.control.requests() == []
+    verified = renew(max_age="90d", verify=True, wait=0)
+    assert not playbook([verified]).last["changed"] and sim.control.counts()["token"] == 1
+
     _key, certificate = key_pair("another store's", days=365)
     playbook([declare_app("Only", playbook, certificate=certificate)])
     for mode in ((), ("--check",)):
-        result = playbook([young], *mode).last
-        assert not result["changed"] and "the certificate of another key than 'billing' has" in result["warnings"][0]
-    playbook([renew(force=True)])
-    assert not playbook([young]).last.get("warnings")
+        failed = playbook([verified], *mode, ok=False).last["msg"]
+        assert "does not take this key" in failed
+        assert "If somebody else has replaced the key, store the new one, or give force: true" in failed
+    playbook([renew(force=True), verified])
 
 
 def test_the_token_endpoint_is_waited_for(sim: SimulatedOrg, playbook: Playbooks) -> None:
@@ -344,6 +349,7 @@ def test_what_cannot_be_done_names_the_option_and_changes_nothing(sim: Simulated
         ({"max_age": "old"}, "max_age:"),
         ({"wait": -1}, "wait: must not be negative"),
         ({"apps": APPS, "valid_days": 0}, "valid_days:"),
+        ({"max_age": "90d", "valid_days": 90}, "max_age: must be less than valid_days, 90"),
     ):
         task = renew(**{"force": True, **options})
         for mode in ((), ("--check",)):

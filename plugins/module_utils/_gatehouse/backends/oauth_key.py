@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..auth.connection import Connection
@@ -14,6 +14,8 @@ from ..errors import OptionError
 from ..oauth_app.apply import AppWriter
 from ..oauth_app.consumer_secret import SecretReader
 from ..org.deploy import Progress
+from ..org.login import login
+from ..org.sessions import LogIn
 from ..rotation.oauth_key import KeyOptions, KeyTools, ensure_key_age
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
@@ -24,6 +26,7 @@ SPEC: Spec = {
     "name": {"type": "str", "required": True},
     "max_age": {"type": "str"},
     "force": {"type": "bool", "default": False},
+    "verify": {"type": "bool", "default": False},
     "apps": {"type": "list", "elements": "str", "default": []},
     "valid_days": {"type": "int", "default": 365},
     "wait": {"type": "int", "default": 600},
@@ -37,6 +40,7 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         apps=tuple(dict.fromkeys(options["apps"])),
         max_age=parse_duration(options["max_age"], "max_age") if options["max_age"] else None,
         force=options["force"],
+        verify=options["verify"],
         valid_days=options["valid_days"],
     )
     if options["wait"] < 0:
@@ -44,7 +48,6 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
     task.require_stored(options["name"])
     org = task.org()
     writer = AppWriter(org, seconds=options["wait"], progress=progress)
-    verifier = Verifier(task.sessions, lambda _user: org, task.secrets, log_in=writer.log_in)
 
     def secrets() -> SecretReader:
         folder = task.store.local_folder
@@ -52,8 +55,9 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
             raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
         return SecretReader(org, folder, seconds=options["wait"], progress=progress)
 
-    def log_in(connection: Connection) -> object:
-        return verifier.login(task.with_limits(connection), retry_refused=True)
+    def log_in_by(log_in: LogIn) -> Callable[[Connection], object]:
+        verifier = Verifier(task.sessions, lambda _user: org, task.secrets, log_in=log_in)
+        return lambda connection: verifier.login(task.with_limits(connection), retry_refused=True)
 
-    tools = KeyTools(writer=writer, secrets=secrets, log_in=log_in)
+    tools = KeyTools(writer=writer, secrets=secrets, log_in=log_in_by(writer.log_in), verify=log_in_by(login))
     return dataclasses.asdict(ensure_key_age(task.store, options["name"], wanted, tools, check_mode=task.check_mode))

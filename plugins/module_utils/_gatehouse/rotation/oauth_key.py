@@ -32,17 +32,16 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..auth.connection import Connection
-from ..auth.private_key import signing_key
 from ..credentials.changes import complete_rotation
 from ..credentials.credential import KEYS, Credential
 from ..credentials.journal import REQUESTING, STORED, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
-from ..errors import GatehouseError, OptionError, StoreError
+from ..errors import LoginError, OptionError, StoreError
 from ..oauth_app.apply import AppWriter
-from ..oauth_app.certificate import make_key, parse_certificate, read_certificate, self_sign
+from ..oauth_app.certificate import make_key, read_certificate, self_sign
 from ..oauth_app.consumer_secret import SecretReader
-from ..oauth_app.model import GLOBAL, App
+from ..oauth_app.model import App
 from ..oauth_app.plan import plan_certificate, plan_disabled
 from ..oauth_app.read import find_app, read_apps
 from ..org.deploy import DeployError
@@ -62,12 +61,14 @@ class KeyOptions:
         apps: the API names of one app, or of two that take turns; none to look for the one in use.
         max_age: how old it may be; None for any age.
         force: renew it whatever its age.
+        verify: log in with one that is not due, too.
         valid_days: of a new certificate.
     """
 
     apps: tuple[str, ...] = ()
     max_age: datetime.timedelta | None = None
     force: bool = False
+    verify: bool = False
     valid_days: int = 365
 
 
@@ -79,11 +80,13 @@ class KeyTools:
         writer: writes to apps.
         secrets: returns what renews their secrets.
         log_in: logs in, once the org has taken a change over; raises LoginError.
+        verify: logs in with what is stored; raises LoginError.
     """
 
     writer: AppWriter
     secrets: Callable[[], SecretReader]
     log_in: Callable[[Connection], object]
+    verify: Callable[[Connection], object]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,6 +175,16 @@ class AppRotation(Record):
             self.renew()
         else:
             self.catch_up()
+        if self.options.verify and self.connection == self.before.connection:
+            self._verify()
+
+    def _verify(self) -> None:
+        """Log in with what is stored; raises LoginError that says what to do where somebody else has replaced it."""
+        try:
+            self.tools.verify(self.connection)
+        except LoginError as exc:
+            advice = f"If somebody else has replaced the {self.what}, store the new one, or give force: true"
+            raise LoginError(f"{exc}. {advice}", cause=exc.cause) from exc
 
     def result(self) -> KeyResult:
         """Return what became of it."""
@@ -297,6 +310,13 @@ class KeyRotation(AppRotation):
     what = "key"
     method = "certificate"
 
+    def run(self) -> None:
+        """Do what is to be done; raises OptionError where the certificate would end before the key is due."""
+        max_age, days = self.options.max_age, self.options.valid_days
+        if max_age and max_age >= datetime.timedelta(days=days):
+            raise OptionError("max_age", f"must be less than valid_days, {days}, or the certificate ends first")
+        super().run()
+
     def renew(self) -> None:
         """Renew it, or finish what an earlier run has begun."""
         self._renew(due=True)
@@ -306,26 +326,6 @@ class KeyRotation(AppRotation):
         used = self.connection.consumer_key
         if any(used in (one.connection.consumer_key, _left_by(one)) and self._is_newer(one) for one in self._alike()):
             self._renew(due=False)
-        elif self.credential.rotation is None:
-            self._warn_of_another_certificate()
-
-    def _warn_of_another_certificate(self) -> None:
-        """Warn where somebody else has given the app the certificate of another key, as far as the org shows that."""
-        try:
-            names = self.options.apps or (self._app_in_use(),)
-            apps = read_apps(self.tools.writer.org, names).values()
-            app = next((app for app in apps if app.consumer_key == self.connection.consumer_key), None)
-            found = parse_certificate(app.value(GLOBAL, "certificate")) if app else None
-            dead = found is not None and signing_key(self.connection.private_key or "").public_key() != found[1]
-        except GatehouseError as exc:
-            self.warnings.append(f"whether the app still knows the key of {self.credential.name!r} was not seen: {exc}")
-            return
-        if app and dead:
-            self.warnings.append(
-                f"the app {app.name} has the certificate of another key than {self.credential.name!r} has, so that no "
-                "longer logs in, and no other credential of this store has the new key. Store the new key, or give "
-                "force: true, which replaces it for everybody who uses the app"
-            )
 
     def _renew(self, *, due: bool) -> None:
         names = self.options.apps or (self._app_in_use(),)
