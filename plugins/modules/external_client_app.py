@@ -22,14 +22,14 @@ description:
     used, and nobody is removed from it.
   - The module marks what it makes, at the end of the description of the app and in that of the permission set. It
     changes no other app, unless O(adopt) says so.
-  - With O(certificate_key) or O(store_as) it is refused to end the login of another credential in the store, by another
-    certificate, flow or user of the app that it logs in by.
+  - It is refused to end the login of a credential in the store that logs in by the app, unless O(force) says so. That
+    is by V(disabled) and V(absent) and, with O(certificate_key) or O(store_as), by another certificate, flow or user.
   - Elements that the module does not manage, such as the refresh token policy, are kept as they are. The certificate
     and the list of permission sets are sent with every change to their component, as an org is reported to clear what
     is left out.
 notes:
-  - The user needs the permissions to change metadata (C(Modify Metadata Through Metadata API Functions)), to manage
-    permission sets and to assign them; a system administrator has them.
+  - The user needs the permissions C(Modify Metadata Through Metadata API Functions), C(Manage Profiles and Permission
+    Sets) and C(Assign Permission Sets); a system administrator has them. The error names the one that is missing.
   - Facts about External Client Apps are partly reported by others, not documented. Try it in a sandbox first.
 extends_documentation_fragment:
   - gatehouse.salesforce.connection
@@ -49,6 +49,7 @@ options:
         is no app, none is created.
       - V(absent) is no app and none of its permission set, if this module made it. The app is switched off before it
         is deleted. What uses its consumer key can never log in again; consider V(disabled) first.
+      - Neither is done while a credential in the store logs in by the app, see O(force).
     type: str
     choices: [present, disabled, absent]
     default: present
@@ -73,7 +74,8 @@ options:
   certificate:
     description:
       - The certificate of the key that signs assertions, as PEM text or as a file on the controller.
-        M(gatehouse.salesforce.login_key) makes both. If not given, that of the app is kept.
+        M(gatehouse.salesforce.login_key) makes both. If not given, that of the app is kept, or with O(store_as) a key
+        and its certificate for a year are made, of which no file is written.
       - An app has one certificate. When it changes, logins with the old key fail from then on. To renew it, see
         M(gatehouse.salesforce.oauth_key); a certificate that begins before the one which that has given the app is
         ignored, so a task may go on naming the first one.
@@ -116,12 +118,20 @@ options:
     description: Whether to take over an app that this module did not make. It is marked, and changed as declared.
     type: bool
     default: false
+  force:
+    description:
+      - Change, switch off or delete the app even if credentials in the store log in by it and then no longer can. A
+        warning names them.
+    type: bool
+    default: false
   store_as:
     description:
       - The credential in the store that gets the login by the app, after one login has proven it. For
         V(client_credentials) it has the consumer key and the consumer secret, for V(jwt_bearer) the consumer key, the
-        one user of O(users) and O(certificate_key). No secret is returned.
-      - A credential of that name that is of another user or logs in by another flow is not replaced.
+        one user of O(users) and O(certificate_key), or a key that is made. No secret is returned.
+      - A key that is made is in the store, not verified yet, before the app gets its certificate, so that the next run
+        finishes one that is killed. Later runs use the key that is stored.
+      - A credential of that name that is of another user or org, or logs in by another flow, is not replaced.
       - The token endpoint is reported to refuse a new app for some minutes, in which it is asked again.
       - A consumer secret is read only when the store does not have it. The org gives it while its setting
         C(enableClientSecretInRestApiAccess) is on, to a user with two permissions. If they are missing, the module
@@ -137,22 +147,20 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Make a key and its certificate
+- name: Create an app by which billing logs in with a key, and keep that login
+  gatehouse.salesforce.external_client_app:
+    credential: production-admin
+    name: Billing
+    contact_email: platform@acme.example
+    users:
+      - billing@acme.example
+    store_as: billing-jwt
+
+- name: Create a key and its certificate in files
   gatehouse.salesforce.login_key:
     path: /etc/gatehouse/integrations.pem
 
-- name: See what would be made, checked by the org
-  gatehouse.salesforce.external_client_app:
-    credential: production-admin
-    name: Integrations
-    contact_email: platform@acme.example
-    certificate: /etc/gatehouse/integrations.crt
-    certificate_key: /etc/gatehouse/integrations.pem
-    users:
-      - billing@acme.example
-  check_mode: true
-
-- name: Have an app by which billing and reports log in with that key
+- name: See what an app for that key would be, checked by the org
   gatehouse.salesforce.external_client_app:
     credential: production-admin
     name: Integrations
@@ -164,16 +172,7 @@ EXAMPLES = r"""
     users:
       - billing@acme.example
       - reports@acme.example
-  register: integrations
-
-- name: Keep the login of billing by that app
-  gatehouse.salesforce.credential:
-    name: billing-jwt
-    auth: jwt_bearer
-    login_url: "{{ integrations.login_url }}"
-    username: billing@acme.example
-    consumer_key: "{{ integrations.consumer_key }}"
-    private_key: /etc/gatehouse/integrations.pem
+  check_mode: true
 
 - name: Have an app that acts as one user, and keep its key and secret
   gatehouse.salesforce.external_client_app:
@@ -184,13 +183,19 @@ EXAMPLES = r"""
     run_as: reports@acme.example
     store_as: nightly-export
 
-- name: Switch an app off
+- name: Switch it off at once, though a stored credential logs in by it
   gatehouse.salesforce.external_client_app:
     credential: production-admin
     name: Nightly_Export
     state: disabled
+    force: true
 
-- name: Delete it
+- name: Remove that credential
+  gatehouse.salesforce.credential:
+    name: nightly-export
+    state: absent
+
+- name: Delete the app that nobody uses any more
   gatehouse.salesforce.external_client_app:
     credential: production-admin
     name: Nightly_Export

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app import consumer_secret
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.transport import OrgAdapter
 from tests.simulated_org import SimulatedOrg
@@ -34,8 +35,12 @@ def app(**options: Any) -> dict[str, Any]:
     return {"name": "declare", "gatehouse.salesforce.external_client_app": arguments}
 
 
-def state(name: str) -> dict[str, Any]:
-    return {"name": name, "gatehouse.salesforce.external_client_app": {"name": NAME, "state": name}}
+def state(name: str, **options: Any) -> dict[str, Any]:
+    return {"name": name, "gatehouse.salesforce.external_client_app": {"name": NAME, "state": name, **options}}
+
+
+def stored(playbook: Playbooks, name: str) -> Credential:
+    return open_store(str(playbook.folder / "store"), str(playbook.key_file)).read(name)
 
 
 def login(key: str, *, username: str = BILLING, private_key: str = KEY) -> dict[str, Any]:
@@ -69,9 +74,9 @@ def test_the_login_by_a_key_is_stored_once_the_org_takes_it(sim: SimulatedOrg, p
     assert playbook([task], "--check").last["credential"] is None
     sim.control.set_switches(eca_known_after=0.02, eca_not_yet="invalid assertion")
     made = playbook([task]).last
-    stored = open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("billing-jwt")
-    assert stored.verified and made["credential"]["username"] == BILLING
-    assert (stored.connection.consumer_key, stored.connection.private_key) == (made["consumer_key"], KEY)
+    billing = stored(playbook, "billing-jwt")
+    assert billing.verified and made["credential"]["username"] == BILLING
+    assert (billing.connection.consumer_key, billing.connection.private_key) == (made["consumer_key"], KEY)
     assert KEY not in str(made)
     sim.control.clear_requests()
     assert not playbook([task]).last["changed"] and "deploy" not in sim.control.counts()
@@ -108,11 +113,11 @@ def test_an_app_is_not_taken_from_another_stored_credential_that_logs_in_by_it(
     [
         (
             {"certificate_key": KEY, "users": [REPORTS]},
-            f"by jwt_bearer as {BILLING}, not by jwt_bearer as {REPORTS}. Choose another name, or remove it first",
+            f"by jwt_bearer as {BILLING} at URL, not by jwt_bearer as {REPORTS} at URL. Choose another name, or remove",
         ),
         (
             {"flows": ["client_credentials"], "users": [], "run_as": BILLING},
-            f"by jwt_bearer as {BILLING}, not by client_credentials as {BILLING}. Choose",
+            f"by jwt_bearer as {BILLING} at URL, not by client_credentials as {BILLING} at URL. Choose",
         ),
     ],
     ids=["another user", "another flow"],
@@ -121,10 +126,10 @@ def test_a_stored_credential_of_another_user_or_flow_is_not_replaced(
     sim: SimulatedOrg, playbook: Playbooks, options: dict[str, Any], problem: str, check: list[str]
 ) -> None:
     playbook([app(certificate_key=KEY, store_as="billing")])
-    stored = open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("billing")
+    before = stored(playbook, "billing")
     refused = playbook([app(name="Another", store_as="billing", **options)], *check, ok=False).last["msg"]
-    assert "store_as: billing is stored already: it logs in " + problem in refused
-    assert open_store(str(playbook.folder / "store"), str(playbook.key_file)).read("billing") == stored
+    assert "store_as: billing is stored already: it logs in " + problem.replace("URL", sim.url) in refused
+    assert stored(playbook, "billing") == before
     assert "Another" not in sim.control.external_client_apps()
 
 
@@ -133,10 +138,53 @@ def test_an_app_takes_another_user_beside_those_who_log_in_by_it(sim: SimulatedO
     assert playbook([app(certificate_key=KEY, users=[BILLING, REPORTS], label="New")]).last["changed"]
 
 
-@pytest.mark.parametrize("name", ["billing", "billing.oauth"])
-def test_a_credential_or_the_one_that_replaces_it_takes_a_new_key(playbook: Playbooks, name: str) -> None:
+def test_a_stored_credential_of_another_org_is_not_replaced(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    other = {"auth": "jwt_bearer", "username": BILLING, "consumer_key": "3MVG9Other", "private_key": KEY}
+    elsewhere = {"name": "billing.oauth", "login_url": "https://other.my.salesforce.com", "verify": "skip", **other}
+    playbook([{"gatehouse.salesforce.credential": elsewhere}], **NOBODY)
+    refused = playbook([app(certificate=None, store_as="billing.oauth")], ok=False).last["msg"]
+    assert "at https://other.my.salesforce.com, not by jwt_bearer" in refused and "remove it first" in refused
+    assert stored(playbook, "billing.oauth").connection.private_key == KEY and not sim.control.external_client_apps()
+
+
+def test_a_credential_takes_a_new_key_and_no_other_one_does(playbook: Playbooks) -> None:
     playbook([app(certificate_key=KEY, store_as="billing")])
-    assert playbook([app(certificate=OTHER_CERTIFICATE, certificate_key=OTHER_KEY, store_as=name)]).last["changed"]
+    new = {"certificate": OTHER_CERTIFICATE, "certificate_key": OTHER_KEY}
+    assert not playbook([app(**new, store_as="billing.oauth")], ok=False).last["changed"]
+    assert playbook([app(**new, store_as="billing")]).last["changed"]
+
+
+def test_a_key_is_made_for_a_login_that_is_stored(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    task = app(certificate=None, store_as="billing")
+    assert playbook([task], "--check").last["changed"] and not (playbook.folder / "store").exists()
+    assert playbook([task]).last["changed"]
+    made = stored(playbook, "billing")
+    assert made.verified and (made.connection.private_key or "") not in ("", KEY)
+    sim.control.clear_requests()
+    for mode in ((), ("--check",)):
+        assert not playbook([task], *mode).last["changed"] and "deploy" not in sim.control.counts()
+    # It is kept with the app that has it, and given to one that does not.
+    playbook([state("absent", force=True), task])
+    again = stored(playbook, "billing")
+    assert again.connection.private_key == made.connection.private_key
+    assert again.connection.consumer_key != made.connection.consumer_key
+
+
+@pytest.mark.parametrize("end", ["disabled", "absent"])
+def test_a_login_of_a_stored_credential_is_not_ended_without_force(
+    sim: SimulatedOrg, playbook: Playbooks, end: str
+) -> None:
+    playbook([app(certificate_key=KEY, store_as="billing")])
+    before = sim.control.external_client_app(NAME)
+    for mode in ((), ("--check",)):
+        refused = playbook([state(end)], *mode, ok=False).last["msg"]
+        assert "name: the app Integrations is the one that billing logs in by, which this would end" in refused
+        assert "force: true" in refused and sim.control.external_client_app(NAME) == before
+    for mode in (("--check",), ()):
+        ended = playbook([state(end, force=True)], *mode).last
+        assert ended["changed"] and ended["warnings"] == ["billing can no longer log in by the app Integrations"]
+    assert not playbook([state(end)]).last["changed"], "what does not log in any more is no reason"
+    playbook([{"gatehouse.salesforce.credential": {"name": "billing", "state": "absent"}}, app(), state(end)])
 
 
 # -- the grid ----------------------------------------------------------------------------------------------------------
@@ -312,7 +360,10 @@ def test_a_permission_that_is_missing_is_named_and_nothing_is_made(
 ) -> None:
     sim.control.set_profile("Maker", permissions=["ApiEnabled", *(name for name in MAKERS if name != missing)])
     sim.control.add_user("maker@acme.example", PASSWORD, security_token=sim.admin.security_token, profile="Maker")
-    maker = {"gatehouse_salesforce_username": "maker@acme.example", "gatehouse_salesforce_password": PASSWORD}
+    maker: dict[str, Any] = {
+        "gatehouse_salesforce_username": "maker@acme.example",
+        "gatehouse_salesforce_password": PASSWORD,
+    }
     failed = playbook([app(users=[BILLING, REPORTS])], ok=False, **maker).last
     assert MAKERS[missing] in failed["msg"] and not failed.get("done")
     assert sim.control.external_client_apps() == {} and sim.control.permission_sets() == []
@@ -548,7 +599,7 @@ def test_a_request_without_an_answer_is_repeated(
         sim.control.inject("reset", operation=operation, executed=executed, after=number)
     playbook([app(**EXPORT)])
     assert is_closed(sim, playbook) and not playbook([app(**EXPORT)]).last["changed"]
-    assert playbook([state("absent")]).last["changed"] and sim.control.external_client_apps() == {}
+    assert playbook([state("absent", force=True)]).last["changed"] and sim.control.external_client_apps() == {}
 
 
 @pytest.fixture
@@ -569,10 +620,10 @@ def test_a_run_that_is_killed_before_or_after_any_write_is_finished_by_the_next(
         was_killed = killed_at(number, direct, [app(**EXPORT)], CALLS)
         finished = direct([app(**EXPORT)]).last
         assert is_closed(sim, direct), number
-        stored = open_store(str(direct.folder / "store"), str(direct.key_file)).read("export")
-        assert stored.verified and stored.connection.consumer_key == finished["consumer_key"], number
+        export = stored(direct, "export")
+        assert export.verified and export.connection.consumer_key == finished["consumer_key"], number
         assert sim.control.permission_set(NAME)["assigned"] == [REPORTS], number
-        direct([state("absent")])
+        direct([state("absent", force=True)])
         if not was_killed:
             break
         kills += 1

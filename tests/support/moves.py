@@ -73,7 +73,6 @@ class Move:
             "move_credentials": list(names or (BILLING, REPORTS)),
             "move_contact_email": "platform@acme.example",
             "move_wait": 3,
-            "move_keys": str(playbook.folder / "keys"),
         }
         read = {"web1": list(names)} if names else {"web1": [BILLING], "web2": [REPORTS]}
         files = {}
@@ -140,7 +139,7 @@ class Move:
     def run_killed(self, number: int, **extra: Any) -> bool:
         """Run the move until the moment of that number; return whether it was killed, or ended before."""
         folder = self.playbook.folder
-        watched = [folder / "store", folder / "keys", *(folder / host for host in self.files)]
+        watched = [folder / "store", *(folder / host for host in self.files)]
         env = environment(number, folder / "moments", *watched)
         try:
             self.run(env=env, **extra)
@@ -170,9 +169,8 @@ class Move:
         return found
 
     def left(self) -> list[str]:
-        """What a move needs on its way and is there: keys in files, and credentials under other names."""
-        keys = self.playbook.folder / "keys"
-        return [*(file.name for file in keys.glob("*")), *(set(self.store.all_names()) - set(self.names))]
+        """What a move needs on its way and is there: credentials under other names."""
+        return sorted(set(self.store.all_names()) - set(self.names))
 
 
 def _outcome(connection: Connection) -> str:
@@ -200,7 +198,7 @@ def count_survived(move: Move, item: Any, kills: int, *, every: int, seed: int) 
     killed = survived = 0
     for first in itertools.count(0, every):
         move.reset_org()
-        for part in [*parts, "keys"]:
+        for part in parts:
             shutil.rmtree(folder / part, ignore_errors=True)
         for part in parts:
             shutil.copytree(folder / "before" / part, folder / part)

@@ -15,17 +15,27 @@ from typing import Any
 
 from ..auth.connection import Connection
 from ..auth.private_key import canonical_key, key_text
+from ..credentials.credential import Credential
 from ..errors import GatehouseError, OptionError
 from ..oauth_app.apply import AppWriter
-from ..oauth_app.certificate import WARN_BEFORE, Certificate, read_certificate
+from ..oauth_app.certificate import (
+    CLOCK_SKEW,
+    MAX_COMMON_NAME,
+    VALID_DAYS,
+    WARN_BEFORE,
+    Certificate,
+    make_key,
+    read_certificate,
+    self_sign,
+)
 from ..oauth_app.consumer_secret import SecretReader
-from ..oauth_app.ensure import AppOutcome, ensure_absent, ensure_disabled, ensure_present
+from ..oauth_app.ensure import AppOutcome, ensure_present, ensure_unusable
 from ..oauth_app.model import FLOWS, IP_RELAXATION, SCOPES, App, DeclaredApp
-from ..oauth_app.moves import NEW
 from ..oauth_app.plan import AppPlan
 from ..org.client import Org
 from ..org.deploy import Progress
 from ..store import read_or_none
+from ..store.blobs import LOCK_SECONDS
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
 from ..text import NOT_XML_CHAR
@@ -48,6 +58,7 @@ SPEC: Spec = {
     "users": {"type": "list", "elements": "str", "default": []},
     "run_as": {"type": "str"},
     "adopt": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
     "store_as": {"type": "str"},
     "wait": {"type": "int", "default": 600},
     **CONNECTION,
@@ -63,6 +74,7 @@ class Options:
     Attributes:
         login: what the app logs in with, as far as that is known before it is made; None if it is not to be stored.
         has_key: whether the task has the key of the certificate.
+        stored: what the store has under O(store_as).
     """
 
     name: str
@@ -70,16 +82,24 @@ class Options:
     permission_set: str
     declared: DeclaredApp | None
     adopt: bool
+    force: bool
     store_as: str | None
     login: Connection | None
     has_key: bool
+    stored: Credential | None
     wait: int
 
 
 def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
     """Make an org's External Client App be as declared; progress gets a line now and then."""
-    parsed = _parse(options, task)
-    _require_same_login(parsed, task)
+    _require_valid(options)
+    store_as = options["store_as"] if options["state"] == "present" and not task.check_mode else None
+    lock = task.store.lock(store_as, seconds=options["wait"] + LOCK_SECONDS) if store_as else contextlib.nullcontext()
+    with lock:  # another run that makes the same login would make another key
+        return _run(_parse(options, task), task, progress)
+
+
+def _run(parsed: Options, task: Task, progress: Progress) -> dict[str, Any]:
     org = task.org()
     writer = AppWriter(org, seconds=parsed.wait, progress=progress)
     reader = _secret_reader(org, task, parsed, progress)
@@ -103,7 +123,7 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
             login = dataclasses.replace(
                 parsed.login, login_url=result["login_url"], consumer_key=outcome.app.consumer_key
             )
-            stored = _store(parsed.store_as, login, outcome.app, task, writer, reader)
+            stored = _store(parsed, login, outcome.app, task, writer, reader)
             result |= {"changed": outcome.changed or stored["changed"], "credential": stored["credential"]}
     except GatehouseError as exc:
         exc.result = {**exc.result, **{name: result[name] for name in ("changed", "consumer_key", "login_url", "app")}}
@@ -112,10 +132,9 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
     return result
 
 
-def _parse(options: Mapping[str, Any], task: Task) -> Options:
+def _require_valid(options: Mapping[str, Any]) -> None:
     name = options["name"]
-    permission_set = options["permission_set"] or name
-    for option, value in (("name", name), ("permission_set", permission_set)):
+    for option, value in (("name", name), ("permission_set", options["permission_set"] or name)):
         if not _API_NAME.fullmatch(value):
             raise OptionError(
                 option, f"{value!r} is not an API name: letters, digits and single underscores, a letter first"
@@ -125,23 +144,49 @@ def _parse(options: Mapping[str, Any], task: Task) -> Options:
             raise OptionError(option, "holds a control character, which XML cannot carry as it is; remove it")
     if options["wait"] < 0:
         raise OptionError("wait", "must not be negative")
+
+
+def _parse(options: Mapping[str, Any], task: Task) -> Options:
     present = options["state"] == "present"
     store_as = options["store_as"] if present else None
+    stored = read_or_none(task.store, store_as) if store_as else None
     key = _key(options, task)
+    declared = _declared(options, key) if present else None
+    if declared and store_as and "jwt_bearer" in declared.flows and not declared.certificate:
+        key, declared = _with_own_key(declared, stored)
+        task.secrets.add(key)
     return Options(
-        name=name,
+        name=options["name"],
         state=options["state"],
-        permission_set=permission_set,
-        declared=_declared(options, permission_set, key) if present else None,
+        permission_set=options["permission_set"] or options["name"],
+        declared=declared,
         adopt=options["adopt"],
+        force=options["force"],
         store_as=store_as,
         login=_login(options, key) if store_as else None,
         has_key=bool(options["certificate_key"]),
+        stored=stored,
         wait=options["wait"],
     )
 
 
-def _declared(options: Mapping[str, Any], permission_set: str, key: str | None) -> DeclaredApp:
+def _with_own_key(declared: DeclaredApp, stored: Credential | None) -> tuple[str, DeclaredApp]:
+    """Return the key of a login that is to be stored, made where there is none, and the app with its certificate.
+
+    Until the key has logged in, the certificate is the same in each run.
+    """
+    now, login = datetime.datetime.now(datetime.UTC).replace(microsecond=0), stored.connection if stored else None
+    since, known_by = now, None
+    if stored and login and login.private_key:
+        begun = datetime.datetime.fromisoformat(stored.renewed)
+        since = begun if now - begun < datetime.timedelta(days=VALID_DAYS) else now
+        known_by = login.consumer_key if stored.verified else None
+    key = login.private_key if login and login.private_key else canonical_key(make_key())
+    certificate = read_certificate(self_sign(key, declared.name[:MAX_COMMON_NAME], since, VALID_DAYS), key=key, now=now)
+    return key, dataclasses.replace(declared, certificate=certificate, known_by=known_by)
+
+
+def _declared(options: Mapping[str, Any], key: str | None) -> DeclaredApp:
     return DeclaredApp(
         name=options["name"],
         label=options["label"],
@@ -151,7 +196,7 @@ def _declared(options: Mapping[str, Any], permission_set: str, key: str | None) 
         certificate=_certificate(options, key),
         scopes=tuple(scope for scope in SCOPES if scope in options["scopes"]),
         ip_relaxation=options["ip_relaxation"],
-        permission_set=permission_set,
+        permission_set=options["permission_set"] or options["name"],
         users=tuple(options["users"]),
         run_as=options["run_as"],
     )
@@ -187,58 +232,84 @@ def _login(options: Mapping[str, Any], key: str | None) -> Connection:
     users = options["users"]
     if "client_credentials" in options["flows"]:
         return Connection(auth="client_credentials", username=options["run_as"])
-    if options["certificate_key"] and len(users) == 1:
-        return Connection(auth="jwt_bearer", username=users[0], private_key=canonical_key(key) if key else None)
-    raise OptionError("store_as", "needs client_credentials among the flows, or certificate_key and one of users")
-
-
-def _require_same_login(options: Options, task: Task) -> None:
-    """Raise OptionError where O(store_as) names a credential of another user or flow, which would be lost."""
-    before = read_or_none(task.store, options.store_as) if options.store_as else None
-    if not before or not options.login:
-        return
-    stored, new = before.connection, options.login
-    of_another = stored.username and stored.username.lower() != (new.username or "").lower()
-    if stored.auth != new.auth or of_another:
-        raise OptionError(
-            "store_as",
-            f"{before.name} is stored already: it logs in by {stored.auth} as {stored.username}, not by {new.auth} as "
-            f"{new.username}. Choose another name, or remove it first",
-        )
+    if len(users) != 1:
+        raise OptionError("store_as", "needs client_credentials among the flows, or one of users")
+    if options["certificate"] and not options["certificate_key"]:
+        raise OptionError("store_as", "needs the certificate_key of certificate; without both, a key is made")
+    return Connection(auth="jwt_bearer", username=users[0], private_key=canonical_key(key) if key else None)
 
 
 def _ensure(writer: AppWriter, options: Options, task: Task) -> AppOutcome:
+    here = writer.org.with_session(lambda _transport, session, _version: session.instance_url)
+
+    def require_allowed(plan: AppPlan) -> None:
+        _require_same_login(plan, options, here)
+        ended = _ended(plan, options, task)
+        if ended and not options.force:
+            raise OptionError(
+                "name",
+                f"the app {options.name} is the one that {', '.join(ended)} logs in by, which this would end. Choose "
+                "another app, let it log in otherwise first, or end that by force: true",
+            )
+        writer.warnings.extend(f"{name} can no longer log in by the app {options.name}" for name in ended)
+
+    rules: dict[str, Any] = {
+        "adopt": options.adopt,
+        "check_mode": task.check_mode,
+        "require_allowed": require_allowed,
+    }
     if options.declared:
-        return ensure_present(
-            writer,
-            options.declared,
-            adopt=options.adopt,
-            check_mode=task.check_mode,
-            require_allowed=lambda plan: _require_no_other(plan, options, task),
-        )
-    ensure = ensure_disabled if options.state == "disabled" else ensure_absent
-    return ensure(writer, options.name, options.permission_set, adopt=options.adopt, check_mode=task.check_mode)
+        return ensure_present(writer, options.declared, begin=lambda: _keep_key(options, here, task), **rules)
+    absent = options.state == "absent"
+    return ensure_unusable(writer, options.name, options.permission_set, absent=absent, **rules)
 
 
-def _require_no_other(plan: AppPlan, options: Options, task: Task) -> None:
-    """Raise OptionError where the app is taken from another stored credential that logs in by it."""
-    key = plan.before.consumer_key
-    if not key or not (options.store_as or options.has_key):
+def _require_same_login(plan: AppPlan, options: Options, login_url: str) -> None:
+    """Raise OptionError where O(store_as) names a credential of another user, flow or org, which would be lost."""
+    if not options.stored or not options.login:
         return
+    stored, new = options.stored.connection, options.login
+    of_another = stored.username and stored.username.lower() != (new.username or "").lower()
+    elsewhere = stored.consumer_key != plan.before.consumer_key and stored.login_url != login_url
+    if stored.auth != new.auth or of_another or elsewhere:
+        raise OptionError(
+            "store_as",
+            f"{options.stored.name} is stored already: it logs in by {stored.auth} as {stored.username} at "
+            f"{stored.login_url}, not by {new.auth} as {new.username} at {login_url}. Choose another name, or remove "
+            "it first",
+        )
+
+
+def _keep_key(options: Options, login_url: str, task: Task) -> None:
+    """Store a key that was made here before the app gets its certificate, so that no crash loses it."""
+    login, certificate = options.login, options.declared and options.declared.certificate
+    if not login or not login.private_key or not certificate or options.has_key or options.stored:
+        return
+    since = f"{certificate.begins + CLOCK_SKEW:%Y-%m-%dT%H:%M:%SZ}"
+    begun = Credential(
+        name=str(options.store_as),
+        connection=task.with_limits(dataclasses.replace(login, login_url=login_url)),
+        version=1,
+        created=since,
+        updated=since,
+        secret_since=since,
+    )
+    task.store.write(begun, replaces=None)
+
+
+def _ended(plan: AppPlan, options: Options, task: Task) -> list[str]:
+    """Return the other stored credentials whose login by the app a plan would end."""
+    key = plan.before.consumer_key
+    if not key or (options.declared and not (options.store_as or options.has_key)):
+        return []
     store = task.public_store
-    ended = [
+    return [
         one["name"]
         for one in map(store.read_public, store.names())
         if one["consumer_key"] == key
-        and options.store_as not in (one["name"], NEW.format(one["name"]))
+        and one["name"] != options.store_as
         and plan.ends_login(one["auth"], one["username"])
     ]
-    if ended:
-        raise OptionError(
-            "name",
-            f"the app {options.name} is the one that {', '.join(ended)} logs in by, which this would end. Choose "
-            "another app; oauth_key renews the key of an app for all that log in by it",
-        )
 
 
 def _warnings(options: Options) -> list[str]:
@@ -272,14 +343,13 @@ def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -
 
 
 def _store(
-    name: str, login: Connection, app: App, task: Task, writer: AppWriter, reader: SecretReader | None
+    options: Options, login: Connection, app: App, task: Task, writer: AppWriter, reader: SecretReader | None
 ) -> dict[str, Any]:
     """Make the store hold the app's login, verified once the org has taken the app over.
 
     A secret is read from the org only when the store does not have it.
     """
-    before = read_or_none(task.store, name)
-    stored = before.connection if before else Connection()
+    stored = options.stored.connection if options.stored else Connection()
     known = (stored.auth, stored.consumer_key) == (login.auth, login.consumer_key) and bool(stored.secrets)
     made = login.auth == "client_credentials" or login.private_key
     if not login.consumer_key or (task.check_mode and not (known and made)):
@@ -299,7 +369,7 @@ def _store(
     verifier = Verifier(task.sessions, task.administrator, task.secrets, log_in=writer.log_in)
     written: Outcome = ensure_credential(
         task.store,
-        name,
+        str(options.store_as),
         wanted,
         verify="require",
         check_mode=task.check_mode,

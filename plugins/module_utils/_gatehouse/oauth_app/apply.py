@@ -18,9 +18,9 @@ from ..org.login import Session, login
 from ..org.queries import external_client_app_id
 from ..org.records import RestError, create_record, delete_record
 from ..org.token_endpoint import knows_app
-from .model import APP, OAUTH, OAUTH_POLICY, POLICY, SET_DESCRIPTION, App, Component, PermissionSet
+from .model import APP, OAUTH, OAUTH_POLICY, SET_DESCRIPTION, App, Component, PermissionSet
 from .package import permission_set_component, write_deletion, write_package
-from .plan import AppPlan
+from .plan import AppPlan, plan_disabled
 from .read import NOT_AVAILABLE, read_app, read_permission_set, require_users
 
 POLL_SECONDS = (1.0, 2.0, 5.0, 10.0)  # before each try at the token endpoint; the last one repeats
@@ -98,14 +98,17 @@ class AppWriter:
         if plan.before.exists:
             self._deploy_package(lambda version: write_deletion(version, plan.before.components.values()), True)
 
+    def switch_off(self, plan: AppPlan) -> None:
+        """Deploy a plan by which nobody can log in through the app any more."""
+        self.deploy(plan.components)
+        self.done.append(f"the app {plan.before.name} is switched off")
+
     def delete(self, plan: AppPlan) -> None:
         """Switch the app off, delete it whole, then its permission set if this collection made it."""
         before = plan.before
         if before.exists:
-            policy = before.components.get(POLICY)
-            if policy and before.enabled:
-                self.deploy([policy.changed({"isEnabled": "false"})])
-                self.done.append(f"the app {before.name} is switched off")
+            if before.enabled:
+                self.switch_off(plan_disabled(before))
             self._delete_app(plan)
             self.done.append(f"the app {before.name} is deleted")
         own = before.permission_set

@@ -28,7 +28,9 @@ BEGINNING = "-----BEGIN"
 MAX_FILE_BYTES = 64 * 1024
 WARN_BEFORE = datetime.timedelta(days=30)
 KEY_SIZE = 2048  # what Salesforce's own instructions make
+VALID_DAYS = 365
 MAX_DAYS = 36500
+MAX_COMMON_NAME = 64
 CLOCK_SKEW = datetime.timedelta(hours=1)
 
 

@@ -38,12 +38,14 @@ def ensure_present(
     *,
     adopt: bool,
     check_mode: bool,
-    require_allowed: Callable[[AppPlan], object] = lambda _plan: None,
+    require_allowed: Callable[[AppPlan], object],
+    begin: Callable[[], object],
 ) -> AppOutcome:
     """Make the org have the app as declared; raises OptionError, or OrgError that says what was done before it.
 
     Args:
         require_allowed: raises for a plan that must not be carried out.
+        begin: called once the org has taken the plan, before anything is changed.
     """
     before = read_app(writer.org, declared.name, declared.permission_set)
     require_own(before, adopt=adopt)
@@ -55,39 +57,44 @@ def ensure_present(
     components = writer.check(plan)
     if check_mode or not plan:
         return AppOutcome(bool(plan), plan.diff(), plan.after)
+    begin()
     with _reported(writer):
         after = _write(writer, plan, components, declared)
     return AppOutcome(True, {"before": before.summary(), "after": after.summary()}, after)
 
 
-def ensure_disabled(writer: AppWriter, name: str, permission_set: str, *, adopt: bool, check_mode: bool) -> AppOutcome:
-    """Make logins through the app impossible; there may be none. Raises as ensure_present()."""
+def ensure_unusable(
+    writer: AppWriter,
+    name: str,
+    permission_set: str,
+    *,
+    absent: bool,
+    adopt: bool,
+    check_mode: bool,
+    require_allowed: Callable[[AppPlan], object],
+) -> AppOutcome:
+    """Switch an app off, or delete it with the permission set that was made for it; there may be none.
+
+    Raises as ensure_present().
+    """
+    make_plan = plan_absent if absent else plan_disabled
     before = read_app(writer.org, name, permission_set)
     require_own(before, adopt=adopt)
-    plan = plan_disabled(before)
-    writer.check(plan)
+    plan = make_plan(before)
+    require_allowed(plan)
+    if absent:
+        writer.check_deletion(plan)
+    else:
+        writer.check(plan)
     if check_mode or not plan:
         return AppOutcome(bool(plan), plan.diff(), plan.after)
     with _reported(writer):
-        writer.deploy(plan.components)
-        writer.done.append(f"the app {name} is switched off")
+        if absent:
+            writer.delete(plan)
+        else:
+            writer.switch_off(plan)
         after = read_app(writer.org, name, permission_set)
-        _require_done(plan_disabled(after))
-    return AppOutcome(True, plan.diff(), after)
-
-
-def ensure_absent(writer: AppWriter, name: str, permission_set: str, *, adopt: bool, check_mode: bool) -> AppOutcome:
-    """Make the org have no such app, and no permission set that was made for it. Raises as ensure_present()."""
-    before = read_app(writer.org, name, permission_set)
-    require_own(before, adopt=adopt)
-    plan = plan_absent(before)
-    writer.check_deletion(plan)
-    if check_mode or not plan:
-        return AppOutcome(bool(plan), plan.diff(), plan.after)
-    with _reported(writer):
-        writer.delete(plan)
-        after = read_app(writer.org, name, permission_set)
-        _require_done(plan_absent(after))
+        _require_done(make_plan(after))
     return AppOutcome(True, plan.diff(), after)
 
 

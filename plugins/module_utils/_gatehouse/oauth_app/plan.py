@@ -58,6 +58,8 @@ class AppPlan:
 
     def ends_login(self, flow: str, username: str | None) -> bool:
         """Return whether a login through the app, such as works before the change, is refused or another's after it."""
+        if not self.after.exists or (self.before.enabled and not self.after.enabled):
+            return self.before.exists
         before, after = self.before.summary(), self.after.summary()
         if flow in before["flows"] and flow not in after["flows"]:
             return True
@@ -76,7 +78,8 @@ class AppPlan:
 def plan_present(before: App, declared: DeclaredApp) -> AppPlan:
     """Return the plan for an app that exists as declared; raises OptionError when it cannot."""
     _require_complete(before, declared)
-    if is_replaced(before, declared.certificate):
+    is_known = declared.known_by is not None and declared.known_by == before.consumer_key
+    if is_replaced(before, declared.certificate) or (is_known and "jwt_bearer" in before.flows):
         declared = dataclasses.replace(declared, certificate=None)
     certificate = declared.certificate
     unseen = before.exists and GLOBAL in before.components and not before.certificate

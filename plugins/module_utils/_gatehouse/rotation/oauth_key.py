@@ -39,7 +39,7 @@ from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError, StoreError
 from ..oauth_app.apply import AppWriter
-from ..oauth_app.certificate import make_key, read_certificate, self_sign
+from ..oauth_app.certificate import MAX_COMMON_NAME, VALID_DAYS, make_key, read_certificate, self_sign
 from ..oauth_app.consumer_secret import SecretReader
 from ..oauth_app.model import App
 from ..oauth_app.plan import plan_certificate, plan_disabled
@@ -50,7 +50,6 @@ from ..store.blobs import LOCK_SECONDS
 from .state import Record, now, outdated_consumers, utc_now
 
 UNKNOWN = "(not known yet)"
-MAX_COMMON_NAME = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,7 @@ class KeyOptions:
     max_age: datetime.timedelta | None = None
     force: bool = False
     verify: bool = False
-    valid_days: int = 365
+    valid_days: int = VALID_DAYS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
