@@ -43,7 +43,7 @@ def python() -> Path:
     """The Python of an environment with Airflow, dlt, Django and more."""
     wanted, alone = HERE / "requirements.txt", HERE / "alone.txt"
     folder = FOLDER / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    with _once(folder, wanted, alone) as missing:
+    with once(folder, wanted, alone) as missing:
         if missing:
             _run(sys.executable, "-m", "venv", folder)
             pip = (folder / "bin/python", "-m", "pip", "install", "--quiet")
@@ -57,7 +57,7 @@ def node() -> Path:
     require("node", "npm")
     wanted = HERE / "node" / "package.json"
     folder = FOLDER / "node"
-    with _once(folder, wanted) as missing:
+    with once(folder, wanted) as missing:
         if missing:
             shutil.copy2(wanted, folder)
             _run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder)
@@ -70,7 +70,7 @@ def java(main: str, *packages: str) -> list[str]:
     libraries = [str(jar) for package in packages for jar in debian(package)]
     sources = sorted((HERE / "java").rglob("*.java"))
     folder = FOLDER / "java" / main
-    with _once(folder, *sources) as missing:
+    with once(folder, *sources) as missing:
         if missing:
             path = ":".join([str(HERE / "java"), *libraries])
             _run("javac", "-d", folder, "-sourcepath", path, "-classpath", path, HERE / "java" / f"{main}.java")
@@ -85,7 +85,7 @@ def dotnet(program: str) -> tuple[list[str | Path], dict[str, str]]:
     mono = root / "usr/bin/mono-sgen"
     source = HERE / "dotnet" / f"{program}.cs"
     folder = FOLDER / "dotnet" / program
-    with _once(folder, source) as missing:
+    with once(folder, source) as missing:
         if missing:
             compiler = (mono, libraries / "mcs.exe", "-r:System.Data.dll", "-r:System.Core.dll")
             _run(*compiler, f"-out:{folder / 'program.exe'}", source, environment=environment)
@@ -111,7 +111,7 @@ def unpacked(*packages: str) -> Path:
     """The folder in which packages of Debian are unpacked, as if it were the root of a machine."""
     require("apt-get", "dpkg-deb")
     folder = FOLDER / "debian" / packages[0]
-    with _once(folder) as missing:
+    with once(folder) as missing:
         if missing:
             try:
                 _run("apt-get", "download", *packages, cwd=folder)
@@ -126,7 +126,7 @@ def unpacked(*packages: str) -> Path:
 def packages(interpreter: Path, wanted: Path) -> Path:
     """A folder with the packages of PyPI in a file of requirements, for a Python that needs no pip of its own."""
     folder = FOLDER / wanted.stem
-    with _once(folder, wanted) as missing:
+    with once(folder, wanted) as missing:
         if missing:
             pip = (sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-compile")
             _run(*pip, "--target", folder, "--requirement", wanted)
@@ -141,7 +141,7 @@ def require(*programs: str) -> None:
 
 
 @contextlib.contextmanager
-def _once(folder: Path, *wanted: Path) -> Iterator[bool]:
+def once(folder: Path, *wanted: Path) -> Iterator[bool]:
     """Whether the folder must be filled, which one process does and others wait for."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:

@@ -435,14 +435,14 @@ class TestDrawings:
         made = read_org(
             org(
                 trusted_ip_ranges=[{"range": "20.0.128.0/24"}, {"range": "2001:db8::/48"}],
-                logins=[login("20.0.128.0"), login("30.0.0.1", access="denied")],
+                logins=[login("20.0.192.0"), login("30.0.0.1", access="denied")],
             ),
             "orgs",
         )
         strips = make_strips(made)
-        assert [strip["label"] for strip in strips] == ["20.0.0.0/16", "30.0.0.0/16", "2001:db8::/48"]
-        assert (strips[0]["bars"][0]["from"], strips[0]["bars"][0]["to"]) == (0.5, 0.5039)
-        assert strips[0]["ticks"] == [[0.5, "20.0.128.0", 1, 3, "allowed"]]
+        assert [strip["label"] for strip in strips] == ["20.0.128.0/17", "30.0.0.0/24", "2001:db8::/48"]
+        assert (strips[0]["bars"][0]["from"], strips[0]["bars"][0]["to"]) == (0.0, 0.0078)
+        assert strips[0]["ticks"] == [[0.5, "20.0.192.0", 1, 3, "allowed"]]
         assert strips[1]["ticks"][0][-1] == "denied"
 
     def test_a_range_wider_than_a_part_is_drawn_whole(self) -> None:

@@ -18,8 +18,9 @@ from ..ranges.temporary_access import expiry
 from .document import Report
 from .model import TRUSTED, Login, Org, moment
 
-# What one strip of a drawing shows at least: a /16 of IPv4, a /48 of IPv6.
+# What is drawn on one strip where it is near, as bits of addresses: a /16 of IPv4, a /48 of IPv6.
 STRIP = {4: 16, 6: 80}
+LEAST = {4: 8, 6: 64}  # what a strip shows at least: a /24, a /64
 MAX_STRIPS, MAX_TICKS = 40, 100
 
 
@@ -78,14 +79,24 @@ def _add_tick(ticks: dict[float, dict[str, Any]], place: float, address: str, lo
 
 def _blocks(ranges: Iterable[IpRange]) -> list[IpRange]:
     """Return the parts of the address space to draw: none overlap, and each range lies within one."""
+    parts: dict[IpRange, list[IpRange]] = defaultdict(list)
+    for item in ranges:
+        parts[_widen(item, STRIP[item.version])].append(item)
+    # Each as narrow as what lies in it allows.
+    narrow = [_widen(_enclosing(items), LEAST[items[0].version]) for items in parts.values()]
     return [
-        IpRange(group[0].version, group[0].first, max(item.last for item in group))
-        for group in merge_overlaps({_widen(item) for item in ranges})
+        IpRange(group[0].version, group[0].first, max(item.last for item in group)) for group in merge_overlaps(narrow)
     ]
 
 
-def _widen(item: IpRange) -> IpRange:
-    bits = STRIP[item.version]
+def _enclosing(items: list[IpRange]) -> IpRange:
+    """Return the smallest block of a power of two that contains all items."""
+    version, first, last = items[0].version, min(item.first for item in items), max(item.last for item in items)
+    bits = (first ^ last).bit_length()
+    return IpRange(version, first >> bits << bits, (last >> bits << bits) + 2**bits - 1)
+
+
+def _widen(item: IpRange, bits: int) -> IpRange:
     return IpRange(item.version, item.first >> bits << bits, (item.last >> bits << bits) + 2**bits - 1)
 
 

@@ -145,20 +145,20 @@ function timeline(events, today) {
 
 function strips(name, drawingData) {
   const items = drawingData.strips.map((strip, number) => {
-    const y = 34 * number + 8, place = (part) => 260 + 720 * part;
+    const y = 46 * number + 6, place = (part) => 260 + 720 * part;
     const bars = strip.bars.map((bar) => withTitle(drawn("rect", {
       x: place(bar.from), y: bar.kind === "trusted" ? y + 2 : y + 12, width: Math.max(3, 720 * (bar.to - bar.from)), height: 8,
       class: `bar ${bar.kind}`,
     }), bar.text));
     const ticks = strip.ticks.map((tick) => withTitle(drawn("line", {
-      x1: place(tick[0]), x2: place(tick[0]), y1: y - 2, y2: y + 24, class: `tick ${tick[4]}`,
+      x1: place(tick[0]), x2: place(tick[0]), y1: y + 23, y2: y + 36, class: `tick ${tick[4]}`,
     }), tickText(tick)));
     const label = [strip.label, ...strip.bars.map((bar) => bar.text), ...strip.ticks.map(tickText)].join("; ");
-    return item(label, drawn("text", { x: 8, y: y + 15 }, strip.label),
+    return item(label, drawn("text", { x: 8, y: y + 24 }, strip.label),
       drawn("line", { x1: 260, x2: 980, y1: y + 22, y2: y + 22, class: "axis" }), ...bars, ...ticks);
   });
   if (!items.length) return element("p", {}, `${name}: no ranges, and no logins.`);
-  return element("div", {}, element("h3", {}, name), drawing(`Ranges and logins of ${name}`, 34 * items.length + 6, items));
+  return element("div", {}, element("h3", {}, name), drawing(`Ranges and logins of ${name}`, 46 * items.length + 4, items));
 }
 
 function tickText([, address, addresses, count, access]) {
