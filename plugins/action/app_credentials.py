@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -34,6 +35,10 @@ class ActionModule(AppFileAction):
         if options["step"] == "list":
             return self._list(options["hosts"])
         applications, problems = _read(_items(TrustedVariables(self._task_vars, self._templar)))
+        # The role notifies; the playbook drift, which takes the step by itself, does not.
+        if options["step"] == "write" and self._task._role and constants.ERROR_ON_MISSING_HANDLER:
+            applications, missing = self._without_missing_handlers(applications)
+            problems += missing
         result = app_credentials.run(
             options,
             task,
@@ -43,6 +48,38 @@ class ActionModule(AppFileAction):
             ask=self.asker(task),
         )
         return self.with_notes(result)
+
+    def _without_missing_handlers(self, applications: Sequence[Application]) -> tuple[list[Application], list[str]]:
+        """Return the applications whose topics have handlers, and why the others cannot be delivered.
+
+        Without this, Ansible ends the whole run at the first topic to which nobody listens, with files written.
+        """
+        handled = self._topics()
+        usable, problems = list[Application](), list[str]()
+        for application in applications:
+            missing = [topic for topic in application.topics or () if topic not in handled]
+            if missing:
+                problems.append(
+                    f"{application.file.dest}: not written, as no handler of this play has the name or listens to "
+                    f"{', '.join(missing)}; write one, which the playbook deliver reads from handlers.yml beside the "
+                    "inventory or from deliver_handlers, or give notify: [] if the application needs no restart"
+                )
+            else:
+                usable.append(application)
+        return usable, problems
+
+    def _topics(self) -> set[str]:
+        """Return what the handlers of this play listen to, as Ansible's strategies look for it."""
+        topics = set[str]()
+        for handler in (handler for block in self._task.get_play().handlers for handler in block.block):
+            topics.update(handler.listen or ())
+            try:
+                name = self._templar.template(handler.name)
+            except AnsibleError:
+                continue  # nor does Ansible find it
+            if name:
+                topics.update((name, handler.get_name(include_role_fqcn=False), handler.get_name()))
+        return topics
 
     def _list(self, hosts: list[str]) -> dict[str, Any]:
         """Return what the files of other hosts contain, by host; one whose lists cannot be read is a problem."""

@@ -16,29 +16,13 @@ from ansible.errors import AnsibleError
 from ansible.template import Templar
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import VARIABLE_PREFIX
-
-# What the names of this collection's variables begin with: options, roles and playbooks.
-PREFIXES = (
-    VARIABLE_PREFIX,
-    "app_credentials_",
-    "credentials_",
-    "deliver_",
-    "drift_",
-    "export_",
-    "move_",
-    "network_access_",
-    "report_",
-    "rotate_",
-    "sweep_",
-    "temporary_access_",
-)
+from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variable_names import PREFIXES, require_known_names
 
 
 def require_no_facts(variables: Mapping[str, Any]) -> None:
     """Raise OptionError when a fact bears the name of a variable of this collection."""
     for fact in variables.get("ansible_facts") or ():
-        if str(fact).startswith(PREFIXES):
+        if str(fact).lstrip("_").startswith((*PREFIXES, "gatehouse_", "sweep_")):
             host = variables.get("inventory_hostname", "this host")
             raise OptionError(
                 str(fact),
@@ -57,10 +41,13 @@ class TrustedVariables:
     def __init__(self, variables: Mapping[str, Any], templar: Templar, *, of_another_host: bool = False) -> None:
         """Drop the facts; raises OptionError when one of them bears the name of a variable of this collection.
 
+        So does a variable whose name is misspelt.
+
         Args:
             of_another_host: whether they are of another host than the one that the task is for.
         """
         require_no_facts(variables)
+        require_known_names(variables)
         self._host = variables.get("inventory_hostname", "this host")
         facts = _names_of_facts(variables)
         self._variables = (

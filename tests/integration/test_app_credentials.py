@@ -838,7 +838,7 @@ class TestLogin:
         self, run: Callable[..., Results], playbook: Playbooks
     ) -> None:
         results = run(ok=False, deliver_check="allways")
-        assert "deliver_check: 'allways' is not one of changed, always, never" in results.last["msg"]
+        assert "value of deliver_check must be one of: changed, always, never, got: allways" in results.last["msg"]
         assert not (playbook.folder / "app.env").exists()
 
 

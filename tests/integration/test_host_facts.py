@@ -26,9 +26,9 @@ WRITTEN = {"files": [{"credential": "admin", "dest": "/x", "standby": False, "ch
 FACTS: dict[str, dict[str, Any]] = {
     "files": {"app_credentials_files": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
     "more": {"app_credentials_files_more": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
-    "junk": {"app_credentials_files": "junk", "app_credentials_written": WRITTEN},
-    "written": {"app_credentials_written": WRITTEN},
-    "logins": {"deliver_written": WRITTEN["files"], "deliver_logins": [["admin", False]]},
+    "junk": {"app_credentials_files": "junk", "_app_credentials_written": WRITTEN},
+    "written": {"_app_credentials_written": WRITTEN},
+    "logins": {"_deliver_written": WRITTEN["files"], "_deliver_logins": [["admin", False]]},
     "check": {"deliver_check": "never"},
     "program": {"gatehouse_salesforce_store_key_file": "FOLDER/program"},
     "store": {"gatehouse_salesforce_store": "https://evil.example/v1/a/b"},

@@ -184,6 +184,47 @@ def test_site_does_by_a_tag_only_what_the_tag_says(sim: SimulatedOrg, playbook: 
     assert (playbook.folder / "app.env").exists()
 
 
+class TestWhatIsWrongWithTheInventory:
+    """The site says what is misspelt or missing before it has changed anything."""
+
+    def site(self, playbook: Playbooks, *options: str, **variables: Any) -> Results:
+        dest = str(playbook.folder / variables.pop("folder", "") / "app.env")
+        files = [{"credential": "billing", "dest": dest, "notify": variables.pop("notify", [])}]
+        listed = {
+            "salesforce_orgs": {"hosts": {"acme": variables}},
+            "salesforce_applications": {
+                "hosts": {"web1": {"ansible_connection": "local", "app_credentials_files": files}}
+            },
+        }
+        (playbook.folder / "hosts.json").write_text(json.dumps(listed))
+        ok = variables.pop("ok", False)
+        return playbook.run(ROOT / "playbooks" / "site.yml", "-i", str(playbook.folder / "hosts.json"), *options, ok=ok)
+
+    def test_a_misspelt_variable_of_an_org_is_named_with_the_nearest_one(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        results = self.site(playbook, network_access_trusted_ip_range=["198.51.100.0/24"])
+        assert "(did you mean network_access_trusted_ip_ranges?)" in results.output
+        assert not sim.control.org()["trusted_ranges"]
+
+    def test_check_mode_warns_of_a_folder_that_is_missing_on_a_host(self, playbook: Playbooks) -> None:
+        problem = f"{playbook.folder / 'billing'} does not exist on this host"
+        assert problem in " ".join(self.site(playbook, "--check", folder="billing", ok=True).output.split())
+        (playbook.folder / "billing").mkdir()
+        assert "does not exist" not in self.site(playbook, "--check", folder="billing", ok=True).output
+
+    @pytest.mark.parametrize("options", [(), ("--check",)])
+    def test_a_topic_without_a_handler_is_named_and_its_file_not_written(
+        self, playbook: Playbooks, options: tuple[str, ...]
+    ) -> None:
+        results = self.site(playbook, *options, notify=["Restart billing"])
+        assert "no handler of this play has the name or listens to Restart billing" in results.output
+        assert not (playbook.folder / "app.env").exists()
+        handlers = [{"name": "restart", "listen": "Restart billing", "ansible.builtin.debug": {"msg": "restarted"}}]
+        (playbook.folder / "handlers.yml").write_text(json.dumps(handlers))
+        self.site(playbook, *options, notify=["Restart billing"], ok=True)
+
+
 def test_network_access_leaves_ranges_alone_when_none_are_declared(sim: SimulatedOrg, playbook: Playbooks) -> None:
     sim.control.clear_requests()
     play = {"hosts": "localhost", "gather_facts": False, "roles": ["gatehouse.salesforce.network_access"]}

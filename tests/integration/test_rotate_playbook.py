@@ -247,16 +247,22 @@ class TestHandled:
         done = self.run(playbook, ROTATE, deliver_check="never", rotate_credentials=[])
         assert "Nothing to rotate: rotate_credentials is empty" in done.output
 
-    def test_an_age_or_a_method_that_cannot_be_used_is_named_once(self, playbook: Playbooks) -> None:
+    def test_an_age_a_method_or_a_variable_that_cannot_be_used_is_named_once(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
         store(playbook, "billing", BLUE)
         store(playbook, "reports", REPORTS)
+        sim.control.clear_requests()
         names = ["billing", "reports"]
         for age in (90, "90", "", "soon"):
             done = self.run(playbook, ROTATE, ok=False, rotate_credentials=names, rotate_max_age=age)
             (failed,) = (item["result"]["msg"] for item in done if item["status"] == "failed")
             assert failed == f"rotate_max_age: must be a duration such as 90d or 1d12h, not {age}"
         done = self.run(playbook, ROTATE, ok=False, rotate_credentials=names, rotate_method="mail")
-        assert done.last["msg"] == "rotate_method: must be reset or password, not mail"
+        assert "value of rotate_method must be one of: reset, password, got: mail" in done.last["msg"]
+        done = self.run(playbook, ROTATE, ok=False, rotate_credentials=names, rotate_maxage="1d")
+        assert "rotate_maxage: there is no such variable (did you mean rotate_max_age?)" in done.output
+        assert sim.control.counts() == {}
         self.run(playbook, ROTATE, rotate_credentials=names, rotate_max_age="1d12h30m", rotate_method="reset")
 
     def test_one_that_cannot_be_renewed_does_not_hold_up_the_others(

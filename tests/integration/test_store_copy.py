@@ -99,7 +99,7 @@ def test_which_of_the_two_stores_cannot_be_used_is_told(
 
 def test_without_a_target_the_variable_is_named(playbook: Playbooks) -> None:
     results = playbook.run(COPY, ok=False, **NOBODY)
-    assert "copy_target is required: a dictionary with the store to copy into" in results.output
+    assert "missing required arguments: copy_target" in results.output
 
 
 def test_a_copy_that_breaks_off_tells_that_it_changed_something(

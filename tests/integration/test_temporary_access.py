@@ -228,7 +228,7 @@ class TestPlaybook:
         inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
         book = ROOT / "playbooks" / "temporary_access.yml"
         results = playbook.run(book, "-i", str(inventory), ok=False, temporary_access_address="127.0.0.1")
-        assert "temporary_access_tasks (the file of tasks that is the work) are required" in results.last["msg"]
+        assert "missing required arguments: temporary_access_tasks" in results.last["msg"]
         assert sim.control.counts() == {}
 
     def test_a_file_of_work_that_is_missing_fails_before_anything_is_opened(

@@ -37,7 +37,7 @@ class TestFacts:
         assert sim.control.requests() == []
 
     @pytest.mark.parametrize(
-        "name", ["network_access_trusted_ip_ranges", "temporary_access_ranges", "credentials_declared", "rotate_used"]
+        "name", ["network_access_trusted_ip_ranges", "_temporary_access_ranges", "credentials_declared", "rotate_used"]
     )
     def test_a_fact_is_no_variable_of_a_role_or_playbook(self, playbook: Playbooks, name: str) -> None:
         failed = playbook([with_fact(name, []), INFO], ok=False).last

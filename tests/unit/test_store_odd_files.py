@@ -287,7 +287,7 @@ def test_a_name_that_yaml_made_no_text_is_to_be_quoted(store: FolderStore, name:
 
 
 def test_a_missing_key_names_the_module_that_creates_one(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"does not exist; the module gatehouse\.salesforce\.store_key creates a key"):
+    with pytest.raises(OptionError, match=r"does not exist; the playbook gatehouse\.salesforce\.init or the module"):
         open_store(str(tmp_path / "store"), str(tmp_path / "key"))
 
 

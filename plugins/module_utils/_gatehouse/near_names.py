@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return the near names among names as a question to append, empty where none is near."""
+def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """Return the near names among names as a question to append, each after the prefix; empty where none is near."""
     near = difflib.get_close_matches(name, list(names))
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
+    return f" (did you mean {' or '.join(f'{prefix}{item}' for item in near)}?)" if near else ""

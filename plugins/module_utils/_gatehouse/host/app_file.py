@@ -121,6 +121,10 @@ class AppFile:
         except (FileNotFoundError, NotADirectoryError):
             if self.content is not None and not self.module.check_mode:
                 raise
+            if self.module.check_mode and self.module.params["state"] == "present":
+                self.module.warn(
+                    f"{self.dest.parent} does not exist on this host, and must before {self.dest} is written"
+                )
             return {"status": MISSING, "changed": self.module.params["state"] != "absent"}
         self.folder = folder.descriptor
         try:

@@ -62,7 +62,9 @@ def key_texts(path: str | os.PathLike[str]) -> list[bytes]:
         found = file.stat()
     except FileNotFoundError:
         raise OptionError(
-            OPTION, f"{file} does not exist; the module gatehouse.salesforce.store_key creates a key"
+            OPTION,
+            f"{file} does not exist; the playbook gatehouse.salesforce.init or the module "
+            "gatehouse.salesforce.store_key creates a key",
         ) from None
     except OSError as exc:
         raise OptionError(OPTION, f"{file} cannot be read: {exc.strerror}") from None
