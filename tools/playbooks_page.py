@@ -40,7 +40,7 @@ def page() -> str:
 def _section(path: Path) -> str:
     ((name, spec),) = yaml.safe_load(path.read_text())["argument_specs"].items()
     about = textwrap.fill(_plain(" ".join([f"{spec['short_description']}.", *spec["description"]])), 120)
-    rows = [("variable", "what it is", "type", "default"), ("---",) * 4]
+    rows: list[tuple[str, ...]] = [("variable", "what it is", "type", "default"), ("---",) * 4]
     rows += [_row(option, known) for option, known in spec["options"].items()]
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return f"\n## {name}\n\n{about}\n\n{table}"

@@ -52,7 +52,7 @@ def written(playbook: Playbooks) -> dict[str, str]:
 def go_on(playbook: Playbooks, *options: str) -> Results:
     """Run the site playbook in the project, where the inventory says all that it needs."""
     folder = playbook.folder / "salesforce"
-    nothing = dict.fromkeys(playbook.variables)
+    nothing: dict[str, Any] = dict.fromkeys(playbook.variables)
     options = (
         "-i",
         str(folder / "inventory"),
