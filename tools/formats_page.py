@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what lists the formats, out of their table, into docs, README and role: C(python -m tools.formats_page)."""
+"""Write what lists the formats, out of their table, into docs and role: C(python -m tools.formats_page)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "formats.md"
-README = ROOT / "README.md"
 SPECS = ROOT / "roles" / "app_credentials" / "meta" / "argument_specs.yml"
 
 INTRODUCTION = """# Formats
@@ -22,6 +21,11 @@ INTRODUCTION = """# Formats
 The filter `app_config` and the role `app_credentials` write a credential in one of these formats. If a format has no
 field for a secret, or its reader would misread a character, rendering fails and the error names the field or the
 character.
+
+## By application
+
+FAMILIES
+## All formats
 
 The tests read each format back, with passwords of every printable character and many others, by the program or library
 in the column *read by*. If that is the application or a part of it, this proves the names of its keys too; otherwise
@@ -161,13 +165,15 @@ def page(formats: Any, readers: Iterable[tuple[str, str]]) -> str:
         )
     fields = [("field", "what it is"), *((f"`{field}`", what) for field, what in formats.MAPPABLE_FIELDS.items())]
     encoders = f"\nEncoders, which quote as the format of the same name: {_listed(formats.ENCODERS)}.\n"
-    return INTRODUCTION + table(*rows) + MAPPING + table(*fields) + encoders + DATA_LOADER
-
-
-def readme(formats: Any, text: str) -> str:
-    """Return the README with its table of formats."""
-    rows = [("for", "formats"), *((purpose, _listed(family)) for purpose, family in formats.FAMILIES.items())]
-    return _between(text, "## Formats\n\n", table(*rows).replace("| --- | --- |", "|---|---|"), "\n[What each")
+    families = [("for", "formats"), *((purpose, _listed(family)) for purpose, family in formats.FAMILIES.items())]
+    return (
+        INTRODUCTION.replace("FAMILIES", table(*families))
+        + table(*rows)
+        + MAPPING
+        + table(*fields)
+        + encoders
+        + DATA_LOADER
+    )
 
 
 def specs(formats: Any, text: str) -> str:
@@ -188,7 +194,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def main() -> None:
-    """Write all three."""
+    """Write both."""
     from tests.support.processes import COLLECTIONS, link_collection
 
     link_collection()
@@ -198,7 +204,6 @@ def main() -> None:
     from tests.unit.test_formats_light_readers import READERS
 
     PAGE.write_text(page(formats, {*READERS, *PARSERS, *BY_COMMAND}))
-    README.write_text(readme(formats, README.read_text()))
     SPECS.write_text(specs(formats, SPECS.read_text()))
 
 

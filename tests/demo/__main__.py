@@ -186,7 +186,7 @@ def summary(seen: str, after: list[str]) -> str:
       Where a mailbox can be read, nobody has to hand over anything: docs/rotate.md.
 
 == What to try next
-   - Point the same playbook at a real org: README.md, "A real org".
+   - Point the same playbook at a real org: README.md, "Install and begin".
    - Look at playbooks/example; its inventory is all that a user writes.
 """
 

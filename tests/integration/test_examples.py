@@ -42,7 +42,6 @@ PAGES = [README, *GUIDES, *sorted((ROOT / "roles").glob("*/README.md"))]
 ROTATE, RECOVER = ROOT / "docs" / "rotate.md", ROOT / "docs" / "recover.md"
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 PASSWORD, TOKEN, SECRET = "Example-Password-1", "ExampleToken00000000000001", "Example-Consumer-Secret-1"
-FIRST_INVENTORY = ROOT / "playbooks" / "example" / "minimal" / "inventory.yml"
 USERS = (
     "admin@acme.example",
     "billing@acme.example",
@@ -62,8 +61,8 @@ LONG_AGO = "2026-01-01T00:00:00Z"
 # Blocks that are not run as all others are, by their page and first words, and who runs them, or why nobody can.
 ELSEWHERE = {
     ("README.md", "make demo"): "these are the demo and all checks, this one among them",
-    ("README.md", "pip install"): "test_the_collection_installs_as_the_readme_says",
-    ("README.md", "mkdir -p"): "test_the_key_that_the_readme_tells_to_make_opens_a_store",
+    ("README.md", "pip install"): "test_the_collection_installs_and_begins_as_the_readme_says",
+    ("README.md", "cd salesforce"): "test_the_collection_installs_and_begins_as_the_readme_says",
     ("docs/awx.md", "version: 3"): "test_the_execution_environment_of_the_guide_gets_what_the_collection_needs",
     ("docs/awx.md", "fields:"): "test_awx.py gives it to AWX's own injector",
     ("docs/awx.md", "file:"): "test_awx.py gives it to AWX's own injector",
@@ -76,7 +75,7 @@ ELSEWHERE = {
     ): "test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says",
     (
         "docs/simulated-org.md",
-        "ansible-playbook",
+        "ansible localhost",
     ): "test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says",
 }
 
@@ -179,7 +178,7 @@ class ExampleOrg:
         """Write what the reader of a page has beside it: an inventory, secrets, and the files that the page shows."""
         beside = self.playbook.folder / "beside"
         usual = {
-            "inventory.yml": yaml.safe_load(FIRST_INVENTORY.read_text()) if page == README else INVENTORY,
+            "inventory.yml": INVENTORY,
             "secrets.yml": {name: value for name, value in self.variables.items() if name.startswith("vault_")},
         }
         for name, content in {**usual, **files_of(page)}.items():
@@ -294,10 +293,8 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
         mailbox,
         {
             **{f"gatehouse_salesforce_{name}": None for name in ("username", "password", "security_token")},
-            "vault_acme_admin_password": PASSWORD,
-            "vault_acme_admin_security_token": TOKEN,
-            "vault_acme_billing_password": PASSWORD,
-            "vault_acme_billing_security_token": TOKEN,
+            "vault_production_admin_password": PASSWORD,
+            "vault_production_admin_security_token": TOKEN,
             "vault_billing_password": PASSWORD,
             "vault_billing_security_token": TOKEN,
             "vault_billing_sandbox_password": PASSWORD,
@@ -451,29 +448,9 @@ def test_every_page_is_in_the_list_of_pages() -> None:
     assert [page.name for page in GUIDES if page.name != "README.md" and f"({page.name})" not in index] == []
 
 
-def test_the_key_that_the_readme_tells_to_make_opens_a_store(playbook: Playbooks, example_org: ExampleOrg) -> None:
-    (script,) = (block for block in blocks(README, "sh") if "generate_key" in block)
-    home = playbook.folder / "home"
-    home.mkdir()
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(["sh", "-ec", script], env={"HOME": str(home), "PATH": path}, check=True)
-    extra = {"gatehouse_salesforce_store_key_file": None, "gatehouse_salesforce_store": None}
-    task = {
-        "gatehouse.salesforce.credential": {
-            "name": "acme-admin",
-            "username": USERS[0],
-            "password": PASSWORD,
-            "security_token": TOKEN,
-        }
-    }
-    playbook([task], env={"HOME": str(home)}, **{**example_org.variables, **extra})
-    assert (home / ".local/share/gatehouse/salesforce/acme-admin.json").exists()
-
-
-def test_the_readme_names_every_format() -> None:
-    table = README.read_text().split("## Formats")[1].split("\n## ")[0]
-    named = re.findall(r"`(\w+)`", table)
-    assert sorted(named) == sorted(FORMATS), "the table of formats in README.md is stale"
+def test_the_page_of_formats_names_each_for_an_application() -> None:
+    table = (ROOT / "docs" / "formats.md").read_text().split("## By application")[1].split("\n## ")[0]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(FORMATS), "run python -m tools.formats_page"
 
 
 def test_the_readme_names_every_module_plugin_role_and_playbook() -> None:
@@ -487,27 +464,44 @@ def test_the_readme_names_every_module_plugin_role_and_playbook() -> None:
     assert {path.stem for path in there} - {"__init__"} - set(named) == set()
 
 
-def test_the_collection_installs_as_the_readme_says(tmp_path: Path) -> None:
-    (script,) = (block for block in blocks(README, "sh") if "galaxy collection install" in block)
-    pip, install = script.splitlines()
-    assert pip.endswith("-r requirements.txt") and (ROOT / "requirements.txt").exists()
-    artifact = tmp_path / "artifact"
-    for command in (
-        f"ansible-galaxy collection build --output-path {artifact}",
-        install.replace("git+file://$PWD", f"{artifact}/*.tar.gz"),
-    ):
-        subprocess.run(
-            ["bash", "-ec", command],
-            cwd=ROOT,
-            env=ansible_environment(HOME=str(tmp_path), ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections")),
-            check=True,
-            capture_output=True,
+def test_the_collection_installs_and_begins_as_the_readme_says(sim: SimulatedOrg, tmp_path: Path) -> None:
+    install, go_on = (block for block in blocks(README, "sh") if block.startswith(("pip install", "cd salesforce")))
+    _ansible, collection, packages, begin = install.splitlines()
+    sim.control.set_org(trusted_ranges=["192.0.2.0-192.0.2.255"])
+    answers = {
+        "init_org": "production",
+        "init_login_url": sim.url,
+        "init_username": sim.admin.username,
+        "init_password": sim.admin.password,
+        "init_security_token": sim.admin.security_token,
+        "gatehouse_salesforce_ca_path": sim.ca_path,
+        "gatehouse_salesforce_allowed_hosts": ["localhost"],
+    }
+    (tmp_path / "answers.json").touch(mode=0o600)
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    artifact, home = tmp_path / "artifact", tmp_path / "home"
+    home.mkdir()
+
+    def shell(command: str, folder: Path) -> str:
+        collections = home / ".ansible" / "collections"
+        environment = ansible_environment(HOME=str(home), ANSIBLE_COLLECTIONS_PATH=str(collections))
+        done = subprocess.run(
+            ["bash", "-ec", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
-    installed = tmp_path / "collections" / "ansible_collections" / "gatehouse" / "salesforce"
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    shell(f"ansible-galaxy collection build --output-path {artifact}", ROOT)
+    shell(collection.replace("gatehouse.salesforce", f"{artifact}/*.tar.gz"), tmp_path)
+    installed = home / ".ansible" / "collections" / "ansible_collections" / "gatehouse" / "salesforce"
+    needed = Path(packages.split(" -r ")[1].replace("~", str(home)))
+    assert needed == installed / "requirements.txt" and needed.exists()
     assert (installed / "meta" / "execution-environment.yml").exists()
     # The tests stay behind; only what ansible-test must know of the supported Pythons goes along.
     assert [path.name for path in (installed / "tests").iterdir()] == ["config.yml"]
     assert not [path.name for path in installed.iterdir() if path.name.startswith(".")]
+    assert "Next: cd " in shell(f"{begin} -e @answers.json", tmp_path)
+    assert set(re.findall(r"changed=(\d+)", shell(go_on, tmp_path))) == {"0"}
 
 
 def test_the_execution_environment_of_the_guide_gets_what_the_collection_needs(tmp_path: Path) -> None:
@@ -531,7 +525,6 @@ def test_the_execution_environment_of_the_guide_gets_what_the_collection_needs(t
 def test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says(tmp_path: Path) -> None:
     page = ROOT / "docs" / "simulated-org.md"
     start, run = blocks(page, "sh")
-    (key,) = (block for block in blocks(README, "sh") if "generate_key" in block)
     (tmp_path / "playbooks").symlink_to(ROOT / "playbooks")
     for name, content in files_of(page).items():
         (tmp_path / name).write_text(yaml.safe_dump(content).replace("/tmp", str(tmp_path)))
@@ -544,7 +537,6 @@ def test_the_smallest_example_runs_on_the_simulated_org_as_its_page_says(tmp_pat
             ["bash", "-ec", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
 
-    assert shell(key).returncode == 0
     server = subprocess.Popen(
         ["bash", "-ec", "exec " + start.replace(".venv/bin/python", sys.executable)], cwd=tmp_path, env=environment
     )

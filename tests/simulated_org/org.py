@@ -125,7 +125,7 @@ class SimulatedOrg:
         return {
             "url": self.url,
             "urls": [listener.url for listener in self.listeners],
-            "ca_path": self.ca_path,
+            "ca_path": str(Path(self.ca_path).absolute()),
             "control_url": self.control_url,
             "control_token": self.control_token,
             "pid": pid,
