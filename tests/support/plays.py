@@ -4,8 +4,9 @@
 """Run plays against a simulated org, by one of three engines that give the same results.
 
 C(process) starts C(ansible-playbook). C(ansible) forks it from a process that has imported it. C(direct) calls the
-action plugins in this process, where the tasks are nothing but tasks of this collection without templates, and forks
-Ansible for all others. A play that C(direct) runs has no output, so a test that looks at it is marked C(ansible).
+action plugins in this process, and what they run on the host, where the tasks are nothing but tasks of this collection
+without templates, and forks Ansible for all others. A play that C(direct) runs has no output, so a test that looks at
+it is marked C(ansible).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -25,6 +27,7 @@ from typing import Any
 from unittest import mock
 
 from ansible import constants
+from ansible.module_utils import basic
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
@@ -36,9 +39,10 @@ from tests.support.processes import ROOT, ansible_environment
 
 CALLBACKS = ROOT / "tests" / "integration" / "callback"
 TIMEOUT = 120
-ACTIONS = "ansible_collections.gatehouse.salesforce.plugins.action"
+PLUGINS = "ansible_collections.gatehouse.salesforce.plugins"
 COLLECTION = "gatehouse.salesforce."
 DIRECT_OPTIONS = {"--check", "--diff"}
+DIRECT_ON_HOST = COLLECTION + "app_credential"
 DIRECT_KEYWORDS = {"name", "check_mode", "diff"}
 
 
@@ -183,7 +187,8 @@ def _is_direct(tasks: Sequence[Mapping[str, Any]], options: Sequence[str], varia
         DIRECT_OPTIONS.issuperset(options)
         and "{{" not in given
         and "{%" not in given
-        and all(name.startswith(COLLECTION) and _action(name)._requires_connection is False for name in modules)
+        and all(name.startswith(COLLECTION) for name in modules)
+        and all(name == DIRECT_ON_HOST or _action(name)._requires_connection is False for name in modules)
     )
 
 
@@ -194,7 +199,7 @@ def _module(task: Mapping[str, Any]) -> str:
 
 
 def _action(module: str) -> Any:
-    return importlib.import_module(f"{ACTIONS}.{module.removeprefix(COLLECTION)}").ActionModule
+    return importlib.import_module(f"{PLUGINS}.action.{module.removeprefix(COLLECTION)}").ActionModule
 
 
 def _run_directly(
@@ -202,9 +207,10 @@ def _run_directly(
 ) -> Results:
     """Call the action of each task as a worker of Ansible does, up to the first that fails."""
     loader = DataLoader()
-    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=str(folder)))
+    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=str(folder)), set_option=lambda *_: None)
     results = Results()
     results.returncode = 0
+    named = {"inventory_hostname": "localhost", **variables}
     with _folder_of_a_run(folder):
         for task in tasks:
             module = _module(task)
@@ -214,8 +220,10 @@ def _run_directly(
             stated.diff = task.get("diff", "--diff" in options)
             templar = Templar(loader=loader, variables=variables)
             action = _action(module)(stated, connection, None, loader, templar, None)
+            action._is_pipelining_enabled = lambda *_: True
+            action._execute_module = functools.partial(_run_module, stated)
             # As Ansible leaves it, and the callback writes it down.
-            result = json.loads(json.dumps({"changed": False, **action.run(task_vars=variables)}, default=str))
+            result = json.loads(json.dumps({"changed": False, **action.run(task_vars=named)}, default=str))
             if not result.get("warnings"):
                 result.pop("warnings", None)
             status = "failed" if result.get("failed") else "skipped" if result.get("skipped") else "ok"
@@ -224,6 +232,22 @@ def _run_directly(
                 results.returncode = 2
                 break
     return results
+
+
+def _run_module(task: Task, module_name: str | None, module_args: Mapping[str, Any], **_given: Any) -> dict[str, Any]:
+    """Run a module of this collection as on a host that is this machine, and return its result."""
+    module = importlib.import_module(f"{PLUGINS}.modules.{(module_name or task.action).removeprefix(COLLECTION)}")
+    internal = {"_ansible_check_mode": task.check_mode, "_ansible_diff": task.diff}
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**module_args, **internal}}).encode()
+    answer = io.StringIO()
+    with (
+        mock.patch.object(basic, "_ANSIBLE_ARGS", arguments),
+        mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy"),
+        contextlib.redirect_stdout(answer),
+        contextlib.suppress(SystemExit),
+    ):
+        module.main()
+    return dict(json.loads(answer.getvalue()))
 
 
 @contextlib.contextmanager
