@@ -18,6 +18,7 @@ from tests.bench import (
     moves,
     orgs,
     reading,
+    report,
     rotation,
     stores,
     tasks,
@@ -43,6 +44,7 @@ PARTS = (
     mail,
     rotation,
     moves,
+    report,
 )
 
 

@@ -43,8 +43,8 @@ def measure_orgs() -> dict[str, float]:
     """
     role = [{"hosts": "all", "gather_facts": False, "roles": ["gatehouse.salesforce.network_access"]}]
     ping = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": "ping", "ansible.builtin.ping": {}}]}]
-    with _orgs(NAMES):
-        _run((role + ping) * (1 + ORG_ROUNDS))
+    with many_orgs(NAMES):
+        run_plays((role + ping) * (1 + ORG_ROUNDS))
     rounds = [[0.0, 0.0]]
     for task, seconds in json.loads((FOLDER / "times.json").read_text()):
         rounds[-1][task == "ping"] += seconds
@@ -69,11 +69,11 @@ def measure_many_orgs() -> dict[str, float]:
     plays = {kind: [{"hosts": "all", "gather_facts": False, "tasks": [task]}] for kind, task in tasks.items()}
     kinds = {"orgs_500": ("orgs", []), "debug_500": ("debug", []), "orgs_50": ("orgs", ["--limit", "all[0:49]"])}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    with _orgs(names):
-        _run(plays["orgs"])
+    with many_orgs(names):
+        run_plays(plays["orgs"])
         for _round in range(ORG_ROUNDS):
             for kind, (play, options) in kinds.items():
-                times[kind].append(_run(plays[play], *options))
+                times[kind].append(run_plays(plays[play], *options))
     seconds = {kind: statistics.median(measured) for kind, measured in times.items()}
     return {
         **{f"{kind}_process_seconds": value for kind, value in seconds.items()},
@@ -83,8 +83,8 @@ def measure_many_orgs() -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def _orgs(names: list[str]) -> Iterator[None]:
-    """Start so many orgs, with a host for each in the inventory, and store their credentials."""
+def many_orgs(names: list[str]) -> Iterator[dict[str, Any]]:
+    """Start so many orgs, with a host for each in the inventory, store their credentials, and give their server."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, mode=0o700)
     with simulated_org(FOLDER / "org", {"orgs": [_org(name) for name in names]}) as org:
@@ -92,8 +92,8 @@ def _orgs(names: list[str]) -> Iterator[None]:
         hosts = {name: {"gatehouse_salesforce_credential": name, "ansible_connection": "local"} for name in names}
         variables = {"network_access_trusted_ip_ranges": _ranges()}
         (FOLDER / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
-        _run([_credentials()])
-        yield
+        run_plays([_credentials()])
+        yield org
 
 
 def _org(name: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _credentials() -> dict[str, Any]:
     return {"hosts": "all", "gather_facts": False, "tasks": tasks}
 
 
-def _run(plays: list[dict[str, Any]], *options: str) -> float:
+def run_plays(plays: list[dict[str, Any]], *options: str) -> float:
     """Run plays in a process of its own, and return its seconds."""
     (FOLDER / "playbook.json").write_text(json.dumps(plays))
     environment = ansible_environment(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from tests.support.processes import ROOT, ansible_environment, link_collection, 
 FOLDER = ROOT / "build" / "demo"
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
 EXAMPLE = ROOT / "playbooks" / "example"
+REPORT = ROOT / "playbooks" / "report.yml"
 COMMAND = "$ ansible-playbook playbooks/site.yml -i playbooks/example/inventory.yml --diff"
 
 # The secret is in a file of variables, and on no command line.
@@ -52,6 +54,7 @@ SECRETS = {
         ("security_token", f"Demo{org.title()}{user.title()}Token".ljust(25, "0")),
     )
 }
+BROWSER = {"login_type": "Application", "login_sub_type": "UsernamePasswordUiLogin"}
 # What takes the place of systemctl, which a demo must not use: it notes what it was told to restart.
 RESTART = 'echo "$1" >> "$0"'
 
@@ -111,6 +114,32 @@ def prepare(folder: Path, org: dict[str, Any], secrets: dict[str, str]) -> dict[
 def run_playbook(folder: Path, *options: str, ok: bool = True, environment: Mapping[str, str] | None = None) -> str:
     """Run the site playbook on the example and give what it printed; raises SystemExit when that is not as expected."""
     return run_ansible(folder, "ansible-playbook", str(PLAYBOOK), *options, ok=ok, environment=environment)
+
+
+def remember_logins(org: Mapping[str, Any]) -> None:
+    """Give the orgs a month of logins, by applications from their networks and by people from home."""
+    now = datetime.datetime.now(datetime.UTC)
+    ways: tuple[dict[str, str], ...] = (
+        {"username": "billing@acme.example", "source_ip": "203.0.113.20", "application": "billing"},
+        {"username": "portal@acme.example", "source_ip": "198.51.100.7", "application": "portal"},
+        {"username": "reports@acme.example", "source_ip": "192.0.2.77", "application": "reports"},
+        {"username": "stock@globex.example", "source_ip": "203.0.113.70", "application": "stock"},
+        {"username": "admin@acme.example", "source_ip": "20.0.7.9", "application": "Browser", **BROWSER},
+        {"username": "admin@globex.example", "source_ip": "20.0.9.8", "application": "Browser", **BROWSER},
+    )
+    rows = [
+        {**way, "count": 1 + (day * 7 + number * 3) % 9, "login_time": (now - datetime.timedelta(days=day)).isoformat()}
+        for day in range(1, 30)
+        for number, way in enumerate(ways)
+    ]
+    Control(org["control_url"], org["control_token"]).add_logins(rows)
+
+
+def run_report(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run the playbook report on the example and give what it printed."""
+    (folder / "report.json").write_text(json.dumps({"report_folder": str(folder / "report")}))
+    command = ("ansible-playbook", str(REPORT), "-e", f"@{folder / 'report.json'}")
+    return run_ansible(folder, *command, *options, environment=environment)
 
 
 def run_ansible(folder: Path, *command: str, ok: bool = True, environment: Mapping[str, str] | None = None) -> str:
@@ -184,6 +213,8 @@ def summary(seen: str, after: list[str]) -> str:
    5. A user's token was reset, and the new one handed over: one login, then it was stored. The same playbook, which
       still declares the dead one, delivered it, and restarted {" and ".join(after)}.
       Where a mailbox can be read, nobody has to hand over anything: docs/rotate.md.
+   6. A report says who can log in to the {len(USERS)} orgs from where, and what breaks when:
+      {place}/report/report.html
 
 == What to try next
    - Point the same playbook at a real org: README.md, "Install and begin".
@@ -221,6 +252,9 @@ def main(_arguments: Sequence[str]) -> None:
         say(f"{COMMAND}   # delivers it")
         say(run_playbook(FOLDER, "--diff"))
         after = restarted(FOLDER)
+        remember_logins(org)
+        say("$ ansible-playbook playbooks/report.yml -i playbooks/example/inventory.yml")
+        say(run_report(FOLDER))
     if len(first) != EVERY_RESTART or after != ["billing on billing-1", "billing on billing-2"]:
         raise SystemExit(f"restarted were {first}, then {after}")
     say(summary(seen, after))

@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from tests.demo.__main__ import SECRETS as DEMO_SECRETS
-from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook
+from tests.demo.__main__ import org_seed, prepare, run_application, run_playbook, run_report
 from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import Absent, dovecot
 from tests.support.plays import Playbooks
@@ -156,10 +156,11 @@ def test_the_whole_demo_at_full_verbosity_leaks_nothing(demo: SimulatedOrg, tmp_
         seen = run_application(tmp_path, demo.ca_path)
         second = run_playbook(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
         checked = run_playbook(tmp_path, "-vvvv", "--diff", "--check", environment=environment(tmp_path))
-    assert "portal@acme.example" in seen
+        report = run_report(tmp_path, "-vvvv", "--diff", environment=environment(tmp_path))
+    assert "portal@acme.example" in seen and "portal@acme.example" in (tmp_path / "report/report.json").read_text()
     assert any(b"ansible-playbook" in each for each in arguments)
     assert not found_in(b"\n".join(arguments))
-    assert_clean(tmp_path, demo, first, second, checked, seen)
+    assert_clean(tmp_path, demo, first, second, checked, seen, report)
 
 
 def test_failures_at_full_verbosity_leak_nothing(demo: SimulatedOrg, tmp_path: Path) -> None:

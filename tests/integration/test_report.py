@@ -100,7 +100,26 @@ def test_drift_changes_nothing_and_says_by_exit_status_and_json_what_differs(
     found = json.loads(target.read_text())
     assert found["differs"] is True
     assert found["hosts"]["acme"]["differences"] == ["credential acme-admin", f"trusted IP ranges: to remove {FARM}"]
-    assert results.returncode == 2 and not (playbook.folder / "store").exists()
+    assert found["hosts"]["closed"]["differences"] == [] and found["hosts"]["closed"]["problems"] == []
+    assert results.returncode == 2 and not list((playbook.folder / "store").glob("*.json"))
+    assert "updateMetadata" not in sim.control.counts()
+
+
+def test_drift_of_applications_is_that_of_their_files(sim: SimulatedOrg, playbook: Playbooks, inventory: Path) -> None:
+    known = yaml.safe_load(inventory.read_text())
+    declared = known["salesforce_orgs"]["hosts"]["acme"]["credentials_declared"][0]
+    playbook([{"gatehouse.salesforce.credential": declared}])
+    files = [{"credential": name, "dest": str(playbook.folder / f"{name}.env")} for name in ("acme-admin", "ghost")]
+    app = {"ansible_connection": "local", "app_credentials_files": files}
+    known["salesforce_orgs"]["hosts"] = {"acme": {"credentials_declared": [declared]}}
+    inventory.write_text(yaml.safe_dump({**known, "salesforce_applications": {"hosts": {"app1": app}}}))
+    target = playbook.folder / "drift.json"
+    run(playbook, DRIFT, inventory, ok=False, drift_file=str(target))
+    found = json.loads(target.read_text())["hosts"]
+    assert found["acme"] == {"differences": [], "problems": []}
+    assert found["app1"]["differences"] == [f"file {playbook.folder}/acme-admin.env"]
+    (problem,) = found["app1"]["problems"]
+    assert "ghost" in problem and not (playbook.folder / "acme-admin.env").exists()
 
 
 def test_without_drift_the_exit_status_is_0(sim: SimulatedOrg, playbook: Playbooks, inventory: Path) -> None:

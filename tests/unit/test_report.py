@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.retirement import RETIREMENTS
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.report.document import (
     Report,
@@ -24,6 +25,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.re
     to_json,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.report.drawings import (
+    ENDS,
     MAX_STRIPS,
     MAX_TICKS,
     make_strips,
@@ -431,6 +433,9 @@ class TestHistory:
 class TestDrawings:
     """What the page draws."""
 
+    def test_each_end_that_is_known_has_words(self) -> None:
+        assert {end.what for end in RETIREMENTS} == set(ENDS)
+
     def test_ranges_and_logins_share_the_part_of_the_address_space_that_they_lie_in(self) -> None:
         made = read_org(
             org(
@@ -555,4 +560,4 @@ class TestText:
         text = to_text(made)
         assert text.splitlines()[0] == "Weekly, 2026-11-24T08:00:00Z: 2 orgs, 0 credentials"
         assert "Could not be read: closed x" in text.splitlines()
-        assert "- 2026-12-01: use any api auth ends for 1 user (day reported)" in text.splitlines()
+        assert "- 2027-05-01: SOAP login ends: 1 user (the day is assumed)" in text.splitlines()

@@ -21,6 +21,11 @@ from .model import TRUSTED, Login, Org, moment
 # What is drawn on one strip where it is near, as bits of addresses: a /16 of IPv4, a /48 of IPv6.
 STRIP = {4: 16, 6: 80}
 LEAST = {4: 8, 6: 64}  # what a strip shows at least: a /24, a /64
+ENDS = {
+    "use_any_api_auth": "SOAP login needs the permission Use Any API Auth",
+    "username_password_flow": "the OAuth username-password flow ends",
+    "soap_login": "SOAP login ends",
+}
 MAX_STRIPS, MAX_TICKS = 40, 100
 
 
@@ -122,7 +127,8 @@ def _ends_of_logins(report: Report) -> Iterator[dict[str, Any]]:
     for ending in report.endings:
         users[ending.date, ending.what, ending.date_grade].add(ending.username)
     for (day, what, grade), names in users.items():
-        text = f"{what.replace('_', ' ')} ends for {len(names)} user{'' if len(names) == 1 else 's'} (day {grade})"
+        count = f"{len(names)} user{'' if len(names) == 1 else 's'}"
+        text = f"{ENDS[what]}: {count} (the day is {grade})"
         yield {"day": day, "what": "login", "text": text}
 
 

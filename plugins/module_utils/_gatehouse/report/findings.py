@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..access.login_history import BY_PASSWORD
 from ..errors import OptionError
@@ -62,7 +62,7 @@ class Context:
 
 
 # What a check yields: rule, subject, text, and since when, where that is known better than by the last report.
-_Found = tuple[str, str, str, str | None]
+_Found: TypeAlias = "tuple[str, str, str, str | None]"
 
 
 def find(
