@@ -23,11 +23,12 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 CODE = PLUGINS / "module_utils" / "_gatehouse"
 PACKAGE = "ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse"
 
-COMMON = {"authorities", "deadline", "errors", "files", "libraries", "masking", "near_names", "text"}
+COMMON = {"authorities", "deadline", "durations", "errors", "files", "libraries", "masking", "near_names", "text"}
 # Each package, and what it may import beside COMMON and itself; lower ones first.
 MAY_IMPORT: dict[str, set[str]] = {
     "authorities": set(),
     "deadline": set(),
+    "durations": set(),
     "errors": set(),
     "text": set(),
     "files": set(),

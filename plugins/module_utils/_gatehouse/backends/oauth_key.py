@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..auth.connection import Connection
+from ..durations import parse_duration
 from ..errors import OptionError
 from ..oauth_app.apply import AppWriter
 from ..oauth_app.consumer_secret import SecretReader
@@ -19,7 +20,6 @@ from ..org.sessions import LogIn
 from ..rotation.oauth_key import KeyOptions, KeyTools, ensure_key_age
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
-from ..text import parse_duration
 from ..verification.verify import Verifier
 
 SPEC: Spec = {

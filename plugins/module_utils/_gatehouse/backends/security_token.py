@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ..durations import parse_duration
 from ..errors import OptionError
 from ..mailbox.settings import SPEC as MAILBOX
 from ..mailbox.settings import mail_settings
@@ -17,7 +18,6 @@ from ..rotation.model import RotationOptions
 from ..rotation.run import METHODS, ensure_token_age
 from ..task.context import Task
 from ..task.options import LOGIN, STORE, Spec
-from ..text import parse_duration
 
 SPEC: Spec = {
     "name": {"type": "str", "required": True},

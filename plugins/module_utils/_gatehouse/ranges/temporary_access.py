@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..durations import is_duration, read_duration
 from ..errors import OptionError
-from ..text import _DURATION, _length
 from .model import MAX_DESCRIPTION, IpRange, Key, parse_each, parse_entry
 from .plan import RangePlan, keep_description, plan_ranges
 
@@ -158,16 +158,15 @@ def _until(expires: Any, now: datetime.datetime, where: str) -> tuple[datetime.d
     if isinstance(expires, datetime.datetime):  # what YAML makes of a time without quotes
         expires = expires.isoformat()
     text = expires.strip() if isinstance(expires, str) else ""
-    duration = _DURATION.fullmatch(text) if text else None
-    until = _after(now, duration) if duration else _moment(text)
+    lasting = is_duration(text)
+    until = _after(now, read_duration(text)) if lasting else _moment(text)
     if until is None:
         raise OptionError(where, f"its key 'expires' {_HELP}, not {str(expires)[:50]!r}")
-    return until, duration is not None
+    return until, lasting
 
 
-def _after(now: datetime.datetime, duration: re.Match[str]) -> datetime.datetime | None:
+def _after(now: datetime.datetime, length: datetime.timedelta | None) -> datetime.datetime | None:
     """Return the time after a duration; None when the duration is nothing or endless."""
-    length = _length(duration)
     try:
         return _known(now + length) if length else None
     except OverflowError:
