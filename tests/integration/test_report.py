@@ -37,7 +37,7 @@ def inventory(sim: SimulatedOrg, playbook: Playbooks) -> Path:
     acme = {
         "network_access_trusted_ip_ranges": [OFFICE],
         "network_access_state": "exact",
-        "credentials_declared": [declared],
+        "credentials_declared": [declared, {"name": "former", "state": "absent"}],
     }
     closed = {"gatehouse_salesforce_username": "nobody@closed.example", "gatehouse_salesforce_password": "Invented-1"}
     path = playbook.folder / "inventory.yml"
