@@ -4,7 +4,7 @@
 # make demo      the whole thing against a simulated org, in a minute
 # make check     what one runs before a commit: style, types, unit tests, plays without Ansible
 # make test      style, types and all tests, on one ansible-core
-# make test-all  the same, and every other check: each ansible-core, format readers, sanity, linters, documentation
+# make test-all  the same, and every other check: each ansible-core, format readers, a browser, sanity, linters, documentation
 # make docs      the reference of modules, plugins and roles, in build/reference/html
 # make bench     the table of measurements, and build/bench.json
 

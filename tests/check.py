@@ -94,6 +94,11 @@ def format_readers() -> None:
     pytest("tests/format_readers", workers=2)
 
 
+def browser() -> None:
+    """Open the page of a report in Chromium."""
+    pytest("tests/browser", workers=1)
+
+
 def sanity() -> None:
     """Run ansible-test sanity, without ignore entries."""
     cache = Path.home() / ".ansible" / "test" / "cache"
@@ -150,7 +155,7 @@ TARGETS = {
     "test": (("style", "types"), ("tests",)),
     "rest": (
         ("sanity", "lint", "docs", "artifact", "environments"),
-        ("kills",),
+        ("kills", "browser"),
         ("format_readers",),
         ("ansible_2_20",),
         ("ansible_2_22",),
