@@ -16,13 +16,18 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ba
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.applications import Application
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.model import FLOWS
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.options import StoreOptions
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import require_text
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import (
+    VARIABLE_PREFIX,
+    require_text,
+)
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import without_values
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import AppFileAction
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
 FILES = "app_credentials_files"
+STORE = f"{VARIABLE_PREFIX}store"
 
 
 class ActionModule(AppFileAction):
@@ -85,6 +90,7 @@ class ActionModule(AppFileAction):
         """Return what the files of other hosts contain, by host; one whose lists cannot be read is a problem."""
         files: dict[str, list[dict[str, Any]]] = {}
         unread: list[str] = []
+        own_store = _store(TrustedVariables(self._task_vars, self._templar))
         for host in hosts:
             try:
                 hostvars = self._task_vars["hostvars"]
@@ -92,6 +98,8 @@ class ActionModule(AppFileAction):
                 variables = TrustedVariables(
                     {**hostvars.raw_get(host), "hostvars": hostvars}, self._templar, of_another_host=True
                 )
+                if own_store and (_store(variables) or own_store) != own_store:
+                    continue  # what has the same name there is another credential
                 applications, problems = _read(_items(variables))
             except (GatehouseError, AnsibleError) as exc:
                 unread.append(f"{host}: {exc}")
@@ -108,6 +116,12 @@ class ActionModule(AppFileAction):
             ]
         credentials = sorted({file["credential"] for listed in files.values() for file in listed})
         return {"changed": False, "files": files, "credentials": credentials, "problems": unread}
+
+
+def _store(variables: TrustedVariables) -> str | None:
+    """Return the store that a host's variables name, in one spelling."""
+    location = variables.read(STORE)
+    return StoreOptions(location=location).resolved if isinstance(location, str) and location else None
 
 
 def _items(variables: TrustedVariables) -> list[Any]:

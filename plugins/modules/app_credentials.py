@@ -25,7 +25,8 @@ extends_documentation_fragment:
 options:
   step:
     description:
-      - With V(list), return the files of O(hosts) and contact none of them.
+      - With V(list), return the files of O(hosts) and contact none of them. A host whose variables name another store
+        than those of this one is left out.
       - With V(write), write the files of this host, whatever becomes of each.
       - With V(roll_back), write the user on standby of a pair into those of O(written) that had trouble.
       - With V(record), record the restarts of O(written), and fail if something could not be delivered or restarted.

@@ -87,11 +87,17 @@ def test_check_mode_shows_the_plan_has_the_org_check_it_and_changes_nothing(move
     assert move.flows() == BY_TOKEN and set(move.store.all_names()) == set(USERS) and move.restarts() == []
 
 
-def test_lists_that_are_made_of_other_variables_of_a_host_are_understood(move: Move) -> None:
+def test_lists_are_those_of_hosts_with_the_same_store_and_may_be_made_of_other_variables(move: Move) -> None:
     folder = move.playbook.folder / "web1"
     move.files["web1"][0]["dest"] = "{{ application_folder }}/app.json"
     move.hosts["web1"] = {"application_folder": str(folder)}
-    assert f"then to web1:{folder / 'app.json'}" in plan(move.run("--check"))[0]
+    # Another org's store, in which another credential has the same name.
+    move.hosts["web2"] = {"gatehouse_salesforce_store": str(folder / "store")}
+    move.org["gatehouse_salesforce_store"] = str(move.playbook.folder / "store")
+    checked = move.run("--check", ok=False, gatehouse_salesforce_store=None)  # as that store has nothing to deliver
+    billing, reports = plan(checked)
+    assert f"then to web1:{folder / 'app.json'}" in billing
+    assert "no application of the inventory reads it" in reports
 
 
 def test_nothing_moves_while_it_is_not_known_what_a_host_reads(move: Move, sim: SimulatedOrg) -> None:
