@@ -67,7 +67,7 @@ RETURN = r"""
 _value:
   description:
     - What becomes of each credential. C(decision) is V(move), V(moved) or V(stays); C(why) says why it stays, and
-      C(text) is the whole in words.
+      C(text) is the whole in words. C(left) says whether the store still has C(new_name) after a move that was killed.
   type: list
   elements: dict
   sample:
@@ -80,6 +80,7 @@ _value:
       username: billing@acme.example
       new_name: billing.oauth
       hosts: [web1]
+      left: false
 """
 
 

@@ -47,6 +47,23 @@ def test_what_logs_in_by_oauth_has_moved_whatever_is_asked(auth: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("auth", "user", "left"),
+    [
+        ("jwt_bearer", "Billing@acme.example", True),
+        ("jwt_bearer", "other@acme.example", False),
+        ("security_token", "billing@acme.example", False),
+    ],
+    ids=["left", "of another user", "still moves"],
+)
+def test_what_a_killed_move_has_left_beside_the_credential_is_that_of_its_user(
+    auth: str, user: str, left: bool
+) -> None:
+    beside = stored("billing.oauth", auth="jwt_bearer", username=user)
+    assert plan("billing", stored(auth=auth), beside)["left"] is left
+    assert plan("billing", stored(auth="jwt_bearer"))["left"] is False
+
+
+@pytest.mark.parametrize(
     ("item", "record", "files", "why"),
     [
         ("billing", stored("other"), [], "the store does not have it; store it first, or say its username"),

@@ -89,7 +89,7 @@ def plan_moves(
         why = failed.get(item.name) or why
         if why is None and apps[item.app.lower()] > 1:
             why = f"another credential of the list has the app {item.app}, too; give one of them another app"
-        plans.append(_describe(item, old, used, why))
+        plans.append({**_describe(item, old, used, why), "left": _is_left(old, by_name.get(NEW.format(item.name)))})
     return plans
 
 
@@ -119,6 +119,11 @@ def _why_not(
 
 def _has_moved(old: Mapping[str, Any]) -> bool:
     return old["auth"] not in (*BY_PASSWORD, "session")
+
+
+def _is_left(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    """Whether a run that was killed has left the new login of a credential that has moved; another user's is not."""
+    return bool(old and new and _has_moved(old) and (old["username"] or "").lower() == (new["username"] or "").lower())
 
 
 def _describe(
