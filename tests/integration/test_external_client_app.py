@@ -324,8 +324,8 @@ BAD = [
     ({"run_as": REPORTS}, "run_as: is for apps with client_credentials"),
     ({"users": ["nobody@acme.example"]}, "users: 'nobody@acme.example' is not an active user"),
     ({**RUN, "run_as": "nobody@acme.example"}, "run_as: 'nobody@acme.example' is not an active user"),
-    ({"store_as": "x"}, "store_as: needs client_credentials among the flows, or certificate_key and one of users"),
-    ({"store_as": "x", "certificate_key": KEY, "users": [BILLING, REPORTS]}, "store_as: needs client_credentials"),
+    ({"store_as": "x"}, "store_as: needs the certificate_key of certificate; without both, a key is made"),
+    ({"store_as": "x", "users": [BILLING, REPORTS]}, "store_as: needs client_credentials among the flows, or one of"),
     ({"wait": -1}, "wait: must not be negative"),
 ]
 
@@ -340,6 +340,13 @@ def test_bad_input_is_refused_before_anything_is_made(
     assert KEY[100:150] not in str(refused) and OTHER_KEY[100:150] not in str(refused)
     assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets()
     assert not set(WRITES) & set(sim.control.counts())
+
+
+def test_a_user_whom_the_org_does_not_take_to_run_as_is_refused(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    sim.control.set_switches(eca_run_as_api_only=True)
+    refused = playbook([app(**RUN)], ok=False).last["msg"]
+    assert refused.startswith("run_as: ") and "a user who is API Only" in refused
+    assert sim.control.external_client_apps() == {}
 
 
 def test_an_inactive_user_is_refused(sim: SimulatedOrg, playbook: Playbooks) -> None:
@@ -460,10 +467,10 @@ def test_an_app_lives_from_its_making_to_its_deletion_whatever_the_org_answers(
     assert not playbook([app(label="New", certificate=OTHER_CERTIFICATE, users=[BILLING, REPORTS])]).last["changed"]
     by_other = login(key, username=REPORTS, private_key=OTHER_KEY)
     assert playbook([by_other], **NOBODY).last["verification"]["result"] == "ok"
-    assert playbook([state("disabled")]).last["changed"]
+    assert playbook([state("disabled", force=True)]).last["changed"]
     refused = playbook([login(key, private_key=OTHER_KEY)], ok=False, **NOBODY).last
     assert refused["verification"]["result"] == "failed"
-    assert playbook([state("absent")]).last["changed"]
+    assert playbook([state("absent", force=True)]).last["changed"]
     assert sim.control.external_client_apps() == {} and NAME not in sim.control.permission_sets()
 
 
@@ -562,6 +569,7 @@ def test_a_secret_that_the_org_does_not_give_leaves_all_closed(sim: SimulatedOrg
     sim.control.set_switches(eca_secrets_session="by_app")
     refused = playbook([app(**EXPORT)], ok=False).last
     assert "not enabled for this user" in refused["msg"] and refused["consumer_key"]
+    assert "credential of an administrator that logs in by an app" in refused["msg"]
     assert is_closed(sim, playbook)
 
 

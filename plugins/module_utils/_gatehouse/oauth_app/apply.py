@@ -27,6 +27,8 @@ POLL_SECONDS = (1.0, 2.0, 5.0, 10.0)  # before each try at the token endpoint; t
 # What an org without External Client Apps says of their types (UNKNOWN; so of other types that are off).
 UNKNOWN_TYPE = ("Unknown type name", "Not available for deploy")
 
+INVALID_RUN_AS = "Enter a valid execution user"
+
 
 @dataclasses.dataclass
 class AppWriter:
@@ -71,6 +73,8 @@ class AppWriter:
                 self.warnings.append("the org checks only the app itself before it exists, not its settings")
                 self.deploy([*extra, *components[:1]], check_only=True)
                 return components
+            if INVALID_RUN_AS in str(exc):
+                raise OrgError(f"run_as: {exc}. Salesforce's guide asks for a user who is API Only") from exc
             retried = _retried(exc, components, own)
             if retried is None:
                 raise

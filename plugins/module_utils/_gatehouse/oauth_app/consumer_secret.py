@@ -118,7 +118,13 @@ class SecretReader:
             except RestError:
                 pass  # closed, as it should be
             with self._opened():
-                return operation(base)
+                try:
+                    return operation(base)
+                except RestError as exc:
+                    raise OrgError(
+                        f"{exc}. Whether a session by password and token may do this is not known; try it with a "
+                        "credential of an administrator that logs in by an app"
+                    ) from exc
 
     def _read(self, base: str, consumer_key: str) -> str:
         consumer = next((row for row in self._consumers(base) if row.get("key") == consumer_key), None)
