@@ -120,6 +120,16 @@ def test_a_copy_that_breaks_off_tells_that_it_changed_something(
     assert caught.value.result == {"copied": [], "changed": True}
 
 
+def test_a_copy_that_takes_longer_shows_how_far_it_is(
+    playbook: Playbooks, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_copy, "PROGRESS_SECONDS", 0.0)
+    options = {**source, "names": None, "target": {**source, "store": str(playbook.folder / "other")}}
+    shown: list[str] = []
+    store_copy.run(options, Task.read(options, check_mode=False, folder=playbook.folder), shown.append)
+    assert shown == [f"{number} of 2 credentials are copied or equal after 0 s" for number in (0, 1)]
+
+
 def test_who_holds_a_credential_is_copied_and_later_news_follow(playbook: Playbooks, source: dict[str, Any]) -> None:
     target = {"store": str(playbook.folder / "other"), "store_key_file": key(playbook, "other.key")}
     open_store(**source).record_deliveries("billing", {"web1:/a": delivery(2)})

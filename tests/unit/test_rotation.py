@@ -83,6 +83,7 @@ class World:
         self.opened = 0
         self.tokens = (f"Token{number}" for number in itertools.count(1))
         self.steps: list[str] = []
+        self.shown: list[str] = []
         self.dies_at: int | None = None
         self.obstacles: list[str] = []
         self.trusts_us = False
@@ -286,7 +287,9 @@ def plant_pair(world: World) -> None:
 def rotate(world: World, *, check_mode: bool = False, **wanted: Any) -> RotationResult:
     """One run, due unless said otherwise."""
     declared = RotationOptions(**{"max_age": DUE, "has_mailbox": True, "authserv_id": "mx.example.org", **wanted})
-    return run.ensure_token_age(world.store, "billing", declared, world, check_mode=check_mode)
+    return run.ensure_token_age(
+        world.store, "billing", declared, world, check_mode=check_mode, progress=world.shown.append
+    )
 
 
 @pytest.mark.parametrize("method", run.METHODS)
@@ -304,6 +307,16 @@ def test_a_token_that_is_young_enough_or_of_any_age_is_left_alone(world: World) 
     assert not rotate(world, max_age=datetime.timedelta(days=36500)).changed
     assert not rotate(world, max_age=None).changed
     assert world.steps == []
+
+
+def test_while_it_waits_for_the_mail_a_person_sees_for_whom_and_how_long(world: World) -> None:
+    rotate(world)
+    assert world.shown == [
+        f"the new token of {BLUE} comes by mail: waiting for up to 300 s",
+        f"a mail to {BLUE} has come after 0 s",
+    ]
+    rotate(world)
+    assert len(world.shown) == 2
 
 
 def test_force_renews_whatever_the_age(world: World) -> None:

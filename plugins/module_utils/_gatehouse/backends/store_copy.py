@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries
 from ..errors import OptionError, StoreError
+from ..org.deploy import Progress
 from ..store import Store, StoreOptions, read_or_none
 from ..task.context import Task
 from ..task.options import STORE, Spec
 
+PROGRESS_SECONDS = 5.0  # between two lines
 # What the environment says is about the store that is copied.
 _TARGET: Spec = {name: {key: it for key, it in option.items() if key != "fallback"} for name, option in STORE.items()}
 SPEC: Spec = {
@@ -24,14 +27,22 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Copy each credential with its versions, or those that are missing, and read both again."""
+def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
+    """Copy each credential with its versions, or those that are missing, and read both again.
+
+    Args:
+        progress: gets a line now and then.
+    """
     source, target = task.store, _target(options["target"])
     names = source.names() if options.get("names") is None else list(options["names"])
     copied: list[str] = []
     written: list[Credential] = []
+    begun = shown = time.monotonic()
     try:
-        for name in names:
+        for number, name in enumerate(names):
+            if time.monotonic() - shown >= PROGRESS_SECONDS:
+                shown = time.monotonic()
+                progress(f"{number} of {len(names)} credentials are copied or equal after {shown - begun:.0f} s")
             here = read_or_none(target, name)
             missing = _missing(source.history(name), here, name)
             news = _news(source, target, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import time
 from collections.abc import Iterator
 
 from ..auth.connection import Connection
@@ -98,9 +99,14 @@ def _mails(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator
         rotation.warnings.append(UNVERIFIED_SENDERS)
     since = Position(*journal.position) if journal.position else None
     started = datetime.datetime.fromisoformat(journal.started)
+    begun = time.monotonic()
+    if wait:
+        rotation.progress(f"the new token of {journal.username} comes by mail: waiting for up to {wait:.0f} s")
     for mail in mailbox.tokens(journal.username, since=since, since_time=started, wait=wait):
         dead = mail.token == rotation.user.security_token or is_replaced(rotation.credential, mail.token)
         if not dead and rotation.required_journal.may_try(mail.token):
+            if wait:
+                rotation.progress(f"a mail to {journal.username} has come after {time.monotonic() - begun:.0f} s")
             yield mail
 
 

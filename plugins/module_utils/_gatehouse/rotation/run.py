@@ -42,6 +42,7 @@ from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
+from ..org.deploy import Progress
 from ..store.base import Store
 from ..store.blobs import LOCK_SECONDS
 from .errors import UNVERIFIED_SENDERS
@@ -54,7 +55,13 @@ METHODS = ("reset", "password")
 
 
 def ensure_token_age(
-    store: Store, name: str, options: RotationOptions, gateway: GatewayPort, *, check_mode: bool
+    store: Store,
+    name: str,
+    options: RotationOptions,
+    gateway: GatewayPort,
+    *,
+    check_mode: bool,
+    progress: Progress = lambda _line: None,
 ) -> RotationResult:
     """Make the token of a credential as young as options, and whole again when a run has died over it.
 
@@ -72,7 +79,7 @@ def ensure_token_age(
         credential = store.read(name)
         if _state(credential) != _state(seen):  # somebody has renewed it, or tried to, while this run waited
             options = dataclasses.replace(options, force=False)
-        rotation = Rotation(store, credential, options, gateway, check_mode=check_mode)
+        rotation = Rotation(store, credential, options, gateway, check_mode=check_mode, progress=progress)
         run_rotation(rotation)
     return _outcome(rotation)
 

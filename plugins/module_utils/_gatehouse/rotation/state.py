@@ -18,6 +18,7 @@ from ..credentials.journal import MAX_CANDIDATES, Journal
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
 from ..mailbox.mailbox import CLOCK_SLACK
+from ..org.deploy import Progress
 from ..store.base import Store, version_conflict
 from .errors import RotationIncomplete, incomplete, too_many_failed_logins
 from .model import GatewayPort, Mailbox, RotationOptions
@@ -98,14 +99,23 @@ class Rotation(Record):
         survey: in check mode, what was seen in the mailbox.
         rejected: in words, mails that brought a token and did not count.
         failed_logins: that this rotation has made so far, in all its runs.
+        progress: shows a person a line while there is something to wait for.
     """
 
     def __init__(
-        self, store: Store, credential: Credential, options: RotationOptions, gateway: GatewayPort, *, check_mode: bool
+        self,
+        store: Store,
+        credential: Credential,
+        options: RotationOptions,
+        gateway: GatewayPort,
+        *,
+        check_mode: bool,
+        progress: Progress,
     ) -> None:
         super().__init__(store, credential, check_mode=check_mode)
         self.options = options
         self.gateway = gateway
+        self.progress = progress
         self.survey: dict[str, Any] | None = None
         self.rejected: list[str] = []
         self.failed_logins = credential.rotation.failed_logins if credential.rotation else 0
