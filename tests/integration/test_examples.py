@@ -188,6 +188,13 @@ class ExampleOrg:
         (self.playbook.folder / "home" / ".local" / "share" / "gatehouse" / "salesforce").mkdir(parents=True)
 
 
+METADATA = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
+PROJECT = {
+    "settings/Security.settings-meta.xml": f"<SecuritySettings {METADATA}><networkAccess><ipRanges><end>198.51.100.255</end>"
+    "<start>198.51.100.0</start></ipRanges></networkAccess></SecuritySettings>",
+    "profiles/Integration.profile-meta.xml": f"<Profile {METADATA}><loginIpRanges><endAddress>192.0.2.9</endAddress>"
+    "<startAddress>192.0.2.9</startAddress></loginIpRanges></Profile>",
+}
 INVENTORY = {
     "salesforce_orgs": {
         "hosts": {
@@ -254,6 +261,10 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
         (playbook.folder / "etc" / name).mkdir(parents=True)
     (playbook.folder / "files").mkdir()
     (playbook.folder / "files" / "cloudflare-ips.txt").write_text("203.0.113.0/24\n2001:db8::/32\n")
+    project = playbook.folder / "force-app" / "main" / "default"
+    for name, content in PROJECT.items():
+        (project / name).parent.mkdir(parents=True)
+        (project / name).write_text(content)
     beside = playbook.folder / "beside"
     beside.mkdir()
     (beside / "billing.pem").touch(mode=0o600)
