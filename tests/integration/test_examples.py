@@ -190,10 +190,12 @@ class ExampleOrg:
 
 METADATA = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
 PROJECT = {
-    "settings/Security.settings-meta.xml": f"<SecuritySettings {METADATA}><networkAccess><ipRanges><end>198.51.100.255</end>"
-    "<start>198.51.100.0</start></ipRanges></networkAccess></SecuritySettings>",
-    "profiles/Integration.profile-meta.xml": f"<Profile {METADATA}><loginIpRanges><endAddress>192.0.2.9</endAddress>"
-    "<startAddress>192.0.2.9</startAddress></loginIpRanges></Profile>",
+    "settings/Security.settings-meta.xml": f"""<SecuritySettings {METADATA}><networkAccess>
+        <ipRanges><end>198.51.100.255</end><start>198.51.100.0</start></ipRanges>
+    </networkAccess></SecuritySettings>""",
+    "profiles/Integration.profile-meta.xml": f"""<Profile {METADATA}>
+        <loginIpRanges><endAddress>192.0.2.9</endAddress><startAddress>192.0.2.9</startAddress></loginIpRanges>
+    </Profile>""",
 }
 INVENTORY = {
     "salesforce_orgs": {
