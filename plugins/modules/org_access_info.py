@@ -172,8 +172,8 @@ access:
           sample: 192.0.2.7
         access:
           description:
-            - What a login by password through the API meets there now. One of V(allowed), V(token_required) and
-              V(denied).
+            - What a login by password through the API meets there now. One of V(allowed), V(token_required),
+              V(denied), and V(unknown) where the org has not shown the ranges or the profile that decide.
           type: str
           sample: token_required
         count:

@@ -85,7 +85,7 @@ def test_what_the_user_may_not_see_is_named_with_its_permission(sim: SimulatedOr
     assert permissions["trusted IP ranges"] == "Modify Metadata Through Metadata API Functions"
     assert permissions["logins"] == "Manage Users or Monitor Login History"
     assert access["trusted_ip_ranges"] == [] and not access["logins_complete"]
-    assert {row["username"] for row in access["logins"]} == {ADMIN}
+    assert {(row["username"], row["access"]) for row in access["logins"]} == {(ADMIN, "unknown")}
 
 
 def test_an_audit_trail_that_is_refused_is_named(sim: SimulatedOrg, playbook: Playbooks) -> None:

@@ -73,7 +73,7 @@ def org(name: str = "acme", *, declared: Any = None, **changed: Any) -> dict[str
         "profiles": [],
         "session_settings": {},
         "logins": [],
-        "logins_complete": True,
+        "logins_complete": "logins" in changed,
         "logins_by_day": [],
         "range_changes": [],
         "omitted": [],
@@ -85,6 +85,10 @@ def org(name: str = "acme", *, declared: Any = None, **changed: Any) -> dict[str
 def profile(*ranges: str, name: str = "Standard", label: str = "Standard User") -> dict[str, Any]:
     listed = [{"range": item} for item in ranges]
     return {"profile": label, "name": name, "users": 1, "usernames": [BILLING], "login_ip_ranges": listed}
+
+
+def omission(what: str) -> dict[str, str]:
+    return {"what": what, "problem": "the org refused it", "permission": "Some Permission"}
 
 
 def credential(**changed: Any) -> dict[str, Any]:
@@ -149,6 +153,16 @@ class TestRanges:
         assert found(report(org(**access))) == [("unused_range", "trusted IP ranges: 20.0.1.0/24")]
         assert found(report(org(**access, logins_complete=False))) == []
 
+    def test_a_range_is_unused_where_it_is_known_that_nobody_logged_in(self) -> None:
+        access: dict[str, Any] = {"profiles": [profile("20.0.1.0/24")], "logins": []}
+        (one,) = report(org(**access)).findings
+        assert one.rule == "unused_range" and one.text.endswith("since 2026-10-25")
+
+    @pytest.mark.parametrize("hidden", ["users", "labels of profiles"])
+    def test_whose_logins_are_not_known_leave_no_profile_s_range_unused(self, hidden: str) -> None:
+        access: dict[str, Any] = {"profiles": [profile("20.0.1.0/24")], "logins": [login(profile="", way="oauth")]}
+        assert found(report(org(**access, omitted=[omission(hidden)]))) == [("permission", hidden)]
+
     def test_a_profile_s_ranges_are_used_by_its_own_logins_alone(self) -> None:
         access: dict[str, Any] = {"profiles": [profile("20.0.0.0/24")]}
         others = [login(profile="Other", way="oauth"), login("20.0.9.9", way="oauth")]
@@ -197,6 +211,18 @@ class TestDrift:
         declared = {"trusted_ip_ranges": [], "state": "present"}
         assert found(report(org(trusted_ip_ranges=[{"range": "20.0.0.0/24"}], declared=declared))) == []
         assert found(report(org(trusted_ip_ranges=[{"range": "20.0.0.0/24"}]))) == []
+
+    def test_a_list_that_the_org_has_not_shown_does_not_differ(self) -> None:
+        declared: dict[str, Any] = {
+            "trusted_ip_ranges": ["20.0.0.0/24"],
+            "login_ip_ranges": [{"profile": "Standard User", "ranges": ["20.0.0.0/25"]}],
+        }
+        hidden = [omission("trusted IP ranges"), omission("login IP ranges")]
+        assert {rule for rule, _subject in found(report(org(declared=declared, omitted=hidden)))} == {"permission"}
+        del declared["trusted_ip_ranges"]
+        listed = [profile("20.0.0.0/25", label="Standard")]
+        made = report(org(declared=declared, profiles=listed, omitted=[omission("labels of profiles")]))
+        assert found(made) == [("permission", "labels of profiles")]
 
     def test_a_credential_that_is_declared_and_not_stored_is_found(self) -> None:
         made = report(org(declared={"credentials": ["acme-billing", "acme-other"]}), credentials=(credential(),))
@@ -357,11 +383,11 @@ class TestChanges:
         ]
 
     def test_what_was_hidden_did_not_change(self) -> None:
-        before = report(org(trusted_ip_ranges=[{"range": "20.0.0.0/24"}], profiles=[profile("20.0.0.0/24")]))
-        omitted = [
-            {"what": what, "problem": "refused", "permission": ""} for what in ("trusted IP ranges", "login IP ranges")
-        ]
-        assert report(org(omitted=omitted), before=before).changes == ()
+        shown: dict[str, Any] = {"trusted_ip_ranges": [{"range": "20.0.0.0/24"}], "profiles": [profile("20.0.0.0/24")]}
+        before = report(org(**shown, logins=[login()], session_settings={"lockSessionsToIp": True}))
+        omitted = [omission(what) for what in ("trusted IP ranges", "login IP ranges", "users", "session settings")]
+        by_id = [login(username="005000000000001", profile="")]
+        assert report(org(omitted=omitted, logins=by_id), before=before).changes == ()
 
     def test_first_logins_versions_and_settings_are_changes(self) -> None:
         before = report(
@@ -461,6 +487,11 @@ class TestDrawings:
         assert len(strips) == MAX_STRIPS
         assert len(strips[0]["ticks"]) == MAX_TICKS and sum(tick[3] for tick in strips[0]["ticks"]) == 200 * 3
 
+    def test_a_tick_shows_the_worst_of_what_is_met(self) -> None:
+        logins = [login(access=access) for access in ("denied", "token_required", "unknown", "allowed")]
+        (strip,) = make_strips(read_org(org(logins=logins), "orgs"))
+        assert [tick[4] for tick in strip["ticks"]] == ["denied"]
+
     def test_the_timeline_has_what_ends_in_order(self) -> None:
         ranges = [{"range": "20.0.0.1", "description": "CI (expires 2026-12-09T10:00Z)"}]
         made = report(org(logins=[login()], trusted_ip_ranges=ranges), credentials=(credential(),))
@@ -529,6 +560,14 @@ class TestPage:
                 )
                 for row in encoded["rows"]
             ] == list(table.rows)
+
+    def test_what_the_org_has_not_shown_is_not_said_to_be_open(self) -> None:
+        def row(*hidden: str) -> tuple[Any, ...]:
+            made = report(org(profiles=[profile()], omitted=[omission(what) for what in hidden]))
+            return next(table.rows[0] for table in make_tables(made) if table.name == "profiles")
+
+        assert row()[3:] == (BILLING, "anywhere; by password, with the token where not trusted")
+        assert row("users", "login IP ranges")[3:] == ("not shown", "not shown")
 
     def test_every_row_has_a_cell_of_its_kind_for_each_column(self) -> None:
         for table in make_tables(self.made()):

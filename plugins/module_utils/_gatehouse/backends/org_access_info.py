@@ -59,7 +59,7 @@ class _Collected:
     def read(self, days: int, max_logins: int) -> dict[str, Any]:
         """Read all that there is to be shown."""
         org, start = self._org, since(days, "days")
-        trusted = self._part("trusted IP ranges", _METADATA, lambda: TrustedRanges(org).read().ranges) or ()
+        trusted = self._part("trusted IP ranges", _METADATA, lambda: TrustedRanges(org).read().ranges)
         settings = self._part(
             "session settings", _METADATA, lambda: org.metadata(lambda api: api.read_session_settings())
         )
@@ -73,16 +73,18 @@ class _Collected:
         history = history or History()
         rows = self._part("audit trail", _AUDIT, lambda: audit_rows(org, since(min(days, AUDIT_DAYS), "days"))) or []
         always = always_activates_devices(org)
+        # What is met where the org has not shown the ranges that decide is not known.
         rules = {
-            label: Access(ranges, trusted, device_activation_always=always)
-            for label, ranges in {"": (), **login_ranges}.items()
+            label: Access(ranges, trusted or (), device_activation_always=always)
+            for label, ranges in login_ranges.items()
+            if ranges or trusted is not None
         }
         names = {profile.name: profiles.display_name(profile) for profile in profiles.all} if login_ranges else {}
         self._note_hidden_labels(profiles if names else None)
         return {
             "collected": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "days": days,
-            "trusted_ip_ranges": [item.as_result() for item in trusted],
+            "trusted_ip_ranges": [item.as_result() for item in trusted or ()],
             "profiles": _profiles(names, login_ranges, users),
             "session_settings": session_results(settings or {}),
             "logins": _logins(history, users, rules),
@@ -164,7 +166,7 @@ def _logins(
                 "way": source.way,
                 "api_version": source.api_version,
                 "address": source.address,
-                "access": (rules.get(user.profile) or rules[""]).login(source.address).result,
+                "access": rules[user.profile].login(source.address).result if user.profile in rules else "unknown",
                 "count": count,
                 "last": last,
             }

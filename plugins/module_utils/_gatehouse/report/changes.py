@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from .model import Credential, Org, RangeChange
+from .model import USERS, Credential, Org, RangeChange
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +60,7 @@ def _of_org(org: Org, old: Org | None) -> Iterator[Change]:
             what = f"{title}: {name} {'added' if added else 'removed'}"
             yield Change(org=org.name, when=row.when if row else "", who=row.who if row else "", what=what)
         yield from _login_differences(org, old)
-        for setting in sorted({*org.session_settings, *old.session_settings}):
+        for setting in sorted(org.session_settings.keys() & old.session_settings.keys()):
             was, now = old.session_settings.get(setting), org.session_settings.get(setting)
             if was != now:
                 yield Change(org=org.name, when="", who="", what=f"session setting {setting}: {now}, after {was}")
@@ -94,7 +94,7 @@ def _login_differences(org: Org, old: Org) -> Iterator[Change]:
     """Yield who logged in by what, and had not done so before."""
     before = {(login.username, login.application, login.way) for login in old.logins}
     new: dict[tuple[str, str, str], str] = {}
-    for login in org.logins if old.logins_complete else ():
+    for login in org.logins if old.logins_complete and not (org.hides(USERS) or old.hides(USERS)) else ():
         key = (login.username, login.application, login.way)
         if key not in before:
             new[key] = max(new.get(key, ""), login.last)

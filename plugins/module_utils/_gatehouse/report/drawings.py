@@ -26,6 +26,7 @@ ENDS = {
     "username_password_flow": "the OAuth username-password flow ends",
     "soap_login": "SOAP login ends",
 }
+ACCESS = ("allowed", "unknown", "token_required", "denied")  # what a tick shows of several is the last of these
 MAX_STRIPS, MAX_TICKS = 40, 100
 
 
@@ -78,8 +79,7 @@ def _add_tick(ticks: dict[float, dict[str, Any]], place: float, address: str, lo
     tick["addresses"] += 1
     for login in logins:
         tick["count"] += login.count
-        if login.access != "allowed":
-            tick["access"] = login.access
+        tick["access"] = max(tick["access"], login.access, key=ACCESS.index)
 
 
 def _blocks(ranges: Iterable[IpRange]) -> list[IpRange]:

@@ -17,7 +17,7 @@ from ..ranges.model import IpRange, unique
 from ..ranges.plan import RangePlan
 from ..ranges.temporary_access import expiry, has_expired, parse_entries, plan_temporary
 from .endings import Ending
-from .model import TRUSTED, Credential, Org, moment
+from .model import LABELS, LOGIN_RANGES, TRUSTED, USERS, Credential, Login, Org, moment
 from .policy import LINT_RULES, SEVERITIES, Rule
 
 SHOWN = 3  # users in a text
@@ -99,8 +99,7 @@ def _of_org(org: Org, credentials: Sequence[Credential], context: Context) -> It
         needs = f"; the permission to see it is {omission.permission}" if omission.permission else ""
         yield "permission", omission.what, f"{omission.what}: {omission.problem}{needs}", None
     for title, ranges, logins in org.lists():
-        seen = [(login.address, moment(login.last)) for login in logins] if org.logins_complete else []
-        yield from _of_ranges(title, ranges, seen, context)
+        yield from _of_ranges(title, ranges, _seen(org, title, logins), context)
     for title, plan in drift(org, context.now):
         yield from _of_plan(title, plan)
     names = {credential.name for credential in credentials}
@@ -109,6 +108,15 @@ def _of_org(org: Org, credentials: Sequence[Credential], context: Context) -> It
             yield "drift", f"credential {name}", f"the credential {name} is declared, and not stored", None
     yield from _of_sessions(org, context.rules["session_setting"])
     yield from _of_password_logins(org, context.rules["password_login"])
+
+
+def _seen(org: Org, title: str, logins: Iterable[Login]) -> list[tuple[str, datetime.datetime]]:
+    """Return the addresses and times of logins, for lint(); none where logins, or whose they are, are not all known."""
+    if not org.logins_complete or (title != TRUSTED and org.hides(USERS, LABELS)):
+        return []
+    start = moment(org.collected) - datetime.timedelta(days=org.days)
+    # The first is no address, and says from when on all logins are known.
+    return [("", start), *((login.address, moment(login.last)) for login in logins)]
 
 
 def _of_ranges(
@@ -135,13 +143,18 @@ def _of_ranges(
 
 
 def drift(org: Org, now: datetime.datetime) -> Iterator[tuple[str, RangePlan]]:
-    """Yield, by list, what a run would change in an org to what is declared; raises OptionError for bad ranges."""
+    """Yield, by list, what a run would change in an org to what is declared; raises OptionError for bad ranges.
+
+    A list that the org has not shown is left out.
+    """
     declared = org.declared
-    if declared.trusted is not None:
+    if declared.trusted is not None and not org.hides(TRUSTED):
         yield TRUSTED, _plan(org.trusted, declared.trusted, declared.state, now, f"{org.name}: trusted_ip_ranges")
-    for name, entries, state in declared.profiles:
-        current = next((one.login_ip_ranges for one in org.profiles if name in (one.profile, one.name)), ())
-        yield f"login IP ranges of {name}", _plan(current, entries, state, now, f"{org.name}: login_ip_ranges")
+    for name, entries, state in () if org.hides(LOGIN_RANGES) else declared.profiles:
+        current = next((one.login_ip_ranges for one in org.profiles if name in (one.profile, one.name)), None)
+        if current is not None or not org.hides(LABELS):
+            plan = _plan(current or (), entries, state, now, f"{org.name}: login_ip_ranges")
+            yield f"login IP ranges of {name}", plan
 
 
 def _plan(

@@ -14,7 +14,9 @@ from ..errors import OptionError
 from ..ranges.model import IpRange, parse_range
 
 T = TypeVar("T")
-TRUSTED = "trusted IP ranges"
+# The parts of what is collected, as Omission.what names those that the org has not shown.
+TRUSTED, LOGIN_RANGES, USERS, SETTINGS = "trusted IP ranges", "login IP ranges", "users", "session settings"
+LABELS = "labels of profiles"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +24,7 @@ class Login:
     """Successful logins of one user, by one application, way and API version, from one address.
 
     Attributes:
-        access: what a login by password meets from there now: allowed, token_required or denied.
+        access: what a login by password meets from there now: allowed, token_required, denied, or unknown.
         last: when the last one was, as Salesforce writes it.
     """
 
@@ -120,6 +122,10 @@ class Org:
     range_changes: tuple[RangeChange, ...] = ()
     omitted: tuple[Omission, ...] = ()
     declared: Declared = dataclasses.field(default_factory=Declared)
+
+    def hides(self, *parts: str) -> bool:
+        """Return whether the org has not shown one of these parts, so that nothing may be said about it."""
+        return any(omission.what in parts for omission in self.omitted)
 
     def lists(self) -> Iterator[tuple[str, tuple[IpRange, ...], tuple[Login, ...]]]:
         """Yield each list of ranges: its title, its ranges, and the logins that it concerns."""

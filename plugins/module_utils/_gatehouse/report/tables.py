@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from .document import Report
-from .model import Org
+from .model import LOGIN_RANGES, USERS, Org
 
 Cell: TypeAlias = "str | int"
 MANY = 10  # names in a cell
+ANYWHERE = "anywhere; by password, with the token where not trusted"
 # What a spreadsheet may take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -131,9 +132,9 @@ def _ranges(orgs: Iterable[Org]) -> _Rows:
 def _profiles(orgs: Iterable[Org]) -> _Rows:
     return "org, profile, # active users, users, may log in from", (
         (
-            *(org.name, one.profile, one.users, _few(one.usernames, one.users)),
-            _few([str(item) for item in one.login_ip_ranges])
-            or "anywhere; by password, with the token where not trusted",
+            *(org.name, one.profile, one.users),
+            "not shown" if org.hides(USERS) else _few(one.usernames, one.users),
+            "not shown" if org.hides(LOGIN_RANGES) else _few(map(str, one.login_ip_ranges)) or ANYWHERE,
         )
         for org in orgs
         for one in org.profiles
