@@ -20,6 +20,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / "build" / "collections"
+ON_ANSIBLE_2_19 = {
+    "ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore",
+    "PYTHONPATH": str(ROOT / "tests" / "support" / "ansible_2_19"),
+}
 START_TIMEOUT = 20.0
 # Below those that Linux gives to connections: one of them cannot take a port before its server does.
 SERVER_PORTS = range(10_000, 32_000)
@@ -103,6 +107,6 @@ def ansible_environment(**extra: str) -> dict[str, str]:
         "ANSIBLE_NOCOWS": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         # Without a newer Python, the tests run on ansible-core 2.19: see tools/find-python.
-        **({"ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore"} if sys.version_info < (3, 12) else {}),
+        **(ON_ANSIBLE_2_19 if sys.version_info < (3, 12) else {}),
         **extra,
     }
