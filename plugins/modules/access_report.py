@@ -44,34 +44,22 @@ options:
     required: true
   orgs:
     description:
-      - What was collected of each org.
-    type: list
-    elements: dict
+      - A dictionary of what M(gatehouse.salesforce.org_access_info) has returned, by the name of the org. That may be a
+        failure, too.
+    type: raw
     required: true
-    suboptions:
-      name:
-        description: The name of the org, such as that of its host in the inventory. Each org needs its own.
-        type: str
-        required: true
-      access:
-        description: RV(gatehouse.salesforce.org_access_info#module:access), or nothing for an org that failed.
-        type: dict
-      org:
-        description: RV(gatehouse.salesforce.org_access_info#module:org).
-        type: dict
-      msg:
-        description: Why the org could not be read.
-        type: str
-      declared:
-        description:
-          - What the inventory declares. What the org has otherwise is a finding of the rule C(drift).
-          - It has C(trusted_ip_ranges) and C(login_ip_ranges) in the form of the role
-            P(gatehouse.salesforce.network_access#role), C(state), and as C(credentials) the names of credentials.
-        type: dict
+  declared:
+    description:
+      - A dictionary of what the inventory declares, by the name of the org. What the org has otherwise is a finding of
+        the rule C(drift).
+      - Each is a dictionary of C(trusted_ip_ranges), C(login_ip_ranges) and C(state), in the form of the role
+        P(gatehouse.salesforce.network_access#role), and of the names of C(credentials).
+    type: dict
+    default: {}
   credentials:
     description: RV(gatehouse.salesforce.credential_info#module:credentials).
     type: list
-    elements: dict
+    elements: raw
     default: []
   policy:
     description:
@@ -110,11 +98,10 @@ EXAMPLES = r"""
   gatehouse.salesforce.access_report:
     dest: /etc/gatehouse/report
     orgs:
-      - name: production
-        access: "{{ collected.access }}"
-        org: "{{ collected.org }}"
-        declared:
-          trusted_ip_ranges: [198.51.100.0/24]
+      production: "{{ collected }}"
+    declared:
+      production:
+        trusted_ip_ranges: [198.51.100.0/24]
     credentials: "{{ stored.credentials }}"
     policy:
       wide_range: {severity: error, ipv4_prefix: 20}

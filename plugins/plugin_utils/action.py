@@ -60,12 +60,12 @@ class ControllerAction(ActionBase):
         except GatehouseError as exc:
             return {"failed": True, "msg": str(exc)}
         # Validation copies all it gets, which for a thousand entries costs more than the task; the backend checks them.
-        lists = {name: value for name, value in arguments.items() if _is_raw_list(self.spec.get(name), value)}
+        raw = {name: value for name, value in arguments.items() if _is_raw(self.spec.get(name), value)}
         with _environment(environment):
-            validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(lists, [])})
+            validated = ArgumentSpecValidator(self.spec).validate({**arguments, **dict.fromkeys(raw, [])})
             if validated.error_messages:
                 return {"failed": True, "msg": without_values(validated.error_messages, arguments)}
-            result = self._run_backend({**validated.validated_parameters, **lists}, variables)
+            result = self._run_backend({**validated.validated_parameters, **raw}, variables)
         if not self._task.diff:
             result.pop("diff", None)
         return result
@@ -144,8 +144,10 @@ def without_values(errors: list[str], arguments: Mapping[str, Any]) -> str:
     return str(mask(text, secrets_of(arguments)))
 
 
-def _is_raw_list(option: dict[str, Any] | None, value: Any) -> bool:
-    return option is not None and option.get("elements") == "raw" and isinstance(value, list)
+def _is_raw(option: dict[str, Any] | None, value: Any) -> bool:
+    if option is None:
+        return False
+    return option.get("type") == "raw" or (option.get("elements") == "raw" and isinstance(value, list))
 
 
 def _named(error: str) -> str:

@@ -24,8 +24,9 @@ from ..task.options import Spec
 
 SPEC: Spec = {
     "dest": {"type": "path", "required": True},
-    "orgs": {"type": "list", "elements": "dict", "required": True},
-    "credentials": {"type": "list", "elements": "dict", "default": []},
+    "orgs": {"type": "raw", "required": True},
+    "declared": {"type": "dict", "default": {}},
+    "credentials": {"type": "list", "elements": "raw", "default": []},
     "policy": {"type": "dict", "default": {}},
     "shared_ranges": {"type": "list", "elements": "raw", "default": []},
     "title": {"type": "str", "default": "Salesforce access report"},
@@ -38,7 +39,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     folder = Path(options["dest"]).expanduser().absolute()
     rules = read_policy(options["policy"])
     shared = parse_entries(options["shared_ranges"], option="shared_ranges")
-    orgs, credentials = _read_orgs(options["orgs"]), _read_credentials(options["credentials"])
+    orgs, credentials = _read_orgs(options["orgs"], options["declared"]), _read_credentials(options["credentials"])
     previous = _read_previous(folder / JSON)
     report = make_report(
         options["title"],
@@ -70,13 +71,18 @@ def _result(report: Report) -> dict[str, Any]:
     }
 
 
-def _read_orgs(given: Sequence[Mapping[str, Any]]) -> tuple[Org, ...]:
-    orgs = tuple(read_org(one, f"orgs[{number}]") for number, one in enumerate(given))
-    names = [org.name for org in orgs]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise OptionError(f"orgs[{number}].name", f"{name!r} is the name of an earlier org, too")
-    return orgs
+def _read_orgs(given: Any, declared: Mapping[str, Any]) -> tuple[Org, ...]:
+    if not isinstance(given, Mapping):
+        raise OptionError("orgs", "must be a dictionary of what org_access_info has returned, by the name of the org")
+    for name in declared:
+        if name not in given:
+            raise OptionError("declared", f"{name!r} is not among orgs")
+    orgs = []
+    for name, found in given.items():
+        if not isinstance(found, Mapping):
+            raise OptionError(f"orgs.{name}", "must be what org_access_info has returned")
+        orgs.append(read_org({**found, "name": name, "declared": declared.get(name)}, f"orgs.{name}"))
+    return tuple(orgs)
 
 
 def _read_credentials(given: Sequence[Mapping[str, Any]]) -> tuple[Credential, ...]:

@@ -104,6 +104,9 @@ def _ipv4(text: str) -> int | None:
 
 def parse_address(text: str) -> Address:
     """Parse an address; an IPv4-mapped IPv6 one becomes IPv4. Raises ValueError."""
+    number = _ipv4(text)
+    if number is not None:
+        return ipaddress.IPv4Address(number)
     address = ipaddress.ip_address(text.strip())
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
