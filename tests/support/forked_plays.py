@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import pickle
+import pkgutil
 import signal
 import socket
 import subprocess
@@ -144,7 +145,12 @@ def _parse_once() -> None:
     _collection_finder._meta_yml_to_dict = parse_routing
     _collection_finder.compile = compile_once
     for kind in PLUGINS_WITH_OPTIONS:
-        list(getattr(loader, f"{kind}_loader").all(class_only=True))
+        package = importlib.import_module(f"ansible.plugins.{kind}")
+        for found in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{found.name}")
+            # Not by the loader itself, which would keep what is of one play.
+            for name in (found.name, f"ansible.builtin.{found.name}"):
+                getattr(loader, f"{kind}_loader")._load_config_defs(name, module, module.__file__)
 
 
 def _play(output: int, status: int, arguments: list[str], cwd: str, env: dict[str, str]) -> NoReturn:
