@@ -122,8 +122,8 @@ class _Collected:
         if len(history.users) > 1:
             return True
         others = self._part("logins", _HISTORY, lambda: users_logged_in_since(self._org, start, limit=2))
-        if history.users.issuperset(others or ()):
-            return True
+        if others is None or history.users.issuperset(others):
+            return others is not None
         self.omitted.append({"what": "logins", "problem": HIDDEN, "permission": _HISTORY})
         return False
 
