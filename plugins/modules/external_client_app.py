@@ -130,7 +130,8 @@ options:
         V(client_credentials) it has the consumer key and the consumer secret, for V(jwt_bearer) the consumer key, the
         one user of O(users) and O(certificate_key), or a key that is made. No secret is returned.
       - A key that is made is in the store, not verified yet, before the app gets its certificate, so that the next run
-        finishes one that is killed. Later runs use the key that is stored.
+        finishes one that is killed. Later runs use the key that is stored. If M(gatehouse.salesforce.oauth_key) has
+        moved the login to another app, it stays there.
       - A credential of that name that is of another user or org, or logs in by another flow, is not replaced.
       - The token endpoint is reported to refuse a new app for some minutes, in which it is asked again.
       - A consumer secret is read only when the store does not have it. The org gives it while its setting

@@ -324,6 +324,10 @@ BAD = [
     ({"run_as": REPORTS}, "run_as: is for apps with client_credentials"),
     ({"users": ["nobody@acme.example"]}, "users: 'nobody@acme.example' is not an active user"),
     ({**RUN, "run_as": "nobody@acme.example"}, "run_as: 'nobody@acme.example' is not an active user"),
+    (
+        {"certificate": None, "flows": ["jwt_bearer", "client_credentials"], "run_as": REPORTS, "store_as": "x"},
+        "certificate: is needed for jwt_bearer",
+    ),
     ({"store_as": "x"}, "store_as: needs the certificate_key of certificate; without both, a key is made"),
     ({"store_as": "x", "users": [BILLING, REPORTS]}, "store_as: needs client_credentials among the flows, or one of"),
     ({"wait": -1}, "wait: must not be negative"),

@@ -192,6 +192,21 @@ def test_other_credentials_of_the_only_app_are_named_and_take_the_new_key_over(
     assert sim.control.counts()["deploy"] >= 1
 
 
+def test_declaring_the_first_app_again_leaves_the_login_in_the_one_that_takes_turns_with_it(
+    sim: SimulatedOrg, playbook: Playbooks
+) -> None:
+    blue = declare_app(BLUE, playbook, certificate="", users=[BILLING], store_as="billing")
+    playbook([blue, declare_app(GREEN, playbook, users=[BILLING])])
+    for moved in (True, False):  # then the old app is switched off
+        assert playbook([renew(apps=APPS, force=moved)]).last["rotated"] is moved
+        before = stored(playbook)
+        for mode in (("--check",), ()):
+            assert not playbook([blue], *mode).last["changed"]
+        assert stored(playbook) == before and sim.control.external_client_app(GREEN)["consumer_key"] == (
+            before.connection.consumer_key
+        )
+
+
 @pytest.mark.parametrize("make", [make_one_app, make_by_turns], ids=["one app", "two apps"])
 def test_a_key_that_another_credential_has_replaced_is_taken_over_whatever_its_age(
     sim: SimulatedOrg, playbook: Playbooks, make: Callable[..., Any]

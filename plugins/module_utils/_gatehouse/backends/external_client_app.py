@@ -16,6 +16,7 @@ from typing import Any
 from ..auth.connection import Connection
 from ..auth.private_key import canonical_key, key_text
 from ..credentials.credential import Credential
+from ..credentials.serialisation import to_public
 from ..errors import GatehouseError, OptionError
 from ..oauth_app.apply import AppWriter
 from ..oauth_app.certificate import (
@@ -123,7 +124,7 @@ def _run(parsed: Options, task: Task, progress: Progress) -> dict[str, Any]:
             login = dataclasses.replace(
                 parsed.login, login_url=result["login_url"], consumer_key=outcome.app.consumer_key
             )
-            stored = _store(parsed, login, outcome.app, task, writer, reader)
+            stored = _leave(parsed, login, outcome) or _store(parsed, login, outcome.app, task, writer, reader)
             result |= {"changed": outcome.changed or stored["changed"], "credential": stored["credential"]}
     except GatehouseError as exc:
         exc.result = {**exc.result, **{name: result[name] for name in ("changed", "consumer_key", "login_url", "app")}}
@@ -152,7 +153,7 @@ def _parse(options: Mapping[str, Any], task: Task) -> Options:
     stored = read_or_none(task.store, store_as) if store_as else None
     key = _key(options, task)
     declared = _declared(options, key) if present else None
-    if declared and store_as and "jwt_bearer" in declared.flows and not declared.certificate:
+    if declared and store_as and declared.flows == ("jwt_bearer",) and not declared.certificate:
         key, declared = _with_own_key(declared, stored)
         task.secrets.add(key)
     return Options(
@@ -175,15 +176,13 @@ def _with_own_key(declared: DeclaredApp, stored: Credential | None) -> tuple[str
 
     Until the key has logged in, the certificate is the same in each run.
     """
-    now, login = datetime.datetime.now(datetime.UTC).replace(microsecond=0), stored.connection if stored else None
-    since, known_by = now, None
-    if stored and login and login.private_key:
-        begun = datetime.datetime.fromisoformat(stored.renewed)
-        since = begun if now - begun < datetime.timedelta(days=VALID_DAYS) else now
-        known_by = login.consumer_key if stored.verified else None
-    key = login.private_key if login and login.private_key else canonical_key(make_key())
+    since = now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    key, proven = (stored.connection.private_key, bool(stored.verified)) if stored else (None, False)
+    if stored and key and not proven:
+        since = max(datetime.datetime.fromisoformat(stored.renewed), now - datetime.timedelta(days=VALID_DAYS - 1))
+    key = key or canonical_key(make_key())
     certificate = read_certificate(self_sign(key, declared.name[:MAX_COMMON_NAME], since, VALID_DAYS), key=key, now=now)
-    return key, dataclasses.replace(declared, certificate=certificate, known_by=known_by)
+    return key, dataclasses.replace(declared, certificate=certificate, proven=proven)
 
 
 def _declared(options: Mapping[str, Any], key: str | None) -> DeclaredApp:
@@ -340,6 +339,15 @@ def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -
             raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
         return None
     return SecretReader(org, folder, seconds=options.wait, progress=progress)
+
+
+def _leave(options: Options, login: Connection, outcome: AppOutcome) -> dict[str, Any] | None:
+    """Return a credential that a rotation has moved to the app that takes turns with this one, as it is."""
+    stored, declared = options.stored, options.declared
+    if not stored or not declared or not declared.proven or "jwt_bearer" not in outcome.diff["before"].get("flows", ()):
+        return None
+    by_this_one = stored.connection.consumer_key == login.consumer_key
+    return None if by_this_one else {"changed": False, "credential": to_public(stored)}
 
 
 def _store(

@@ -75,7 +75,7 @@ def _require_delivered(credential: Credential, store: Store) -> None:
     if left:
         raise GatehouseError(
             f"{credential.name}: not closed, as these may still use its password: {', '.join(left)}. Deliver it there, "
-            "or forget them with app_credential"
+            "list a file that is not read any more with state: absent, or forget them with app_credential"
         )
 
 

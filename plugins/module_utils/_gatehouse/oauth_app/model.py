@@ -88,7 +88,7 @@ class DeclaredApp:
         flows: among FLOWS.
         scopes: among SCOPES.
         ip_relaxation: one of IP_RELAXATION.
-        known_by: the consumer key of the app that has a certificate of the same key already, which it keeps.
+        proven: whether its key has logged in already, so that an app with a certificate keeps that.
         run_as: the user of client_credentials.
         users: user names of all who may log in through the app.
     """
@@ -104,7 +104,7 @@ class DeclaredApp:
     permission_set: str
     users: tuple[str, ...]
     run_as: str | None
-    known_by: str | None = None
+    proven: bool = False
 
     @property
     def members(self) -> tuple[str, ...]:

@@ -78,8 +78,7 @@ class AppPlan:
 def plan_present(before: App, declared: DeclaredApp) -> AppPlan:
     """Return the plan for an app that exists as declared; raises OptionError when it cannot."""
     _require_complete(before, declared)
-    is_known = declared.known_by is not None and declared.known_by == before.consumer_key
-    if is_replaced(before, declared.certificate) or (is_known and "jwt_bearer" in before.flows):
+    if is_replaced(before, declared.certificate) or (declared.proven and "jwt_bearer" in before.flows):
         declared = dataclasses.replace(declared, certificate=None)
     certificate = declared.certificate
     unseen = before.exists and GLOBAL in before.components and not before.certificate
