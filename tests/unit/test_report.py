@@ -329,6 +329,17 @@ class TestOrgs:
         with pytest.raises(OptionError, match="orgs"):
             read_org(given, "orgs")
 
+    @pytest.mark.parametrize(
+        "changed", [{"last": "yesterday"}, {"last": ""}, {"address": "nowhere"}, {"count": "3"}, {"application": None}]
+    )
+    def test_nor_is_a_login_of_another_form(self, changed: dict[str, Any]) -> None:
+        with pytest.raises(OptionError, match=r"orgs\[3\]"):
+            read_org(org(logins=[login(**changed)]), "orgs[3]")
+
+    def test_nor_is_a_credential_whose_times_are_none(self) -> None:
+        with pytest.raises(OptionError, match="credentials"):
+            read_credential(credential(secret_since="long ago"), "credentials")
+
 
 class TestPolicy:
     """Rules, their severity and their limits."""
@@ -445,6 +456,15 @@ class TestHistory:
         ]
         assert history.by_day == {("2026-11-23", "soap_login"): 2, ("2026-11-23", "browser"): 1}
         assert history.complete
+
+    @pytest.mark.parametrize("changed", [{"LoginTime": None}, {"LoginTime": "yesterday"}, {"LoginType": 7}])
+    def test_what_is_no_row_is_refused_before_it_can_fail_a_report_on_many_orgs(self, changed: dict[str, Any]) -> None:
+        with pytest.raises((ValueError, TypeError, AttributeError)):
+            read_history(iter([self.row(**changed)]), 5)
+
+    def test_a_number_where_a_text_should_be_is_a_text(self) -> None:
+        (source,) = read_history(iter([self.row(Application=7, ApiVersion=64.0)]), 5).sources
+        assert (source.application, source.api_version) == ("7", "64.0")
 
     def test_no_more_rows_are_read_than_allowed(self) -> None:
         def endless() -> Iterator[dict[str, Any]]:
@@ -579,12 +599,19 @@ class TestPage:
 class TestText:
     """CSV and the short text."""
 
-    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "\uff1d"])
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "\uff1d", "\x00=", "\ufeff\xa0="])
     def test_no_cell_of_a_csv_file_is_a_formula(self, start: str) -> None:
         name = f"{start}HYPERLINK(1)"
         (table,) = (one for one in make_tables(report(org(logins=[login(application=name)]))) if one.name == "logins")
         _headings, row = csv.reader(io.StringIO(to_csv(table)))
         assert row[3] == f"'{name}"
+
+    def test_nor_is_what_another_separator_makes_a_cell(self) -> None:
+        (table,) = (
+            one for one in make_tables(report(org(logins=[login(application="a;=1\n@b")]))) if one.name == "logins"
+        )
+        _headings, row = csv.reader(io.StringIO(to_csv(table)))
+        assert row[3] == "a;'=1\n'@b"
 
     def test_a_csv_file_has_the_rows_of_its_table(self) -> None:
         for table in make_tables(report(org(logins=[login(application='a "b", c\nd')]))):
@@ -595,8 +622,12 @@ class TestText:
             ]
 
     def test_the_text_says_what_matters_most_in_single_lines(self) -> None:
-        made = report({"name": "closed\nx", "msg": "no"}, org(logins=[login()]), title="Weekly")
+        expires = {"range": "20.0.0.1", "description": "CI (expires 2026-12-20T10:00Z)"}
+        hostile = {**profile(label="a\x1b\u202e\ud800"), "login_ip_ranges": [expires]}
+        acme = org(logins=[login()], profiles=[hostile])
+        made = report({"name": "closed\nx", "msg": "no"}, acme, title="Weekly")
         text = to_text(made)
         assert text.splitlines()[0] == "Weekly, 2026-11-24T08:00:00Z: 2 orgs, 0 credentials"
-        assert "Could not be read: closed x" in text.splitlines()
+        assert "Could not be read: closed\\u000ax" in text.splitlines()
+        assert r"- 2026-12-20: acme: login IP ranges of a\u001b\u202e\ud800: 20.0.0.1 expires" in text.splitlines()
         assert "- 2027-05-01: SOAP login ends: 1 user (the day is assumed)" in text.splitlines()

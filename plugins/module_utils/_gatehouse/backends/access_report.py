@@ -105,6 +105,6 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with file_lock(folder / ".lock"):
             for name in sorted(files, key=JSON.__eq__):
-                replace_file(folder / name, files[name].encode())
+                replace_file(folder / name, files[name].encode(errors="backslashreplace"))
     except OSError as exc:
         raise OptionError("dest", f"{folder} cannot be written: {exc.strerror}") from None

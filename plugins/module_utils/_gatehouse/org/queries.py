@@ -86,7 +86,7 @@ def _read(org: Queryable, soql: str, into: Callable[[Iterator[dict[str, Any]]], 
     """Return what C(into) makes of the records; raise OrgError when they are not what was asked for."""
     try:
         return org.query(soql, into=into)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise OrgError("the org answered the query with records that lack what was asked for") from None
 
 
@@ -116,7 +116,7 @@ def read_users(org: Queryable, ids: Collection[str]) -> dict[str, User]:
 
 def _user(row: Mapping[str, Any]) -> User:
     profile = (row.get("Profile") or {}).get("Name") or ""
-    return User(row["Id"], row.get("Username") or row["Id"], profile, row.get("LastPasswordChangeDate"))
+    return User(row["Id"], str(row.get("Username") or row["Id"]), str(profile), row.get("LastPasswordChangeDate"))
 
 
 def all_users(org: Queryable) -> dict[str, tuple[User, bool]]:
@@ -159,7 +159,7 @@ def logins_of(
 
 def profile_labels(org: Queryable) -> dict[str, str]:
     """Return the labels of the profiles that this user may see, by the first 15 characters of their ids."""
-    return _read(org, "SELECT Id, Name FROM Profile", lambda rows: {row["Id"][:15]: row["Name"] for row in rows})
+    return _read(org, "SELECT Id, Name FROM Profile", lambda rows: {row["Id"][:15]: str(row["Name"]) for row in rows})
 
 
 def permission_givers(org: Queryable, username: str, permission: str) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..access.login_history import Way, address_of, way_of
+from .model import moment
 
 
 class Source(NamedTuple):
@@ -45,7 +46,10 @@ class History:
 
 
 def read_history(rows: Iterator[Mapping[str, Any]], limit: int) -> History:
-    """Sum up so many rows at most, and say whether there were more. Keeps nothing of a row but what is new."""
+    """Sum up so many rows at most, and say whether there were more. Keeps nothing of a row but what is new.
+
+    Raises ValueError, KeyError, TypeError or AttributeError for what is no row of a login history.
+    """
     history = History()
     _add(history, itertools.islice(rows, limit))
     history.complete = next(rows, None) is None
@@ -57,8 +61,11 @@ def _add(history: History, rows: Iterable[Mapping[str, Any]]) -> None:
         address = address_of(row)
         if address is None:
             continue
-        way, time = way_of(row), row.get("LoginTime") or ""
-        source = Source(row["UserId"], row.get("Application") or "", way, row.get("ApiVersion") or "", address)
+        way, time = way_of(row), row["LoginTime"]
+        moment(time)  # what is no time fails here, and not in a report on many orgs
+        source = Source(
+            str(row["UserId"]), str(row.get("Application") or ""), way, str(row.get("ApiVersion") or ""), address
+        )
         count, last = history.sources.get(source, (0, ""))
         history.sources[source] = (count + 1, max(last, time))
         history.by_day[time[:10], way] += 1

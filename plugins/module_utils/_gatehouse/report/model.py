@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..errors import OptionError
-from ..ranges.model import IpRange, parse_range
+from ..ranges.model import IpRange, parse_address, parse_range
 
 T = TypeVar("T")
 # The parts of what is collected, as Omission.what names those that the org has not shown.
@@ -175,7 +177,7 @@ def read_org(given: Mapping[str, Any], where: str) -> Org:
         declared = _declared(given.get("declared") or {})
         if not access:
             return Org(name=name, problem=str(given.get("msg") or "nothing was collected"), declared=declared)
-        return Org(
+        org = Org(
             name=name,
             id=identity.get("id") or "",
             host=identity.get("host") or "",
@@ -185,12 +187,14 @@ def read_org(given: Mapping[str, Any], where: str) -> Org:
             requests=access["requests"],
             trusted=_ranges(access["trusted_ip_ranges"]),
             profiles=tuple(
-                Profile(
-                    profile=row["profile"],
-                    name=row["name"],
-                    users=row["users"],
-                    usernames=tuple(row["usernames"]),
-                    login_ip_ranges=_ranges(row["login_ip_ranges"]),
+                _checked(
+                    Profile(
+                        profile=row["profile"],
+                        name=row["name"],
+                        users=row["users"],
+                        usernames=tuple(map(str, row["usernames"])),
+                        login_ip_ranges=_ranges(row["login_ip_ranges"]),
+                    )
                 )
                 for row in access["profiles"]
             ),
@@ -202,6 +206,8 @@ def read_org(given: Mapping[str, Any], where: str) -> Org:
             omitted=_rows(Omission, access["omitted"]),
             declared=declared,
         )
+        moment(org.collected)
+        return _checked(org)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise OptionError(where, f"is not what org_access_info has returned ({type(exc).__name__}: {exc})") from None
 
@@ -210,7 +216,7 @@ def read_credential(given: Mapping[str, Any], where: str) -> Credential:
     """Read one credential as credential_info returns it; raises OptionError for anything else."""
     try:
         verification = given.get("verification") or {}
-        return Credential(
+        credential = Credential(
             name=given["name"],
             auth=given["auth"],
             username=given["username"] or "",
@@ -223,7 +229,10 @@ def read_credential(given: Mapping[str, Any], where: str) -> Credential:
             cause=verification.get("cause") or "",
             consumers=_rows(Consumer, given["consumers"]),
         )
-    except (AttributeError, KeyError, TypeError) as exc:
+        if credential.secret_since is not None:
+            moment(credential.secret_since)
+        return _checked(credential)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise OptionError(where, f"is not what credential_info has returned ({type(exc).__name__}: {exc})") from None
 
 
@@ -244,7 +253,25 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 def _rows(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
     names = _names(kind)
-    return tuple(kind(**{name: row[name] for name in names}) for row in rows)
+    return tuple(_checked(kind(**{name: row[name] for name in names})) for row in rows)
+
+
+def _checked(one: T) -> T:
+    """Return what was made of data, if its texts, numbers and times are such; raises TypeError or ValueError."""
+    for name, kind in _simple_types(type(one)).items():
+        if not isinstance(getattr(one, name), kind):
+            raise TypeError(f"{name} is a {type(getattr(one, name)).__name__}")
+    if isinstance(one, Login):
+        moment(one.last)
+        parse_address(one.address)
+    return one
+
+
+@functools.cache
+def _simple_types(kind: type) -> dict[str, Any]:
+    """Return the fields of a dataclass that isinstance() can check."""
+    hints = typing.get_type_hints(kind)
+    return {name: hint for name, hint in hints.items() if hint in (str, int, bool, str | None, bool | None)}
 
 
 def _ranges(rows: Iterable[Mapping[str, Any]]) -> tuple[IpRange, ...]:

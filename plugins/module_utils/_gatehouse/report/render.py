@@ -88,7 +88,12 @@ def to_text(report: Report) -> str:
     for event in [one for one in make_timeline(report) if one["day"] >= report.generated[:10]][:SHOWN]:
         lines.append(f"- {event['day']}: {event['text']}")
     lines.append(f"Changes since {report.since or 'no earlier report'}: {len(report.changes)}")
-    return "\n".join(line.replace("\n", " ") for line in lines) + "\n"
+    return "\n".join(map(_printable, lines)) + "\n"
+
+
+def _printable(text: str) -> str:
+    """Return a line in which nothing ends it, hides, or turns the order of what follows: such characters by number."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
 def _encoded(table: Table, numbers: dict[str, int]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
@@ -17,8 +18,9 @@ from .model import LOGIN_RANGES, USERS, Org
 Cell: TypeAlias = "str | int"
 MANY = 10  # names in a cell
 ANYWHERE = "anywhere; by password, with the token where not trusted"
-# What a spreadsheet may take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What a spreadsheet may take for the beginning of a formula: at that of a cell, or after what one that expects another
+# separator takes for the end of one. Before it may be what it ignores: spaces, and what has no shape.
+_FORMULA = re.compile("(^|[;\t\r\n])([\\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20])")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def to_csv(table: Table) -> str:
 
 
 def _inert(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA) else cell
+    return _FORMULA.sub(r"\1'\2", cell) if isinstance(cell, str) else cell
 
 
 _Rows = tuple[str, Iterable[tuple[Cell, ...]]]
@@ -88,7 +90,7 @@ def _findings(report: Report) -> _Rows:
 def _endings(report: Report) -> _Rows:
     rows = (
         (
-            *(one.org, one.date, one.days_left, one.username, one.application or "-", one.what, one.logins),
+            *(one.org, one.date, one.days_left, one.username, one.application, one.what, one.logins),
             *(one.last[:10], _few(one.api_versions), _few(one.addresses), one.credential or "somebody else"),
             *(f"{one.when} ({one.grade}; the day is {one.date_grade})", one.why, one.change),
         )
