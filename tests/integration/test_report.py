@@ -96,11 +96,12 @@ def test_drift_changes_nothing_and_says_by_exit_status_and_json_what_differs(
     sim: SimulatedOrg, playbook: Playbooks, inventory: Path
 ) -> None:
     target = playbook.folder / "drift.json"
-    results = run(playbook, DRIFT, inventory, ok=False, drift_file=str(target))
+    results = run(playbook, DRIFT, inventory, "--limit", "acme,closed", ok=False, drift_file=str(target))
     found = json.loads(target.read_text())
     assert found["differs"] is True
     assert found["hosts"]["acme"]["differences"] == ["credential acme-admin", f"trusted IP ranges: to remove {FARM}"]
     assert found["hosts"]["closed"]["differences"] == [] and found["hosts"]["closed"]["problems"] == []
+    assert f"acme: credential acme-admin; trusted IP ranges: to remove {FARM}." in results.output
     assert results.returncode == 2 and not list((playbook.folder / "store").glob("*.json"))
     assert "updateMetadata" not in sim.control.counts()
 
@@ -111,13 +112,14 @@ def test_drift_of_applications_is_that_of_their_files(sim: SimulatedOrg, playboo
     playbook([{"gatehouse.salesforce.credential": declared}])
     files = [{"credential": name, "dest": str(playbook.folder / f"{name}.env")} for name in ("acme-admin", "ghost")]
     app = {"ansible_connection": "local", "app_credentials_files": files}
-    known["salesforce_orgs"]["hosts"] = {"acme": {"credentials_declared": [declared]}}
-    inventory.write_text(yaml.safe_dump({**known, "salesforce_applications": {"hosts": {"app1": app}}}))
+    acme = {"credentials_declared": [declared], "network_access_trusted_ip_ranges": [OFFICE, FARM, "20.0.2.0/24"]}
+    known["salesforce_orgs"]["hosts"] = {"acme": acme}
+    inventory.write_text(yaml.safe_dump({**known, "salesforce_applications": {"hosts": {"app1": app, "acme": app}}}))
     target = playbook.folder / "drift.json"
     run(playbook, DRIFT, inventory, ok=False, drift_file=str(target))
     found = json.loads(target.read_text())["hosts"]
-    assert found["acme"] == {"differences": [], "problems": []}
     assert found["app1"]["differences"] == [f"file {playbook.folder}/acme-admin.env"]
+    assert found["acme"]["differences"] == ["trusted IP ranges: to add 20.0.2.0/24", *found["app1"]["differences"]]
     (problem,) = found["app1"]["problems"]
     assert "ghost" in problem and not (playbook.folder / "acme-admin.env").exists()
 
@@ -134,3 +136,9 @@ def test_without_drift_the_exit_status_is_0(sim: SimulatedOrg, playbook: Playboo
         "differs": False,
         "hosts": {"acme": {"differences": [], "problems": []}},
     }
+
+
+def test_an_inventory_without_orgs_and_applications_is_no_success(playbook: Playbooks) -> None:
+    inventory = playbook.folder / "empty.yml"
+    inventory.write_text("all: {}\n")
+    assert "nothing to compare" in playbook.run(DRIFT, "-i", str(inventory), ok=False).output
