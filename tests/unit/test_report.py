@@ -425,6 +425,18 @@ class TestChanges:
         assert {one.since for one in second.findings} == {"2026-11-15"}
         assert {one.since for one in report(org(**ranges), before=report(org())).findings} == {"2026-11-24"}
 
+    def test_an_org_that_cannot_be_read_for_a_while_loses_nothing(self) -> None:
+        wide: dict[str, Any] = {"trusted_ip_ranges": [{"range": "20.0.0.0/8"}]}
+        made = first = report(org(**wide), now=NOW - datetime.timedelta(days=9))
+        for _day in range(2):
+            made = report({"name": "acme", "msg": "the org does not answer"}, before=made)
+            assert found(made) == [("unreadable", "acme")]
+        made = report(org(trusted_ip_ranges=[*wide["trusted_ip_ranges"], {"range": "30.0.0.1"}]), before=made)
+        assert [(one.rule, one.since) for one in made.findings] == [("wide_range", "2026-11-15")]
+        assert first.findings[0].since == "2026-11-15"
+        assert [one.what for one in made.changes] == ["trusted IP ranges: 30.0.0.1 added"]
+        assert json.loads(to_json(made))["kept"] == {"orgs": [], "findings": []}
+
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "generated": "x"}', "[" * 10000])
     def test_a_file_that_is_no_report_is_refused(self, text: str) -> None:
         with pytest.raises(OptionError, match=r"report\.json"):

@@ -32,7 +32,7 @@ def find_changes(
     credentials_before: Iterable[Credential],
 ) -> tuple[Change, ...]:
     """Return the changes since the last report, by org; of an org without one, what its audit trail says."""
-    earlier = {org.name: org for org in before if org.problem is None}
+    earlier = {org.name: org for org in before}
     found: list[Change] = []
     for org in orgs:
         if org.problem is None:

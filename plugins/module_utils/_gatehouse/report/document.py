@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import OptionError
@@ -18,9 +18,17 @@ from .changes import Change, find_changes
 from .endings import Ending, find_endings
 from .findings import Context, Finding, find
 from .model import Credential, Org, fields_of, read_credential, read_org
-from .policy import SEVERITIES, Rule
+from .policy import SEVERITIES, UNREADABLE, Rule
 
 SCHEMA = 1  # of the JSON; one more whenever a key changes its meaning or goes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """Orgs as they were when they were read last, and since when each of their findings was known then."""
+
+    orgs: tuple[Org, ...] = ()
+    known: Mapping[tuple[str, str, str], str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +38,7 @@ class Report:
     Attributes:
         generated: when, UTC.
         since: when the last report was generated; empty without one.
+        kept: the last that is known of orgs that could not be read now, for the report after this one.
     """
 
     title: str
@@ -41,6 +50,7 @@ class Report:
     findings: tuple[Finding, ...]
     endings: tuple[Ending, ...]
     changes: tuple[Change, ...]
+    kept: Kept
 
     def count(self, severity: str) -> int:
         """Return how many findings of a severity there are."""
@@ -54,11 +64,17 @@ class Report:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Previous:
-    """The last report, as far as the next one needs it."""
+    """The last report, as far as the next one needs it.
+
+    Attributes:
+        findings: the keys of its findings.
+        known: since when each of them is known, and those of orgs that could not be read then.
+    """
 
     generated: str
     orgs: tuple[Org, ...]
     credentials: tuple[Credential, ...]
+    findings: frozenset[tuple[str, str, str]]
     known: Mapping[tuple[str, str, str], str]
 
 
@@ -87,6 +103,16 @@ def make_report(
         changes=find_changes(
             orgs, credentials, previous.orgs if previous else (), previous.credentials if previous else ()
         ),
+        kept=_keep(orgs, previous) if previous else Kept(),
+    )
+
+
+def _keep(orgs: Iterable[Org], previous: Previous) -> Kept:
+    """Return what the last report knew of the orgs that could not be read now."""
+    unread = {org.name for org in orgs if org.problem is not None}
+    return Kept(
+        orgs=tuple(org for org in previous.orgs if org.name in unread and org.problem is None),
+        known={key: since for key, since in previous.known.items() if key[1] in unread and key[0] != UNREADABLE},
     )
 
 
@@ -104,6 +130,13 @@ def to_json(report: Report) -> str:
             "changes": [fields_of(one) for one in report.changes],
             "credentials": [_credential(one) for one in report.credentials],
             "orgs": [_org(one) for one in report.orgs],
+            "kept": {
+                "orgs": [_org(one) for one in report.kept.orgs],
+                "findings": [
+                    {"rule": rule, "org": org, "subject": subject, "since": since}
+                    for (rule, org, subject), since in report.kept.known.items()
+                ],
+            },
         },
         separators=(",", ":"),
     )
@@ -115,14 +148,21 @@ def read_previous(text: str, option: str) -> Previous:
         found = json.loads(text)
         if found["schema"] != SCHEMA:
             raise OptionError(option, f"is of schema {found['schema']}, and not of {SCHEMA}; move it away")
+        kept = found["kept"]
+        read = [one for one in found["orgs"] if one["access"]]
         return Previous(
             generated=str(found["generated"]),
-            orgs=tuple(read_org(one, f"{option}.orgs") for one in found["orgs"]),
+            orgs=tuple(read_org(one, f"{option}.orgs") for one in [*read, *kept["orgs"]]),
             credentials=tuple(read_credential(one, f"{option}.credentials") for one in found["credentials"]),
-            known={(one["rule"], one["org"], one["subject"]): str(one["since"]) for one in found["findings"]},
+            findings=frozenset(map(_key, found["findings"])),
+            known={_key(one): str(one["since"]) for one in [*kept["findings"], *found["findings"]]},
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
         raise OptionError(option, f"is no report that this collection has written ({type(exc).__name__})") from None
+
+
+def _key(finding: Mapping[str, Any]) -> tuple[str, str, str]:
+    return finding["rule"], finding["org"], finding["subject"]
 
 
 def _org(org: Org) -> dict[str, Any]:

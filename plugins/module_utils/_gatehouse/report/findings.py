@@ -18,7 +18,7 @@ from ..ranges.plan import RangePlan
 from ..ranges.temporary_access import expiry, has_expired, parse_entries, plan_temporary
 from .endings import Ending
 from .model import LABELS, LOGIN_RANGES, TRUSTED, USERS, Credential, Login, Org, moment
-from .policy import LINT_RULES, SEVERITIES, Rule
+from .policy import LINT_RULES, SEVERITIES, UNREADABLE, Rule
 
 SHOWN = 3  # users in a text
 
@@ -93,7 +93,7 @@ def _findings(org: str, found: Iterable[_Found], context: Context) -> Iterator[F
 
 def _of_org(org: Org, credentials: Sequence[Credential], context: Context) -> Iterator[_Found]:
     if org.problem is not None:
-        yield "unreadable", org.name, org.problem, None
+        yield UNREADABLE, org.name, org.problem, None
         return
     for omission in org.omitted:
         needs = f"; the permission to see it is {omission.permission}" if omission.permission else ""

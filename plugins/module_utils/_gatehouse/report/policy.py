@@ -26,8 +26,9 @@ class Rule:
     limits: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+UNREADABLE = "unreadable"
 RULES: Mapping[str, Rule] = {
-    "unreadable": Rule(severity="error", says="the org could not be read"),
+    UNREADABLE: Rule(severity="error", says="the org could not be read"),
     "permission": Rule(severity="warning", says="the report lacks something for want of a permission"),
     "drift": Rule(severity="warning", says="the org or the store has not what the inventory declares"),
     "expired_range": Rule(severity="error", says="temporary access has expired, and its range is still there"),
