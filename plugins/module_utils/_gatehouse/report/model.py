@@ -258,7 +258,8 @@ def _rows(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
 
 def _checked(one: T) -> T:
     """Return what was made of data, if its texts, numbers and times are such; raises TypeError or ValueError."""
-    for name, kind in _simple_types(type(one)).items():
+    made: Any = type(one)
+    for name, kind in _simple_types(made).items():
         if not isinstance(getattr(one, name), kind):
             raise TypeError(f"{name} is a {type(getattr(one, name)).__name__}")
     if isinstance(one, Login):
