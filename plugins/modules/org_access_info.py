@@ -234,7 +234,7 @@ access:
           type: str
           sample: "the org refused the query: INVALID_TYPE"
         permission:
-          description: The permission that shows it; empty where none would.
+          description: The permission that shows it; empty where none would, or where it is not known.
           type: str
           sample: View Setup and Configuration
 """

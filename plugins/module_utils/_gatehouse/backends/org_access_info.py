@@ -32,6 +32,7 @@ SPEC: Spec = {
 T = TypeVar("T")
 SHOWN_USERS = 50  # names of each profile
 AUDIT_DAYS = 180  # what the audit trail keeps
+_NOT_KNOWN = ""  # which permission it takes
 _METADATA = "Modify Metadata Through Metadata API Functions"
 _HISTORY = "Manage Users or Monitor Login History"
 _AUDIT = "View Setup and Configuration (as others report, View Setup Audit Trail from Spring '27 on)"
@@ -65,7 +66,7 @@ class _Collected:
         )
         profiles = Profiles(org)
         login_ranges = self._part("login IP ranges", _METADATA, lambda: all_login_ranges(org, profiles)) or {}
-        users = self._part("users", "View All Users", lambda: all_users(org)) or {}
+        users = self._part("users", _NOT_KNOWN, lambda: all_users(org)) or {}
         history = self._part(
             "logins", _HISTORY, lambda: logins_since(org, start, lambda rows: read_history(rows, max_logins))
         )
