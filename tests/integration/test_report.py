@@ -57,10 +57,13 @@ def run(playbook: Playbooks, book: Path, inventory: Path, *options: str, ok: boo
 def test_a_report_is_written_on_all_orgs_and_on_one_that_refuses_the_login(
     sim: SimulatedOrg, playbook: Playbooks, inventory: Path
 ) -> None:
-    results = run(playbook, REPORT, inventory)
+    known = yaml.safe_load(inventory.read_text())
+    known["salesforce_orgs"]["hosts"]["odd"] = {"network_access_state": "{{ 1 // 0 }}"}
+    inventory.write_text(yaml.safe_dump(known))
+    results = run(playbook, REPORT, inventory, ok=False)
     folder = inventory.parent / "access-report"
     found = json.loads((folder / "report.json").read_text())
-    assert {org["name"]: bool(org["access"]) for org in found["orgs"]} == {"acme": True, "closed": False}
+    assert {org["name"]: bool(org["access"]) for org in found["orgs"]} == {"acme": True, "closed": False, "odd": True}
     assert [(one["rule"], one["org"]) for one in found["findings"] if one["severity"] == "error"] == [
         ("unreadable", "closed")
     ]

@@ -158,7 +158,9 @@ function strips(name, drawingData) {
       drawn("line", { x1: 260, x2: 980, y1: y + 22, y2: y + 22, class: "axis" }), ...bars, ...ticks);
   });
   if (!items.length) return element("p", {}, `${name}: no ranges, and no logins.`);
-  return element("div", {}, element("h3", {}, name), drawing(`Ranges and logins of ${name}`, 46 * items.length + 4, items));
+  const made = element("div", {}, element("h3", {}, name), drawing(`Ranges and logins of ${name}`, 46 * items.length + 4, items));
+  if (items.length >= DATA.most_strips) made.append(element("p", {}, `No more than ${items.length} parts of the address space are drawn; the tables have all.`));
+  return made;
 }
 
 function tickText([, address, addresses, count, access]) {

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .document import Report
-from .drawings import make_strips, make_timeline
+from .drawings import MAX_STRIPS, make_strips, make_timeline
 from .policy import SEVERITIES
 from .tables import Table, make_tables
 
@@ -60,6 +60,7 @@ def page_data(report: Report) -> dict[str, Any]:
         "strings": list(numbers),
         "tables": tables,
         "timeline": make_timeline(report),
+        "most_strips": MAX_STRIPS,
         "drawings": {
             org.name: {"strips": make_strips(org), "days": [dataclasses.astuple(one) for one in org.logins_by_day]}
             for org in report.orgs
