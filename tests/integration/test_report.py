@@ -79,8 +79,11 @@ def test_a_report_is_written_on_all_orgs_and_on_one_that_refuses_the_login(
 def test_the_next_report_says_since_when_and_what_changed_and_fails_where_asked(
     sim: SimulatedOrg, playbook: Playbooks, inventory: Path
 ) -> None:
+    file = inventory.parent / "elsewhere" / "report.json"
+    known = yaml.safe_load(inventory.read_text())
+    known["salesforce_orgs"]["hosts"]["acme"]["report_dest"] = str(file.parent)
+    inventory.write_text(yaml.safe_dump(known))
     run(playbook, REPORT, inventory, "--limit", "acme")
-    file = inventory.parent / "access-report" / "report.json"
     first = json.loads(file.read_text())
     for finding in first["findings"]:
         finding["since"] = "2026-01-01"

@@ -26,7 +26,7 @@ function drawn(name, attributes = {}, ...children) {
 
 const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 const withTitle = (shape, text) => { shape.append(drawn("title", {}, text)); return shape; };
-const cellText = (cell, column) => (column.kind === "text" ? DATA.strings[cell] : String(cell));
+const cellText = (cell, column) => (column.kind === "text" ? DATA.strings[cell] : String(BigInt(cell)));  // of IPv6, in full
 
 // -- rows -------------------------------------------------------------------------------------------------------------
 
