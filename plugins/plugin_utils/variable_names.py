@@ -17,13 +17,14 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ta
 
 _OPTIONS = """
 access_token addresses adopt allowed_hosts api_version apps audience auth backup ca_path certificate
-certificate_key common_name consumer_key consumer_secret contact_email credential credentials days description
-dest diagnose_with encrypt encrypt_name failed_topics flows force format format_options group guard guard_days
-hosts instance_url ip_relaxation label lint login_url mail_timeout mailbox max_age max_logins method mode name
-names new_token orgs owner password path permission_set policy private_key profile profiles ranges refresh_token
-refused run_as scopes security_token selevel serole setype seuser sfdx_auth_url shared_ranges source_address
-standby state step store store_as store_ca_path store_key_file store_namespace store_role_id store_secret_id
-store_token target timeout title undo_move username users valid_days validate verify wait warn_days written
+certificate_key common_name consumer_key consumer_secret contact_email credential credentials days declared
+description dest diagnose_with encrypt encrypt_name failed_topics flows force format format_options group guard
+guard_days hosts instance_url ip_relaxation label lint login_url mail_timeout mailbox max_age max_logins method
+mode name names new_token orgs owner password path permission_set policy private_key profile profiles ranges
+refresh_token refused run_as scopes security_token selevel serole setype seuser sfdx_auth_url shared_ranges
+source_address standby state step store store_as store_ca_path store_key_file store_namespace store_role_id
+store_secret_id store_token target timeout title undo_move username users valid_days validate verify wait
+warn_days written
 """
 # The names of options by the prefix of their variables. A test compares them with the argument specs.
 SUFFIXES: dict[str, tuple[str, ...]] = {
