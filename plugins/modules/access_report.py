@@ -18,8 +18,8 @@ description:
   - The page is one HTML file that needs nothing else. It makes no request, works offline, and may be mailed.
   - C(report.json) in O(dest) is also what the next report is compared to. It says since when a finding is known, and
     what changed.
-  - All files are written each time. The task has changed something where there was no report, or the findings are
-    others than those of the last one, so that a handler can send it.
+  - All files are written each time. The task has changed something where there was no report, or the findings, or
+    their severities, are others than those of the last one, so that a handler can send it.
   - The role P(gatehouse.salesforce.report#role) collects, and calls this module.
 notes:
   - Runs on the controller, whatever host the task is for.

@@ -38,7 +38,8 @@ def test_the_files_are_their_owner_s_alone_and_the_page_is_the_first(playbook: P
 def test_it_has_changed_where_its_findings_are_others(playbook: Playbooks) -> None:
     assert write(playbook)["changed"] is True
     assert write(playbook)["changed"] is False
-    assert write(playbook, policy={"old_secret": "off"})["changed"] is True
+    assert write(playbook, policy={"unused_range": "error"})["changed"] is True
+    assert write(playbook, policy={"unused_range": "off"})["changed"] is True
 
 
 def test_check_mode_finds_the_same_and_writes_nothing(playbook: Playbooks) -> None:

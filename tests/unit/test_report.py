@@ -12,11 +12,14 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.retirement import RETIREMENTS
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import access_report
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.report.document import (
     Report,
@@ -643,3 +646,10 @@ class TestText:
         assert "Could not be read: closed\\u000ax" in text.splitlines()
         assert r"- 2026-12-20: acme: login IP ranges of a\u001b\u202e\ud800: 20.0.0.1 expires" in text.splitlines()
         assert "- 2027-05-01: SOAP login ends: 1 user (the day is assumed)" in text.splitlines()
+
+    def test_a_name_that_is_no_unicode_holds_up_no_file(self, tmp_path: Path) -> None:
+        given = org(logins=[login(application="half \ud800")])
+        options = {"dest": str(tmp_path), "orgs": {"acme": given}, "declared": {}, "credentials": [], "policy": {}}
+        task: Any = SimpleNamespace(check_mode=False)
+        access_report.run({**options, "shared_ranges": [], "title": "Report"}, task)
+        assert r"half \ud800" in (tmp_path / "logins.csv").read_text()

@@ -58,7 +58,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     }
     if not task.check_mode:
         _write(folder, files)
-    changed = previous is None or {finding.key for finding in report.findings} != previous.findings
+    changed = previous is None or {(one.severity, *one.key) for one in report.findings} != previous.findings
     return {"changed": changed, **_result(report), "files": [str(folder / name) for name in files]}
 
 

@@ -67,14 +67,14 @@ class Previous:
     """The last report, as far as the next one needs it.
 
     Attributes:
-        findings: the keys of its findings.
+        findings: the severity and the key of each finding.
         known: since when each of them is known, and those of orgs that could not be read then.
     """
 
     generated: str
     orgs: tuple[Org, ...]
     credentials: tuple[Credential, ...]
-    findings: frozenset[tuple[str, str, str]]
+    findings: frozenset[tuple[str, ...]]
     known: Mapping[tuple[str, str, str], str]
 
 
@@ -154,7 +154,7 @@ def read_previous(text: str, option: str) -> Previous:
             generated=str(found["generated"]),
             orgs=tuple(read_org(one, f"{option}.orgs") for one in [*read, *kept["orgs"]]),
             credentials=tuple(read_credential(one, f"{option}.credentials") for one in found["credentials"]),
-            findings=frozenset(map(_key, found["findings"])),
+            findings=frozenset((one["severity"], *_key(one)) for one in found["findings"]),
             known={_key(one): str(one["since"]) for one in [*kept["findings"], *found["findings"]]},
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
