@@ -360,6 +360,7 @@ class TestPolicy:
             ({"wide_range": {"ipv4_prefix": 33}}, "policy.wide_range.ipv4_prefix: must be a number from 0 to 32"),
             ({"wide_range": {"days": 3}}, "policy.wide_range.days: is no limit of this rule"),
             ({"password_login": {"after": "soon"}}, "policy.password_login.after: must be a day such as 2027-02-20"),
+            ({"session_setting": {"require": {"lockSessionToIp": True}}}, "require.lockSessionToIp: is none of the"),
             ({"session_setting": {"require": []}}, "policy.session_setting.require: must be a dictionary"),
             ({"drift": 3}, "policy.drift: must be one of error, warning, info, off, or a dictionary"),
         ],

@@ -19,6 +19,8 @@ from typing import Literal
 from ..errors import OptionError
 from ..ranges.model import Address, IpRange, check_limits, parse_address
 
+# The session settings that say from where a session may be used, and for how long; named as in the Metadata API.
+SESSION_SETTINGS = ("enforceIpRangesEveryRequest", "lockSessionsToDomain", "lockSessionsToIp", "sessionTimeout")
 Result = Literal["allowed", "token_required", "denied"]
 Rule = Literal["profile_ranges", "trusted_ranges", "trusted_ranges_over_limit", "device_activation", "no_range"]
 

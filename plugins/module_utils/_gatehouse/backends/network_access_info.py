@@ -11,7 +11,7 @@ from typing import Any
 from ..access.login_history import own_address
 from ..access.profiles import Profiles
 from ..access.range_lists import LoginRanges, TrustedRanges, all_login_ranges, always_activates_devices
-from ..access.rules import Access
+from ..access.rules import SESSION_SETTINGS, Access
 from ..errors import OptionError
 from ..org.client import Org
 from ..ranges.model import IpRange, parse_address
@@ -24,8 +24,6 @@ SPEC: Spec = {
     **CONNECTION,
 }
 ALL = "*"
-# The session settings that say from where a session may be used, and for how long; named as in the Metadata API.
-SESSION_SETTINGS = ("enforceIpRangesEveryRequest", "lockSessionsToDomain", "lockSessionsToIp", "sessionTimeout")
 _BOOLEANS = {"true": True, "false": False}
 
 

@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from ..access.rules import SESSION_SETTINGS
 from ..errors import OptionError
 from ..near_names import did_you_mean
 
@@ -121,6 +122,10 @@ def _day(value: Any, where: str) -> str | None:
 def _settings(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise OptionError(where, "must be a dictionary of session settings, such as {lockSessionsToDomain: true}")
+    for name in value:
+        if name not in SESSION_SETTINGS:
+            known = ", ".join(SESSION_SETTINGS)
+            raise OptionError(f"{where}.{name}", f"is none of the session settings that are read, which are {known}")
     return value
 
 
