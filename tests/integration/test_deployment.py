@@ -243,7 +243,9 @@ class TestExample:
         assert "credential 'acme-admin' is new or changed by this run" in predicted.output
         assert {host for _task, host in changed(first)} == {"acme", "billing-host"}
         assert changed(second) == set()
-        assert "WARNING" not in first.output
+        warnings = [line for line in first.output.splitlines() if "WARNING" in line]
+        # From December 2026 on it warns of a date that is past.
+        assert not [line for line in warnings if "Use Any API Auth" not in line]
         assert "SALESFORCE_USERNAME=billing@acme.example" in (playbook.folder / "salesforce.env").read_text()
 
     def test_systemd_accepts_the_units(self) -> None:
