@@ -213,10 +213,16 @@ class TestWhatIsWrongWithTheInventory:
         assert not sim.control.org()["trusted_ranges"]
 
     def test_check_mode_warns_of_a_folder_that_is_missing_on_a_host(self, playbook: Playbooks) -> None:
-        problem = f"{playbook.folder / 'billing'} does not exist on this host"
-        assert problem in " ".join(self.site(playbook, "--check", folder="billing", ok=True).output.split())
-        (playbook.folder / "billing").mkdir()
-        assert "does not exist" not in self.site(playbook, "--check", folder="billing", ok=True).output
+        folder = playbook.folder / "billing"
+
+        def warns() -> bool:
+            output = self.site(playbook, "--check", folder=folder.name, ok=True).output
+            # Ansible breaks a warning wherever a line ends, also within a path.
+            return f"{folder}doesnotexistonthishost" in "".join(output.split())
+
+        assert warns()
+        folder.mkdir()
+        assert not warns()
 
     @pytest.mark.parametrize("options", [(), ("--check",)])
     def test_a_topic_without_a_handler_is_named_and_its_file_not_written(
