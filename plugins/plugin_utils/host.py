@@ -51,8 +51,8 @@ class HostAction(ControllerAction):
         )
         if answer in found:
             return {name: value for name, value in found.items() if name not in NOTES} | _notes(found)
-        # When a module crashes, Ansible returns nothing but the exception, as an object.
-        crash = getattr(getattr(found.get("exception"), "event", None), "msg", "with no reason given")
+        # When a module crashes, Ansible returns nothing but the exception.
+        crash = _message(found.get("exception")) or "with no reason given"
         reason = found["msg"] if isinstance(found.get("msg"), str) else f"the module crashed: {crash}"
         problem = GatehouseError(str(task.secrets.mask(reason)))
         problem.result = task.secrets.mask(
@@ -133,8 +133,15 @@ def _notes(found: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(facts, Mapping) and isinstance(facts.get(INTERPRETER), str):
         notes["ansible_facts"] = {INTERPRETER: facts[INTERPRETER]}
     if isinstance(warnings, list):
-        notes["warnings"] = [text for text in warnings if isinstance(text, str)]
+        texts = [item if isinstance(item, str) else _message(item) for item in warnings]
+        notes["warnings"] = [_escape_controls(text) for text in texts if text]
     return notes
+
+
+def _message(event: Any) -> str | None:
+    """Return the text of what Ansible keeps as an object: an exception, and in ansible-core 2.20 a warning."""
+    text = getattr(getattr(event, "event", None), "msg", None)
+    return text if isinstance(text, str) else None
 
 
 def _escape_controls(value: Any) -> Any:
