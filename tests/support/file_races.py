@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import shutil
 import signal
@@ -27,6 +26,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ho
     PAYLOAD,
     AppFile,
 )
+from tests.support.modules import module_arguments
 
 ATTACKER = 1234
 IN_CREATE, IN_MOVED_TO, RENAME_EXCHANGE, AT_FDCWD = 0x100, 0x80, 2, -100
@@ -99,13 +99,7 @@ def _deliver(dest: Path, options: dict[str, str]) -> None:
     content = "SALESFORCE_PASSWORD=CANARY\n"
     given = {"wanted": fingerprint(content.encode()), "recorded": None, "content": content}
     arguments = {"credential": "c", "dest": str(dest), PAYLOAD: given, **options}
-    encoded = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
-    with (
-        mock.patch.object(basic, "_ANSIBLE_ARGS", encoded),
-        mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy"),
-        mock.patch("builtins.print"),
-        contextlib.suppress(FileNotFoundError),
-    ):
+    with module_arguments(arguments), mock.patch("builtins.print"), contextlib.suppress(FileNotFoundError):
         AppFile(
             basic.AnsibleModule(
                 argument_spec={**FILE, PAYLOAD: {"type": "dict", "no_log": True}}, supports_check_mode=True

@@ -27,7 +27,6 @@ from typing import Any
 from unittest import mock
 
 from ansible import constants
-from ansible.module_utils import basic
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
@@ -35,6 +34,7 @@ from cryptography.fernet import Fernet
 
 from tests.simulated_org import SimulatedOrg
 from tests.support.forked_plays import PlaybookServer
+from tests.support.modules import module_arguments
 from tests.support.processes import ROOT, ansible_environment
 
 CALLBACKS = ROOT / "tests" / "integration" / "callback"
@@ -238,11 +238,9 @@ def _run_module(task: Task, module_name: str | None, module_args: Mapping[str, A
     """Run a module of this collection as on a host that is this machine, and return its result."""
     module = importlib.import_module(f"{PLUGINS}.modules.{(module_name or task.action).removeprefix(COLLECTION)}")
     internal = {"_ansible_check_mode": task.check_mode, "_ansible_diff": task.diff}
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**module_args, **internal}}).encode()
     answer = io.StringIO()
     with (
-        mock.patch.object(basic, "_ANSIBLE_ARGS", arguments),
-        mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy"),
+        module_arguments({**module_args, **internal}),
         contextlib.redirect_stdout(answer),
         contextlib.suppress(SystemExit),
     ):
