@@ -53,6 +53,48 @@ options:
     type: path
 """
 
+    ENVIRONMENT = r"""
+options:
+  store:
+    env:
+      - name: GATEHOUSE_STORE
+    ini:
+      - section: gatehouse_salesforce
+        key: store
+  store_key_file:
+    env:
+      - name: GATEHOUSE_STORE_KEY_FILE
+    ini:
+      - section: gatehouse_salesforce
+        key: store_key_file
+  store_token:
+    secret: true
+    env:
+      - name: GATEHOUSE_STORE_TOKEN
+  store_role_id:
+    env:
+      - name: GATEHOUSE_STORE_ROLE_ID
+    ini:
+      - section: gatehouse_salesforce
+        key: store_role_id
+  store_secret_id:
+    secret: true
+    env:
+      - name: GATEHOUSE_STORE_SECRET_ID
+  store_namespace:
+    env:
+      - name: GATEHOUSE_STORE_NAMESPACE
+    ini:
+      - section: gatehouse_salesforce
+        key: store_namespace
+  store_ca_path:
+    env:
+      - name: GATEHOUSE_STORE_CA_PATH
+    ini:
+      - section: gatehouse_salesforce
+        key: store_ca_path
+"""
+
     PLUGIN = r"""
 options:
   login_url:
@@ -64,55 +106,24 @@ options:
     vars:
       - name: gatehouse_salesforce_login_url
   store:
-    env:
-      - name: GATEHOUSE_STORE
-    ini:
-      - section: gatehouse_salesforce
-        key: store
     vars:
       - name: gatehouse_salesforce_store
   store_key_file:
-    env:
-      - name: GATEHOUSE_STORE_KEY_FILE
-    ini:
-      - section: gatehouse_salesforce
-        key: store_key_file
     vars:
       - name: gatehouse_salesforce_store_key_file
   store_token:
-    secret: true
-    env:
-      - name: GATEHOUSE_STORE_TOKEN
     vars:
       - name: gatehouse_salesforce_store_token
   store_role_id:
-    env:
-      - name: GATEHOUSE_STORE_ROLE_ID
-    ini:
-      - section: gatehouse_salesforce
-        key: store_role_id
     vars:
       - name: gatehouse_salesforce_store_role_id
   store_secret_id:
-    secret: true
-    env:
-      - name: GATEHOUSE_STORE_SECRET_ID
     vars:
       - name: gatehouse_salesforce_store_secret_id
   store_namespace:
-    env:
-      - name: GATEHOUSE_STORE_NAMESPACE
-    ini:
-      - section: gatehouse_salesforce
-        key: store_namespace
     vars:
       - name: gatehouse_salesforce_store_namespace
   store_ca_path:
-    env:
-      - name: GATEHOUSE_STORE_CA_PATH
-    ini:
-      - section: gatehouse_salesforce
-        key: store_ca_path
     vars:
       - name: gatehouse_salesforce_store_ca_path
 """

@@ -58,6 +58,7 @@ options:
     default: error
 extends_documentation_fragment:
   - gatehouse.salesforce.store
+  - gatehouse.salesforce.store.environment
   - gatehouse.salesforce.store.plugin
 requirements:
   - simple-salesforce

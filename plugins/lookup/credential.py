@@ -35,6 +35,7 @@ options:
     default: false
 extends_documentation_fragment:
   - gatehouse.salesforce.store
+  - gatehouse.salesforce.store.environment
   - gatehouse.salesforce.store.plugin
 seealso:
   - plugin: gatehouse.salesforce.login_password

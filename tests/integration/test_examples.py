@@ -161,6 +161,7 @@ class ExampleOrg:
                 ANSIBLE_HOME=str(folder / "ansible"),
                 ANSIBLE_LOCAL_TEMP=str(folder / "tmp"),
                 ANSIBLE_LOCALHOST_WARNING="false",
+                GATEHOUSE_STORE=str(variables["gatehouse_salesforce_store"]),
             ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -467,7 +468,11 @@ def test_the_page_of_formats_names_each_for_an_application() -> None:
 
 
 def test_the_readme_names_every_module_plugin_role_and_playbook() -> None:
-    plugins = [path for kind in ("modules", "lookup", "filter", "test") for path in ROOT.glob(f"plugins/{kind}/*.py")]
+    plugins = [
+        path
+        for kind in ("modules", "lookup", "filter", "inventory", "test")
+        for path in ROOT.glob(f"plugins/{kind}/*.py")
+    ]
     named = re.findall(r"`(\w+)`", README.read_text().split("## What there is")[1].split("\n## ")[0])
     there = [
         *plugins,

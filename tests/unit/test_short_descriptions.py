@@ -24,7 +24,7 @@ VERBS = "Add|Check|Close|Copy|Create|List|Log in|Normalise|Read|Render|Roll|Rota
 
 def test_every_module_plugin_and_role_has_one() -> None:
     names = {source.parent.name for source in SOURCES if source.suffix == ".py"}
-    assert names == {"modules", "lookup", "filter", "test"}
+    assert names == {"modules", "lookup", "filter", "inventory", "test"}
     modules = {source for source in ROOT.glob("plugins/modules/*.py") if source.name != "__init__.py"}
     assert modules <= set(SOURCES)
 

@@ -74,8 +74,8 @@ RETIREMENTS = (
 )
 
 
-def retirements(auth: str, verified: str | None, today: datetime.date) -> list[dict[str, Any]]:
-    """Return the ends that a credential has before it, the next one first, as modules return them.
+def announced_ends(auth: str, verified: str | None) -> list[dict[str, Any]]:
+    """Return the ends that a credential has before it, the next one first.
 
     Args:
         verified: when the credential last passed a login; None if it never did.
@@ -88,10 +88,17 @@ def retirements(auth: str, verified: str | None, today: datetime.date) -> list[d
             "grade": item.grade,
             "date": item.date.isoformat(),
             "date_grade": item.date_grade,
-            "days_left": (item.date - today).days,
             "why": item.why,
             "change": item.change,
         }
         for item in RETIREMENTS
         if item.flow == auth and not (item.condition and passed >= item.date.isoformat())
+    ]
+
+
+def retirements(auth: str, verified: str | None, today: datetime.date) -> list[dict[str, Any]]:
+    """Return the same with the days that are left, as modules return them."""
+    return [
+        {**end, "days_left": (datetime.date.fromisoformat(end["date"]) - today).days}
+        for end in announced_ends(auth, verified)
     ]
