@@ -15,6 +15,7 @@ import pytest
 from tests.simulated_org import SimulatedOrg
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import ROOT
+from tests.support.tasks import NOBODY
 
 pytestmark = pytest.mark.ansible
 
@@ -189,7 +190,7 @@ def test_an_expired_range_that_was_the_only_one_of_a_profile_strands_nobody(
 class TestPlaybook:
     """temporary_access.yml: open, work, close."""
 
-    def run(self, playbook: Playbooks, *work: dict[str, Any], ok: bool = True) -> Results:
+    def run(self, playbook: Playbooks, *work: dict[str, Any], ok: bool = True, **extra: Any) -> Results:
         inventory = playbook.folder / "inventory.yml"
         inventory.write_text("salesforce_orgs:\n  hosts:\n    acme:\n")
         tasks = playbook.folder / "work.json"
@@ -199,8 +200,7 @@ class TestPlaybook:
             "-i",
             str(inventory),
             ok=ok,
-            temporary_access_address="127.0.0.1",
-            temporary_access_tasks=str(tasks),
+            **{"temporary_access_address": "127.0.0.1", "temporary_access_tasks": str(tasks), **extra},
         )
 
     def test_the_work_needs_no_token_and_afterwards_the_door_is_shut(
@@ -221,6 +221,29 @@ class TestPlaybook:
         assert results.of("deploy")["verification"]["result"] == "ok"
         assert held(sim) == {"198.51.100.0": "Office"}
         assert any("deploy@simulated.example" in text for text in results.of("Close temporary access")["warnings"])
+
+    def test_by_default_the_address_is_the_one_from_which_the_org_sees_this_run(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        """Not one from which the user logged in before."""
+        sim.control.add_logins([{"username": sim.admin.username, "source_ip": RUNNER, "login_type": "Other Apex API"}])
+        look = {"name": "look", "gatehouse.salesforce.network_access_info": {}}
+        seen = self.run(playbook, look, temporary_access_address=None).of("look")
+        assert [item["range"] for item in seen["trusted_ip_ranges"]] == ["127.0.0.1"]
+        assert held(sim) == {}
+
+    def test_where_the_org_does_not_show_it_the_address_is_asked_for_and_nothing_opened(
+        self, sim: SimulatedOrg, playbook: Playbooks
+    ) -> None:
+        playbook([{"gatehouse.salesforce.network_access_info": {}}])
+        session = {
+            "gatehouse_salesforce_auth": "session",
+            "gatehouse_salesforce_access_token": next(iter(sim.state.sessions)),
+            "gatehouse_salesforce_instance_url": sim.url,
+        }
+        results = self.run(playbook, ok=False, temporary_access_address=None, **{**NOBODY, **session})
+        assert results.last["msg"].startswith("temporary_access_address: is required")
+        assert held(sim) == {}
 
     def test_what_it_needs_is_asked_for_before_anything_is_done(self, sim: SimulatedOrg, playbook: Playbooks) -> None:
         sim.control.set_org(trusted_ranges=[OVER])
