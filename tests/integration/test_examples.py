@@ -69,6 +69,8 @@ ELSEWHERE = {
     ("docs/mailboxes.md", "# microsoft.yml"): "test_mailbox_oauth.py rotates a token with it",
     ("docs/mailboxes.md", "# google.yml"): "test_mailbox_oauth.py rotates a token with it",
     ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
+    ("docs/pipelines.md", "variables:"): "test_pipelines.py adds it to the workflow",
+    ("docs/pipelines.md", "steps:"): "test_pipelines.py adds it to the workflow",
     (
         "docs/simulated-org.md",
         ".venv/bin/python",
