@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-
-from ansible.utils.display import Display
-
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.external_client_app import (
     SPEC,
     run,
@@ -20,4 +16,4 @@ class ActionModule(ControllerAction):
     """See the module of the same name."""
 
     spec = SPEC
-    backend = staticmethod(functools.partial(run, progress=Display().display))
+    backend = staticmethod(run)

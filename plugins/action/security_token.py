@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-
-from ansible.utils.display import Display
-
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.security_token import SPEC, run
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
@@ -17,4 +13,4 @@ class ActionModule(ControllerAction):
     """See the module of the same name."""
 
     spec = SPEC
-    backend = staticmethod(functools.partial(run, progress=Display().display))
+    backend = staticmethod(run)

@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-
-from ansible.utils.display import Display
-
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import store_copy
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
@@ -17,4 +13,4 @@ class ActionModule(ControllerAction):
     """See the module of the same name."""
 
     spec = store_copy.SPEC
-    backend = staticmethod(functools.partial(store_copy.run, progress=Display().display))
+    backend = staticmethod(store_copy.run)

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
@@ -78,6 +79,7 @@ class ControllerAction(ActionBase):
                 folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse",
                 login_url=self._login_url(variables),
                 host=str(variables.read("inventory_hostname") or "localhost"),
+                progress=Display().display,
             )
         except GatehouseError as exc:
             return {"failed": True, "msg": mask(str(exc), secrets_of(options))}

@@ -126,7 +126,7 @@ def test_a_copy_that_takes_longer_shows_how_far_it_is(
     monkeypatch.setattr(store_copy, "PROGRESS_SECONDS", 0.0)
     options = {**source, "names": None, "target": {**source, "store": str(playbook.folder / "other")}}
     shown: list[str] = []
-    store_copy.run(options, Task.read(options, check_mode=False, folder=playbook.folder), shown.append)
+    store_copy.run(options, Task.read(options, check_mode=False, folder=playbook.folder, progress=shown.append))
     assert shown == [f"{number} of 2 credentials are copied or equal after 0 s" for number in (0, 1)]
 
 

@@ -34,7 +34,6 @@ from ..oauth_app.ensure import AppOutcome, ensure_present, ensure_unusable
 from ..oauth_app.model import FLOWS, IP_RELAXATION, SCOPES, App, DeclaredApp
 from ..oauth_app.plan import AppPlan
 from ..org.client import Org
-from ..org.deploy import Progress
 from ..store import read_or_none
 from ..store.blobs import LOCK_SECONDS
 from ..task.context import Task
@@ -91,19 +90,19 @@ class Options:
     wait: int
 
 
-def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
-    """Make an org's External Client App be as declared; progress gets a line now and then."""
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Make an org's External Client App be as declared."""
     _require_valid(options)
     store_as = options["store_as"] if options["state"] == "present" and not task.check_mode else None
     lock = task.store.lock(store_as, seconds=options["wait"] + LOCK_SECONDS) if store_as else contextlib.nullcontext()
     with lock:  # another run that makes the same login would make another key
-        return _run(_parse(options, task), task, progress)
+        return _run(_parse(options, task), task)
 
 
-def _run(parsed: Options, task: Task, progress: Progress) -> dict[str, Any]:
+def _run(parsed: Options, task: Task) -> dict[str, Any]:
     org = task.org()
-    writer = AppWriter(org, seconds=parsed.wait, progress=progress)
-    reader = _secret_reader(org, task, parsed, progress)
+    writer = AppWriter(org, seconds=parsed.wait, progress=task.progress)
+    reader = _secret_reader(org, task, parsed)
     if reader and not task.check_mode:
         reader.restore()
     outcome = _ensure(writer, parsed, task)
@@ -325,7 +324,7 @@ def _warnings(options: Options) -> list[str]:
 # -- the consumer secret -----------------------------------------------------------------------------------------------
 
 
-def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -> SecretReader | None:
+def _secret_reader(org: Org, task: Task, options: Options) -> SecretReader | None:
     """Return what reads consumer secrets; None where no run can have kept its journal."""
     needed = options.login is not None and options.login.auth == "client_credentials"
     folder = None
@@ -338,7 +337,7 @@ def _secret_reader(org: Org, task: Task, options: Options, progress: Progress) -
         if needed:
             raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
         return None
-    return SecretReader(org, folder, seconds=options.wait, progress=progress)
+    return SecretReader(org, folder, seconds=options.wait, progress=task.progress)
 
 
 def _leave(options: Options, login: Connection, outcome: AppOutcome) -> dict[str, Any] | None:

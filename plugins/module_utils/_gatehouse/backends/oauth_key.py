@@ -14,7 +14,6 @@ from ..durations import parse_duration
 from ..errors import OptionError
 from ..oauth_app.apply import AppWriter
 from ..oauth_app.consumer_secret import SecretReader
-from ..org.deploy import Progress
 from ..org.login import login
 from ..org.sessions import LogIn
 from ..rotation.oauth_key import KeyOptions, KeyTools, ensure_key_age
@@ -34,8 +33,8 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
-    """Make the key or app's secret of a stored credential young enough; progress gets a line now and then."""
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Make the key or app's secret of a stored credential young enough."""
     wanted = KeyOptions(
         apps=tuple(dict.fromkeys(options["apps"])),
         max_age=parse_duration(options["max_age"], "max_age") if options["max_age"] else None,
@@ -47,13 +46,13 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         raise OptionError("wait", "must not be negative")
     task.require_stored(options["name"])
     org = task.org()
-    writer = AppWriter(org, seconds=options["wait"], progress=progress)
+    writer = AppWriter(org, seconds=options["wait"], progress=task.progress)
 
     def secrets() -> SecretReader:
         folder = task.store.local_folder
         if folder is None:
             raise OptionError("store", "nothing can be written on this machine beside it, where a journal is needed")
-        return SecretReader(org, folder, seconds=options["wait"], progress=progress)
+        return SecretReader(org, folder, seconds=options["wait"], progress=task.progress)
 
     def log_in_by(log_in: LogIn) -> Callable[[Connection], object]:
         verifier = Verifier(task.sessions, lambda _user: org, task.secrets, log_in=log_in)

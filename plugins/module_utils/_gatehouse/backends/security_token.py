@@ -13,7 +13,6 @@ from ..durations import parse_duration
 from ..errors import OptionError
 from ..mailbox.settings import SPEC as MAILBOX
 from ..mailbox.settings import mail_settings
-from ..org.deploy import Progress
 from ..rotation.adapters import Gateway
 from ..rotation.model import RotationOptions
 from ..rotation.run import METHODS, ensure_token_age
@@ -37,8 +36,8 @@ SPEC: Spec = {
 MAX_MAIL_TIMEOUT = 86400.0
 
 
-def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
-    """Make the token of a stored credential young enough; progress gets a line while it waits."""
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Make the token of a stored credential young enough."""
     given = (options.get("new_token") or "").strip()
     task.secrets.add(given)
     store, mailbox = task.store, options.get("mailbox")
@@ -73,5 +72,7 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         with_limits=task.with_limits,
         secrets=task.secrets,
     )
-    result = ensure_token_age(store, options["name"], wanted, gateway, check_mode=task.check_mode, progress=progress)
+    result = ensure_token_age(
+        store, options["name"], wanted, gateway, check_mode=task.check_mode, progress=task.progress
+    )
     return dataclasses.asdict(result)

@@ -12,7 +12,6 @@ from typing import Any
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries
 from ..errors import OptionError, StoreError
-from ..org.deploy import Progress
 from ..store import Store, StoreOptions, read_or_none
 from ..task.context import Task
 from ..task.options import STORE, Spec
@@ -27,12 +26,8 @@ SPEC: Spec = {
 }
 
 
-def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _line: None) -> dict[str, Any]:
-    """Copy each credential with its versions, or those that are missing, and read both again.
-
-    Args:
-        progress: gets a line now and then.
-    """
+def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """Copy each credential with its versions, or those that are missing, and read both again."""
     source, target = task.store, _target(options["target"])
     names = source.names() if options.get("names") is None else list(options["names"])
     copied: list[str] = []
@@ -42,7 +37,7 @@ def run(options: Mapping[str, Any], task: Task, progress: Progress = lambda _lin
         for number, name in enumerate(names):
             if time.monotonic() - shown >= PROGRESS_SECONDS:
                 shown = time.monotonic()
-                progress(f"{number} of {len(names)} credentials are copied or equal after {shown - begun:.0f} s")
+                task.progress(f"{number} of {len(names)} credentials are copied or equal after {shown - begun:.0f} s")
             here = read_or_none(target, name)
             missing = _missing(source.history(name), here, name)
             news = _news(source, target, name)

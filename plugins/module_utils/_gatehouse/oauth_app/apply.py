@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ..auth.connection import Connection
 from ..errors import GatehouseError, LoginError, NoResponseError, OrgError
 from ..org.client import Org
-from ..org.deploy import DeployError, Progress, deploy
+from ..org.deploy import DeployError, deploy
 from ..org.login import Session, login
 from ..org.queries import external_client_app_id
 from ..org.records import RestError, create_record, delete_record
@@ -43,7 +43,7 @@ class AppWriter:
 
     org: Org
     seconds: float
-    progress: Progress
+    progress: Callable[[str], None]
     done: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     _user_ids: dict[str, str] = dataclasses.field(default_factory=dict)

@@ -27,7 +27,7 @@ from ..errors import GatehouseError, OptionError, OrgError
 from ..files import file_lock, replace_file, sync_folder
 from ..org import queries
 from ..org.client import Org
-from ..org.deploy import Progress, deploy, read_components, update_setting
+from ..org.deploy import deploy, read_components, update_setting
 from ..org.records import RestError, create_record, delete_record, send
 from ..org.token_endpoint import read_own_user_id
 from ..text import HEADER_VALUE
@@ -59,7 +59,7 @@ class SecretReader:
         journal: the file that says what has to be undone; it exists only meanwhile.
     """
 
-    def __init__(self, org: Org, folder: Path, *, seconds: float, progress: Progress) -> None:
+    def __init__(self, org: Org, folder: Path, *, seconds: float, progress: Callable[[str], None]) -> None:
         """Read secrets of an org.
 
         Args:

@@ -27,7 +27,6 @@ MAX_TYPES_PER_LIST = 3
 POLL_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)  # before each look at a deployment; the last one repeats
 RETRY_SECONDS = 60.0
 _M = f"{{{NAMESPACE}}}"
-Progress = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +130,7 @@ def read_components(org: Org, kind: str, names: Sequence[str]) -> Iterable[Eleme
         yield from call(org, lambda api, batch=batch: api.read(kind, batch))  # type: ignore[misc]
 
 
-def deploy(org: Org, package: bytes, *, check_only: bool, seconds: float, progress: Progress) -> None:
+def deploy(org: Org, package: bytes, *, check_only: bool, seconds: float, progress: Callable[[str], None]) -> None:
     """Deploy a package as a whole, or have it checked, and wait for the end.
 
     Args:

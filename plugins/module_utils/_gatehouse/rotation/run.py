@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 
 from ..auth.causes import NOT_ACCEPTED, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
@@ -42,7 +43,6 @@ from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
-from ..org.deploy import Progress
 from ..store.base import Store
 from ..store.blobs import LOCK_SECONDS
 from .errors import UNVERIFIED_SENDERS
@@ -61,7 +61,7 @@ def ensure_token_age(
     gateway: GatewayPort,
     *,
     check_mode: bool,
-    progress: Progress = lambda _line: None,
+    progress: Callable[[str], None] = lambda _line: None,
 ) -> RotationResult:
     """Make the token of a credential as young as options, and whole again when a run has died over it.
 

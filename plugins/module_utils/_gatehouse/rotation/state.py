@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,7 +19,6 @@ from ..credentials.journal import MAX_CANDIDATES, Journal
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
 from ..mailbox.mailbox import CLOCK_SLACK
-from ..org.deploy import Progress
 from ..store.base import Store, version_conflict
 from .errors import RotationIncomplete, incomplete, too_many_failed_logins
 from .model import GatewayPort, Mailbox, RotationOptions
@@ -110,7 +110,7 @@ class Rotation(Record):
         gateway: GatewayPort,
         *,
         check_mode: bool,
-        progress: Progress,
+        progress: Callable[[str], None],
     ) -> None:
         super().__init__(store, credential, check_mode=check_mode)
         self.options = options

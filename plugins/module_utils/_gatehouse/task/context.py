@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Task:
         timeout: seconds without a response before a request is given up.
         source_address: the local address to connect from.
         host: the inventory's host whose task it is.
+        progress: shows a person a line while there is something to wait for.
         opened: the orgs that the task was about; an administrator's view of one is not among them.
     """
 
@@ -63,6 +64,7 @@ class Task:
     timeout: float = 30.0
     source_address: str | None = None
     host: str = "localhost"
+    progress: Callable[[str], None] = lambda _line: None
     opened: list[Org] = dataclasses.field(default_factory=list, repr=False)
 
     @classmethod
@@ -74,6 +76,7 @@ class Task:
         folder: Path,
         login_url: str | None = None,
         host: str = "localhost",
+        progress: Callable[[str], None] = lambda _line: None,
     ) -> Task:
         """Read a task's validated options, which may lack what its module does not have; raises OptionError."""
         return cls(
@@ -85,6 +88,7 @@ class Task:
             connection=_inline_login(options) if "auth" in options else Connection(),
             login_url=login_url,
             host=host,
+            progress=progress,
             diagnose_with=options.get("diagnose_with"),
             timeout=30.0 if options.get("timeout") is None else options["timeout"],
             source_address=options.get("source_address"),
