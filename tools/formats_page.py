@@ -83,7 +83,7 @@ In the role, options of the format are `format_options`:
   roles:
     - role: gatehouse.salesforce.app_credentials
       vars:
-        app_credentials_files:
+        app_credentials_targets:
           - credential: billing
             dest: /etc/billing/secret.json
             format: kubernetes
@@ -106,7 +106,7 @@ credential, `encoder` selects the notation, and `constants` adds names with the 
   roles:
     - role: gatehouse.salesforce.app_credentials
       vars:
-        app_credentials_files:
+        app_credentials_targets:
           - credential: billing
             dest: /etc/billing/salesforce.env
             format: mapping

@@ -26,7 +26,7 @@ from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.host import AppFileAction
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables import TrustedVariables
 
-FILES = "app_credentials_files"
+TARGETS = "app_credentials_targets"
 STORE = f"{VARIABLE_PREFIX}store"
 
 
@@ -36,11 +36,14 @@ class ActionModule(AppFileAction):
     spec = app_credentials.SPEC
 
     def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
-        """Run one step of the role, on the files that the host's own variables list."""
+        """Run one step of the role, on the targets that the host's own variables list."""
         if options["step"] == "list":
             return self._list(options["hosts"])
         applications, problems = _read(_items(TrustedVariables(self._task_vars, self._templar)))
         # The role notifies; the playbook drift, which takes the step by itself, does not.
+        if options["step"] == "write":
+            applications, missing = _without_missing_parts(applications)
+            problems += missing
         if options["step"] == "write" and self._task._role and constants.ERROR_ON_MISSING_HANDLER:
             applications, missing = self._without_missing_handlers(applications)
             problems += missing
@@ -65,7 +68,7 @@ class ActionModule(AppFileAction):
             missing = [topic for topic in application.topics or () if topic not in handled]
             if missing:
                 problems.append(
-                    f"{application.file.dest}: not written, as no handler of this play has the name or listens to "
+                    f"{application.target.place}: not written, as no handler of this play has the name or listens to "
                     f"{', '.join(missing)}; write one, which the playbook deliver reads from handlers.yml beside the "
                     "inventory or from deliver_handlers, or give notify: [] if the application needs no restart"
                 )
@@ -87,8 +90,8 @@ class ActionModule(AppFileAction):
         return topics
 
     def _list(self, hosts: list[str]) -> dict[str, Any]:
-        """Return what the files of other hosts contain, by host; one whose lists cannot be read is a problem."""
-        files: dict[str, list[dict[str, Any]]] = {}
+        """Return what the targets of other hosts contain, by host; one whose lists cannot be read is a problem."""
+        targets: dict[str, list[dict[str, Any]]] = {}
         unread: list[str] = []
         own_store = _store(TrustedVariables(self._task_vars, self._templar))
         for host in hosts:
@@ -105,17 +108,30 @@ class ActionModule(AppFileAction):
                 unread.append(f"{host}: {exc}")
                 continue
             unread += [f"{host}: {problem}" for problem in problems]
-            files[host] = [
+            targets[host] = [
                 {
-                    "credential": application.file.credential,
-                    "dest": application.file.dest,
-                    "obstacles": application.file.obstacles(FLOWS),
+                    "credential": application.target.credential,
+                    "target": application.target.kind,
+                    "dest": application.target.place,
+                    "obstacles": application.target.obstacles(FLOWS),
                 }
                 for application in applications
-                if application.file.state == "present"
+                if application.target.state == "present"
             ]
-        credentials = sorted({file["credential"] for listed in files.values() for file in listed})
-        return {"changed": False, "files": files, "credentials": credentials, "problems": unread}
+        credentials = sorted({target["credential"] for listed in targets.values() for target in listed})
+        return {"changed": False, "targets": targets, "credentials": credentials, "problems": unread}
+
+
+def _without_missing_parts(applications: Sequence[Application]) -> tuple[list[Application], list[str]]:
+    """Return the applications whose services can be reached with what is installed here, and what the others need."""
+    usable, problems = list[Application](), list[str]()
+    for application in applications:
+        try:
+            app_credentials.require_service(application)
+            usable.append(application)
+        except GatehouseError as exc:
+            problems.append(f"{application.target.place}: {exc}")
+    return usable, problems
 
 
 def _store(variables: TrustedVariables) -> str | None:
@@ -128,11 +144,11 @@ def _items(variables: TrustedVariables) -> list[Any]:
     """Return the role's list and the lists that groups add to it under other names."""
     items: list[Any] = []
     for name in sorted(str(name) for name in variables):
-        if name != FILES and not name.startswith(f"{FILES}_"):
+        if name != TARGETS and not name.startswith(f"{TARGETS}_"):
             continue
         given = variables.read(name)
         if not isinstance(given, list):
-            raise OptionError(name, f"must be a list of files, not {type(given).__name__}")
+            raise OptionError(name, f"must be a list of targets, not {type(given).__name__}")
         items.extend(given)
     return items
 
@@ -145,7 +161,7 @@ def _read(items: list[Any]) -> tuple[list[Application], list[str]]:
         try:
             applications.append(app_credentials.read_application(_validated(item)))
         except GatehouseError as exc:
-            problems.append(f"{name or f'{FILES}[{number}]'}: {exc}")
+            problems.append(f"{name or f'{TARGETS}[{number}]'}: {exc}")
     return applications, problems
 
 

@@ -37,7 +37,7 @@ options:
     elements: dict
     required: true
   files:
-    description: RV(gatehouse.salesforce.app_credentials#module:files) of its step V(list).
+    description: RV(gatehouse.salesforce.app_credentials#module:targets) of its step V(list).
     type: dict
     required: true
   last:

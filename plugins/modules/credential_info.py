@@ -235,8 +235,12 @@ credentials:
           description: The name of the host in the inventory.
           type: str
           sample: billing1
+        target:
+          description: V(file), or the service that it is in, such as V(kv).
+          type: str
+          sample: file
         dest:
-          description: The file.
+          description: The file, or the place in the service.
           type: str
           sample: /etc/billing/salesforce.env
         format:

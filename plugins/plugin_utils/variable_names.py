@@ -19,17 +19,17 @@ _OPTIONS = """
 access_token addresses adopt allowed_hosts api_version apps audience auth backup ca_path certificate
 certificate_key common_name consumer_key consumer_secret contact_email credential credentials days declared
 description dest diagnose_with encrypt encrypt_name failed_topics flows force format format_options group guard
-guard_days hosts instance_url ip_relaxation label lint login_url mail_timeout mailbox max_age max_logins method
-mode name names new_token orgs owner password path permission_set policy private_key profile profiles ranges
-refresh_token refused run_as scopes security_token selevel serole setype seuser sfdx_auth_url shared_ranges
-source_address standby state step store store_as store_ca_path store_key_file store_namespace store_role_id
-store_secret_id store_token target timeout title undo_move username users valid_days validate verify wait
-warn_days written
+guard_days hosts instance_url ip_relaxation label lint login_url mail_timeout mailbox mark max_age max_logins
+method mode name names new_token orgs owner password path pending permission_set planned policy private_key
+problem profile profiles ranges refresh_token refused run_as scopes security_token selevel serole setype seuser
+sfdx_auth_url shared_ranges source_address standby state step store store_as store_ca_path store_key_file
+store_namespace store_role_id store_secret_id store_token target timeout title undo_move username users
+valid_days validate verify wait warn_days written
 """
 # The names of options by the prefix of their variables. A test compares them with the argument specs.
 SUFFIXES: dict[str, tuple[str, ...]] = {
     VARIABLE_PREFIX: tuple(_OPTIONS.split()),
-    "app_credentials_": ("files", "refused"),
+    "app_credentials_": ("entry", "item", "refused", "targets", "version"),
     "copy_": ("target",),
     "credentials_": ("declared",),
     "deliver_": ("check", "handlers", "max_failed", "serial"),
@@ -44,7 +44,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
 }
 PREFIXES = tuple(SUFFIXES)
 # Groups add to the list of the role under names of their own.
-ANY = "app_credentials_files_"
+ANY = "app_credentials_targets_"
 # No other collection has variables that begin so. With the rest, some may: those are strict in their playbook only,
 # which lists them under this name.
 STRICT = (VARIABLE_PREFIX, "app_credentials_", "network_access_", "temporary_access_")

@@ -40,7 +40,7 @@ def playbook() -> list[dict[str, Any]]:
         "dest": f"{folder}/template{{{{ item }}}}.env",
         "mode": "0600",
     }
-    role: dict[str, Any] = {"roles": [ROLE], "vars": {"app_credentials_files": files}}
+    role: dict[str, Any] = {"roles": [ROLE], "vars": {"app_credentials_targets": files}}
     others: dict[str, Any] = {
         "tasks": [{"name": "template", "ansible.builtin.template": template, "loop": list(range(APPS))}]
     }

@@ -70,7 +70,7 @@ def deliver(playbook: Playbooks, *files: Mapping[str, Any], options: tuple[str, 
     """Run the role; a file that says nothing of a restart needs none."""
     listed = [{"notify": [], **file} for file in files]
     topics = sorted({topic for file in listed for topic in file["notify"]})
-    return playbook.run([play(*topics)], *options, app_credentials_files=listed, **more)
+    return playbook.run([play(*topics)], *options, app_credentials_targets=listed, **more)
 
 
 def restarted(results: Results) -> list[str]:
@@ -81,7 +81,7 @@ def restarted(results: Results) -> list[str]:
 def written(results: Results, host: str = "localhost") -> list[dict[str, Any]]:
     """What became of each file on a host."""
     found = (item for item in results if item["task"].endswith(WRITE) and item["host"] == host)
-    return list(next(found)["result"]["files"])
+    return list(next(found)["result"]["targets"])
 
 
 def changed(results: Results) -> list[bool]:
@@ -372,7 +372,7 @@ class TestSeveral:
     def test_a_topic_may_be_given_as_a_text(self, playbook: Playbooks, store: Store) -> None:
         file = {"credential": "billing", "dest": str(playbook.folder / "billing.env"), "notify": "billing"}
         book = [play("billing")]
-        assert restarted(playbook.run(book, app_credentials_files=[file])) == ["billing"]
+        assert restarted(playbook.run(book, app_credentials_targets=[file])) == ["billing"]
 
     def test_one_that_cannot_be_written_keeps_no_other_from_its_restart(
         self, playbook: Playbooks, store: Store
@@ -398,7 +398,7 @@ class TestSeveral:
             "dest": f"{playbook.folder}/{{{{ inventory_hostname }}}}/app.env",
             "notify": ["app"],
         }
-        book = [play("app", hosts="all", vars={"app_credentials_files": [file]})]
+        book = [play("app", hosts="all", vars={"app_credentials_targets": [file]})]
         results = playbook.run(book, "-i", str(inventory), ok=False)
         assert {item["host"] for item in results if item["task"] == "restart app"} == {"web1", "web2"}
         held = [f"{host}:{playbook.folder}/{host}/app.env" for host in hosts[:2]]
@@ -414,7 +414,7 @@ class TestSeveral:
             name: {
                 "hosts": {"web1": {"ansible_connection": "local"}},
                 "vars": {
-                    f"app_credentials_files_{name}": [
+                    f"app_credentials_targets_{name}": [
                         {"credential": name, "dest": f"{playbook.folder}/{name}.env", "notify": []}
                     ]
                 },
@@ -429,7 +429,7 @@ class TestSeveral:
         self, playbook: Playbooks, store: Store
     ) -> None:
         file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
-        results = playbook.run([play()], app_credentials_files=[file])
+        results = playbook.run([play()], app_credentials_targets=[file])
         assert "nothing restarts what reads it" in results.output and not written(results)[0]["restarted"]
         (consumer,) = playbook([{"gatehouse.salesforce.credential_info": {}}]).last["credentials"][0]["consumers"]
         assert consumer["restarted"] is False
@@ -463,7 +463,7 @@ class TestRestarts:
             book["handlers"].insert(0, {"name": "restart billing", "listen": "billing", **handler})
         else:
             book = play("billing", "shipping")
-        return playbook.run([book], app_credentials_files=list(files), ok=ok)
+        return playbook.run([book], app_credentials_targets=list(files), ok=ok)
 
     @pytest.fixture
     def file(self, playbook: Playbooks, store: Store) -> dict[str, Any]:
@@ -495,7 +495,7 @@ class TestRestarts:
         self, playbook: Playbooks, store: Store, file: dict[str, Any]
     ) -> None:
         book = play("billing", roles=[{"role": "gatehouse.salesforce.app_credentials", "tags": ["credentials"]}])
-        results = playbook.run([book], "--tags", "credentials", app_credentials_files=[file])
+        results = playbook.run([book], "--tags", "credentials", app_credentials_targets=[file])
         assert restarted(results) == ["billing"] and all(each.settled for each in store.deliveries("billing").values())
 
     def test_a_run_that_died_before_it_could_note_down_what_it_wrote_is_made_up_for(
@@ -553,7 +553,7 @@ class TestRestarts:
             {"name": "store", "listen": "billing", "gatehouse.salesforce.credential": another},
             {"name": "write", "listen": "billing", "gatehouse.salesforce.app_credentials": {"step": "write"}},
         ]
-        playbook.run([book], app_credentials_files=[file])
+        playbook.run([book], app_credentials_targets=[file])
         assert [(each.version, each.settled) for each in store.deliveries("billing").values()] == [(3, False)]
         assert restarted(self.deliver(playbook, file)) == ["billing"]
         assert [(each.version, each.settled) for each in store.deliveries("billing").values()] == [(3, True)]
@@ -714,7 +714,7 @@ class TestEncrypted:
         book = [play(environment={"PATH": path})]
 
         def run(**more: Any) -> bool:
-            return changed(playbook.run(book, app_credentials_files=[{**file, **more}]))[0]
+            return changed(playbook.run(book, app_credentials_targets=[{**file, **more}]))[0]
 
         assert run()
         assert_no_secret(target.read_text())
@@ -820,7 +820,7 @@ class TestLogin:
         wrong = {"name": "billing", "username": "nobody@acme.example", "password": "Wrong-1", "verify": "skip"}
         playbook([{"gatehouse.salesforce.credential": wrong}])
         file = {"credential": "billing", "dest": str(playbook.folder / "app.env")}
-        variables = {"ansible_connection": "local", "app_credentials_files": [file]}
+        variables = {"ansible_connection": "local", "app_credentials_targets": [file]}
         listed = {"salesforce_applications": {"hosts": {"web1": variables}}}
         (playbook.folder / "hosts.json").write_text(json.dumps(listed))
         return functools.partial(playbook.run, DELIVER, "-i", str(playbook.folder / "hosts.json"))

@@ -220,7 +220,7 @@ class TestExample:
         handlers = {handler["name"] for handler in yaml.safe_load((EXAMPLE / "handlers.yml").read_text())}
         topics = set()
         for path in (EXAMPLE / "group_vars").glob("*.yml"):
-            for file in yaml.safe_load(path.read_text()).get(f"app_credentials_files_{path.stem}", []):
+            for file in yaml.safe_load(path.read_text()).get(f"app_credentials_targets_{path.stem}", []):
                 topics.update(file["notify"])
         assert topics == handlers
 

@@ -222,7 +222,9 @@ INVENTORY = {
         "hosts": {
             "billing-host": {
                 "ansible_connection": "local",
-                "app_credentials_files": [{"credential": "billing", "dest": "/etc/billing/nightly.env", "notify": []}],
+                "app_credentials_targets": [
+                    {"credential": "billing", "dest": "/etc/billing/nightly.env", "notify": []}
+                ],
             }
         }
     },

@@ -24,11 +24,11 @@ NOW = "2026-11-01T08:00:00Z"
 # What a host returns, by the name of the host.
 WRITTEN = {"files": [{"credential": "admin", "dest": "/x", "standby": False, "changed": True, "topics": []}]}
 FACTS: dict[str, dict[str, Any]] = {
-    "files": {"app_credentials_files": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
-    "more": {"app_credentials_files_more": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
-    "junk": {"app_credentials_files": "junk", "_app_credentials_written": WRITTEN},
+    "files": {"app_credentials_targets": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
+    "more": {"app_credentials_targets_more": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
+    "junk": {"app_credentials_targets": "junk", "_app_credentials_written": WRITTEN},
     "written": {"_app_credentials_written": WRITTEN},
-    "logins": {"_deliver_written": WRITTEN["files"], "_deliver_logins": [["admin", False]]},
+    "logins": {"_deliver_written": WRITTEN["targets"], "_deliver_logins": [["admin", False]]},
     "check": {"deliver_check": "never"},
     "program": {"gatehouse_salesforce_store_key_file": "FOLDER/program"},
     "store": {"gatehouse_salesforce_store": "https://evil.example/v1/a/b"},
@@ -56,7 +56,7 @@ def hosts(playbook: Playbooks) -> Path:
         listed[name] = {
             "ansible_connection": "local",
             "ansible_python_interpreter": str(interpreter),
-            "app_credentials_files": [{"credential": "billing", "dest": f"{folder}/{name}.env", "notify": []}],
+            "app_credentials_targets": [{"credential": "billing", "dest": f"{folder}/{name}.env", "notify": []}],
         }
     path = folder / "hosts.json"
     path.write_text(json.dumps({"salesforce_applications": {"hosts": listed}}))
@@ -115,17 +115,17 @@ def test_an_answer_of_a_delivery_hands_on_no_facts_and_no_hosts(playbook: Playbo
 
 def test_a_rotation_leaves_out_a_host_whose_list_is_a_fact_and_names_it(playbook: Playbooks, hosts: Path) -> None:
     inventory = json.loads(hosts.read_text())
-    inventory["salesforce_applications"]["hosts"]["more"]["app_credentials_files"] = "no list"
+    inventory["salesforce_applications"]["hosts"]["more"]["app_credentials_targets"] = "no list"
     hosts.write_text(json.dumps(inventory))
     for name in FACTS:
         (playbook.folder / f"{name}.answer").write_text('{"status": "current", "changed": false, "ping": "pong"}')
     answer(playbook.folder, "files")
     results = run(playbook, hosts, PING, ROTATE, check=True)
     listed = results.of("List which credentials the applications use")
-    assert listed["credentials"] == ["billing"] and set(listed["files"]) == set(FACTS) - {"files", "more"}
+    assert listed["credentials"] == ["billing"] and set(listed["targets"]) == set(FACTS) - {"files", "more"}
     first, second = listed["problems"]
-    assert first.startswith("files: app_credentials_files") and "returned by files as a fact" in first
-    assert second.startswith("more: app_credentials_files: must be a list of files")
+    assert first.startswith("files: app_credentials_targets") and "returned by files as a fact" in first
+    assert second.startswith("more: app_credentials_targets: must be a list of files")
     assert first in results.last["msg"] and second in results.last["msg"]
 
 

@@ -109,7 +109,7 @@ def test_no_host_gets_the_user_on_standby_on_the_word_of_another(sim: SimulatedO
     hosts = fleet(playbook, status="missing", changed=True, **(refusal() | {"failed": False}))
     for name, variables in hosts.items():
         file = {"credential": "billing", "dest": f"{playbook.folder}/{name}.env", "notify": []}
-        variables.update(ansible_connection="local", app_credentials_files=[file])
+        variables.update(ansible_connection="local", app_credentials_targets=[file])
     path = playbook.folder / "fleet.json"
     path.write_text(json.dumps({"salesforce_applications": {"hosts": hosts}}))
     found = playbook.run(DELIVER, "-i", str(path), "--forks", "1", ok=False)

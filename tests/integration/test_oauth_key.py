@@ -481,7 +481,7 @@ def test_the_playbook_renews_delivers_and_ends_what_is_old_the_night_after(
     files = [
         {"credential": name, "dest": f"{here}/{file}", "format": "json", "notify": []} for name, file in names.items()
     ]
-    variables = {"ansible_connection": "local", "app_credentials_files": files}
+    variables = {"ansible_connection": "local", "app_credentials_targets": files}
     inventory = {"salesforce_applications": {"hosts": dict.fromkeys(hosts, {}), "vars": variables}}
     (playbook.folder / "inventory.json").write_text(json.dumps(inventory))
     admin = declare_credential("admin", sim.admin.username, None, sim=sim)

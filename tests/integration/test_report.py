@@ -117,7 +117,7 @@ def test_drift_of_applications_is_that_of_their_files(sim: SimulatedOrg, playboo
     declared = known["salesforce_orgs"]["hosts"]["acme"]["credentials_declared"][0]
     playbook([{"gatehouse.salesforce.credential": declared}])
     files = [{"credential": name, "dest": str(playbook.folder / f"{name}.env")} for name in ("acme-admin", "ghost")]
-    app = {"ansible_connection": "local", "app_credentials_files": files}
+    app = {"ansible_connection": "local", "app_credentials_targets": files}
     acme = {"credentials_declared": [declared], "network_access_trusted_ip_ranges": [OFFICE, FARM, "20.0.2.0/24"]}
     known["salesforce_orgs"]["hosts"] = {"acme": acme}
     inventory.write_text(yaml.safe_dump({**known, "salesforce_applications": {"hosts": {"app1": app, "acme": app}}}))

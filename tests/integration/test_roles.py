@@ -26,7 +26,7 @@ def deliver(playbook: Playbooks, *files: dict[str, Any], options: tuple[str, ...
         "handlers": [{"name": "restart", "ansible.builtin.debug": {"msg": "restarted"}}],
     }
     listed = [{"notify": ["restart"], **file} for file in files]
-    return playbook.run([play], *options, app_credentials_files=listed, **extra)
+    return playbook.run([play], *options, app_credentials_targets=listed, **extra)
 
 
 def restarts(results: Results) -> int:
@@ -149,7 +149,7 @@ def test_site_declares_ranges_and_delivers_although_a_credential_is_refused_and_
     listed = {
         "salesforce_orgs": {"hosts": {"acme": org}},
         "salesforce_applications": {
-            "hosts": {"web1": {"ansible_connection": "local", "app_credentials_files": [file]}}
+            "hosts": {"web1": {"ansible_connection": "local", "app_credentials_targets": [file]}}
         },
     }
     (playbook.folder / "hosts.json").write_text(json.dumps(listed))
@@ -159,7 +159,7 @@ def test_site_declares_ranges_and_delivers_although_a_credential_is_refused_and_
     assert results.last["msg"] == "Not stored, for the reasons above:\nwrong: invalid_credentials"
     lines = results.of("Say what has changed, what is due, and what needs a person")["msg"]
     assert [line for line in lines if not line.startswith("Due ")] == [  # that depends on the day
-        "Changed: lists of trusted IP ranges: 1; files of applications: 1",
+        "Changed: lists of trusted IP ranges: 1; targets of applications: 1",
         "Credentials were not stored: acme",
     ]
 
@@ -170,7 +170,7 @@ def test_site_does_by_a_tag_only_what_the_tag_says(sim: SimulatedOrg, playbook: 
     file = {"credential": "billing", "dest": str(playbook.folder / "app.env"), "notify": []}
     listed = {
         "salesforce_orgs": {"hosts": {"acme": variables}},
-        "salesforce_applications": {"hosts": {"web1": {**variables, "app_credentials_files": [file]}}},
+        "salesforce_applications": {"hosts": {"web1": {**variables, "app_credentials_targets": [file]}}},
     }
     (playbook.folder / "hosts.json").write_text(json.dumps(listed))
     book = ROOT / "playbooks" / "site.yml"
@@ -198,7 +198,7 @@ class TestWhatIsWrongWithTheInventory:
         listed = {
             "salesforce_orgs": {"hosts": {"acme": variables}},
             "salesforce_applications": {
-                "hosts": {"web1": {"ansible_connection": "local", "app_credentials_files": files}}
+                "hosts": {"web1": {"ansible_connection": "local", "app_credentials_targets": files}}
             },
         }
         (playbook.folder / "hosts.json").write_text(json.dumps(listed))

@@ -173,7 +173,7 @@ class TestHandled:
             "dest": f"{folder}/{{{{ inventory_hostname }}}}/app.env",
             "notify": ["Restart billing"],
         }
-        variables = {"ansible_connection": "local", "app_credentials_files": [file]}
+        variables = {"ansible_connection": "local", "app_credentials_targets": [file]}
         listed = {"salesforce_applications": {"hosts": dict.fromkeys(WEB, {}), "vars": variables}}
         handler = {
             "name": "Restart billing",

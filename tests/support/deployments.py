@@ -44,7 +44,7 @@ class Deployment:
         for application in self.services.applications:
             variables = listed["salesforce_applications"]["hosts"][application.host.name]
             variables["gatehouse_salesforce_source_address"] = application.host.address
-            variables.setdefault("app_credentials_files", []).append(
+            variables.setdefault("app_credentials_targets", []).append(
                 {
                     "credential": application.name,
                     "dest": str(application.file),

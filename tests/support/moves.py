@@ -121,7 +121,7 @@ class Move:
             login_url: whether the play says where new credentials log in.
         """
         hosts = {
-            host: {"ansible_connection": "local", "app_credentials_files": listed, **self.hosts.get(host, {})}
+            host: {"ansible_connection": "local", "app_credentials_targets": listed, **self.hosts.get(host, {})}
             for host, listed in self.files.items()
         }
         inventory = {"salesforce_orgs": {"hosts": {"acme": self.org}}, "salesforce_applications": {"hosts": hosts}}

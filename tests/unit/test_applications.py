@@ -30,7 +30,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.de
     Consumer,
     HostAnswer,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.options import FileOptions
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.target import Target
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets
 from tests.support.stores import open_store
@@ -75,7 +75,7 @@ class Host:
             return {"status": status, "changed": status == "previous"}
         return {"status": status, "changed": status != "current"}
 
-    def open(self, file: FileOptions, restart: bool | None) -> Consumer:
+    def open(self, file: Target, restart: bool | None) -> Consumer:
         """A consumer on this host."""
         return Consumer.open(
             file,
@@ -91,7 +91,7 @@ class Host:
         return write(applications, self.open, str)
 
     def record(self, written: dict[str, Any], *failed: str) -> list[str]:
-        return record(written["files"], written["problems"], failed, self.open, str)
+        return record(written["targets"], written["problems"], failed, self.open, str)
 
     def restarted(self) -> dict[str, bool]:
         """By file, whether the store has it that its application was restarted."""
@@ -101,8 +101,8 @@ class Host:
 
 
 def application(credential: str, dest: str, *topics: str, restarts: bool = True, **more: Any) -> Application:
-    file = FileOptions(credential=credential, dest=dest, **more)
-    return Application(file=file, topics=topics if restarts else None)
+    file = Target(credential=credential, dest=dest, **more)
+    return Application(target=file, topics=topics if restarts else None)
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ class TestRestarts:
         for changed in (True, False):
             written = host.write(silent)
             assert (written["changed"], written["topics"]) == (changed, [])
-            assert written["files"][0]["restarted"] is False
+            assert written["targets"][0]["restarted"] is False
             assert "nothing restarts what reads it" in written["warnings"][0]
             assert host.record(written) == []
             assert host.restarted() == {"/etc/billing.env": False}
@@ -218,14 +218,14 @@ class TestRollingBack:
     def test_trouble_is_a_failed_handler_or_a_refused_login(
         self, host: Host, failed: list[str], refused: list[str], dests: list[str]
     ) -> None:
-        entries = host.write(BILLING, REPORTS)["files"]
+        entries = host.write(BILLING, REPORTS)["targets"]
         found = to_roll_back([BILLING, REPORTS], entries, failed, refused)
-        assert [each.file.dest for each in found] == dests
-        assert all(each.file.standby for each in found)
+        assert [each.target.dest for each in found] == dests
+        assert all(each.target.standby for each in found)
 
     def test_what_this_run_has_not_changed_stays(self, host: Host) -> None:
         host.record(host.write(BILLING))
-        entries = host.write(BILLING)["files"]
+        entries = host.write(BILLING)["targets"]
         assert to_roll_back([BILLING], entries, ["Restart billing"], ["billing"]) == []
 
 
@@ -248,7 +248,7 @@ def test_an_answer_that_is_not_the_modules_is_an_error(answer: dict[str, Any]) -
 def test_a_file_in_memory_is_one_like_others() -> None:
     item = {"credential": "billing", "dest": "/dev/shm/app.env"}
     validated = ArgumentSpecValidator(APPLICATION).validate(item).validated_parameters
-    assert read_application(validated).file.dest == "/dev/shm/app.env"
+    assert read_application(validated).target.dest == "/dev/shm/app.env"
 
 
 @pytest.mark.parametrize("word", ["failed", "unreachable"])

@@ -185,6 +185,7 @@ class TestConsumers:
             {
                 "consumer": f"{host}:/etc/b.env",
                 "host": host,
+                "target": "file",
                 "dest": "/etc/b.env",
                 "format": "env",
                 "version": 1,
@@ -231,12 +232,13 @@ class TestConsumers:
         assert ".deliveries/billing.json" in found["unreadable"][0]["problem"]
 
 
+@pytest.mark.parametrize("host", ["web1", "2001:db8::1", "a host"])
 @pytest.mark.parametrize(
-    ("host", "dest"),
-    [("web1", "/etc/a:b"), ("web1", "~/a"), ("2001:db8::1", "/a"), ("a host", "/a:/b")],
+    ("target", "dest"),
+    [("file", "/etc/a:b"), ("file", "~/a"), ("file", "/a:/b"), ("kv", "secret/a:b"), ("kv", "a/kv://b")],
 )
-def test_a_consumer_is_taken_apart_as_it_was_put_together(host: str, dest: str) -> None:
-    assert parts_of(consumer_of(host, dest)) == (host, dest)
+def test_a_consumer_is_taken_apart_as_it_was_put_together(host: str, target: str, dest: str) -> None:
+    assert parts_of(consumer_of(host, target, dest)) == (host, target, dest)
 
 
 @pytest.mark.parametrize(("left", "words"), [(2, "in 2 days)"), (1, "in 1 day)"), (0, "today)"), (-1, " 1 day ago)")])

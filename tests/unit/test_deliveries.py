@@ -42,4 +42,4 @@ def test_that_an_application_was_restarted_is_news() -> None:
 def test_a_list_that_was_written_before_there_were_pairs_and_restarts_is_read() -> None:
     written: dict[str, Any] = {"version": 2, "updated": NOW, "format": "env", "encrypted": None, "delivered": NOW}
     assert Delivery(**written, fingerprint="x") == CURRENT
-    assert delivery_to_public(CURRENT) == {**written, "standby": False, "settled": True}
+    assert delivery_to_public(CURRENT) == {**written, "standby": False, "settled": True, "mark": None}

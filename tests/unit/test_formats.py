@@ -132,7 +132,7 @@ def test_filter_and_role_list_the_formats_of_the_table() -> None:
         subject.OPTIONS
     )
     specs = yaml.safe_load(formats_page.SPECS.read_text())
-    files = specs["argument_specs"]["main"]["options"]["app_credentials_files"]["options"]
+    files = specs["argument_specs"]["main"]["options"]["app_credentials_targets"]["options"]
     assert files["format"]["choices"] == list(subject.FORMATS)
 
 

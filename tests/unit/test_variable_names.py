@@ -64,7 +64,7 @@ def test_the_page_of_the_playbooks_is_up_to_date() -> None:
         ("network_access_trusted_ip_range", "(did you mean network_access_trusted_ip_ranges?)"),
         ("credentials_declare", "(did you mean credentials_declared?)"),
         ("gatehouse_salesforce_pasword", "(did you mean gatehouse_salesforce_password?)"),
-        ("app_credentials_file", "(did you mean app_credentials_files?)"),
+        ("app_credentials_target", "(did you mean app_credentials_targets?)"),
         ("network_access_offices", "but network_access_login_ip_ranges, network_access_state, "),
     ],
 )
@@ -78,7 +78,7 @@ def test_a_misspelt_name_is_an_error_with_the_nearest_name(name: str, problem: s
 @pytest.mark.parametrize(
     "variables",
     [
-        {"rotate_max_age": "30d", "app_credentials_files_billing": [], "offices": []},
+        {"rotate_max_age": "30d", "app_credentials_targets_billing": [], "offices": []},
         {"credentials_folder": "/srv", "export_date": "today"},  # somebody else's
         {"network_access_result": {"changed": False}},  # registered by a task
         {"_rotate_done": {}},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 
 from .errors import GatehouseError
@@ -21,3 +22,21 @@ def require_cryptography() -> None:
     """Raise GatehouseError where the package is missing from this Python."""
     if find_spec("cryptography") is None:
         raise GatehouseError("the Python package cryptography is needed on the controller: pip install cryptography")
+
+
+def require_parts(user: str, collection: str, packages: Mapping[str, str]) -> None:
+    """Raise GatehouseError naming what is missing of a collection of others and the Python packages that it needs.
+
+    Args:
+        user: what needs them, in words.
+        packages: the name of each package, by the name under which it is imported.
+    """
+    commands = [f"pip install {package}" for name, package in packages.items() if find_spec(name) is None]
+    try:
+        spec = find_spec(f"ansible_collections.{collection}")
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None:
+        commands.insert(0, f"ansible-galaxy collection install {collection}")
+    if commands:
+        raise GatehouseError(f"{user} needs what is missing on the controller: {' && '.join(commands)}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..delivery.consumer import Consumer, Host
 from ..delivery.deliver import deliver
-from ..delivery.options import FileOptions
+from ..delivery.target import Target
 from ..host.app_file import FILE
 from ..task.context import Task
 from ..task.options import STORE, Spec
@@ -27,13 +27,13 @@ def run(options: Mapping[str, Any], task: Task, *, host: str, ask: Host) -> dict
         host: its name in the inventory.
         ask: has the host do its part.
     """
-    return deliver(open_consumer(FileOptions.read(options), False, task, host=host, ask=ask))
+    return deliver(open_consumer(Target.read(options), False, task, host=host, ask=ask))
 
 
-def open_consumer(file: FileOptions, restart: bool | None, task: Task, *, host: str, ask: Host) -> Consumer:
-    """Look up what was delivered to a file on a host, as a task that may deliver to it."""
+def open_consumer(target: Target, restart: bool | None, task: Task, *, host: str, ask: Host) -> Consumer:
+    """Look up what was delivered to a target of a host, as a task that may deliver to it."""
     return Consumer.open(
-        file,
+        target,
         host=host,
         store=task.store,
         ask=ask,

@@ -78,10 +78,11 @@ def _consumers(store: PublicStore, name: str, credential: PublicFields | None) -
 
 
 def _consumer(consumer: str, delivery: Delivery, credential: PublicFields | None) -> dict[str, Any]:
-    host, dest = parts_of(consumer)
+    host, target, dest = parts_of(consumer)
     return {
         "consumer": consumer,
         "host": host,
+        "target": target,
         "dest": dest,
         "format": delivery.format,
         "version": delivery.version,

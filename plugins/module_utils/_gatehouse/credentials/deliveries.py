@@ -16,7 +16,7 @@ from .serialisation import PublicFields
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What one file on one host holds.
+    """What one target holds: a file on a host, or a place in a service.
 
     Attributes:
         version: of the credential.
@@ -26,6 +26,7 @@ class Delivery:
         delivered: when, as ISO 8601, UTC, in seconds.
         standby: whether it is the user on standby of a pair.
         settled: whether the application reads it, too: not as long as it is to be restarted for that.
+        mark: what tells in a service that it is this delivery, such as the number of a version; None for a file.
         fingerprint: tells whether a text is the one that was delivered; None when it was read without the keys.
     """
 
@@ -36,6 +37,7 @@ class Delivery:
     delivered: str
     standby: bool = False
     settled: bool = True
+    mark: str | None = None
     fingerprint: str | None = dataclasses.field(default=None, repr=False)
 
     def is_of(self, clear: PublicFields | None) -> bool:
@@ -50,18 +52,24 @@ class Delivery:
 
 
 Deliveries = dict[str, Delivery]
+FILE = "file"
 
 
-def consumer_of(host: str, dest: str) -> str:
-    """Return the name of a consumer: a file on a host, however its path is spelled."""
-    path = re.sub(r"/(\./|/)*", "/", dest)
-    return f"{host}:{path}"
+def consumer_of(host: str, target: str, dest: str) -> str:
+    """Return the name of a consumer: a file on a host, however its path is spelled, or a place in a service."""
+    return f"{host}:{place_of(target, dest)}"
 
 
-def parts_of(consumer: str) -> tuple[str, str]:
-    """Return host and file of a consumer. A host may contain colons, and a file begins with C(/) or C(~)."""
-    at = min((place for place in (consumer.find(":/"), consumer.find(":~")) if place >= 0), default=len(consumer))
-    return consumer[:at], consumer[at + 1 :]
+def place_of(target: str, dest: str) -> str:
+    """Return a target's name within a host: the path of a file, or C(kv://secret/billing)."""
+    return re.sub(r"/(\./|/)*", "/", dest) if target == FILE else f"{target}://{dest}"
+
+
+def parts_of(consumer: str) -> tuple[str, str, str]:
+    """Return host, target and place of a consumer. A host may contain colons."""
+    host, place = re.split(r":(?=[/~]|[a-z_]+://)", consumer, maxsplit=1)
+    service = re.match("([a-z_]+)://", place)
+    return (host, service[1], place[service.end() :]) if service else (host, FILE, place)
 
 
 def fingerprint(content: bytes) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A consumer of a credential: one file on one host, and the version that it contains."""
+"""A consumer of a credential: one target of one host, and the version that it contains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import GatehouseError, StoreError
 from ..host.app_file import PAYLOAD, STATUSES
 from ..masking import Secrets, register
 from ..store.base import Store
-from .options import FileOptions
+from .target import Target
 
 Host = Callable[[dict[str, Any]], Mapping[str, Any]]
 ATTRIBUTES = ("owner", "group", "mode", "secontext")
@@ -52,16 +52,16 @@ class HostAnswer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Consumer:
-    """A file on a host, and what is known of it.
+    """A target of a host, and what is known of it.
 
     Attributes:
         before: what was delivered to it; None when nothing was.
-        ask: asks the host about the file, or to change it.
+        ask: asks the host about a file, or to change it.
         restart: whether a restart has to follow a change; None when nobody has said so.
     """
 
     name: str
-    file: FileOptions
+    target: Target
     store: Store
     before: Delivery | None
     ask: Host
@@ -72,7 +72,7 @@ class Consumer:
     @classmethod
     def open(
         cls,
-        file: FileOptions,
+        target: Target,
         *,
         host: str,
         store: Store,
@@ -82,11 +82,11 @@ class Consumer:
         restart: bool | None = False,
     ) -> Consumer:
         """Look up what was delivered to a file on a host; raises StoreError."""
-        name = consumer_of(host, file.dest)
-        before = store.deliveries(file.credential).get(name)
+        name = consumer_of(host, target.kind, target.dest)
+        before = store.deliveries(target.credential).get(name)
         return cls(
             name=name,
-            file=file,
+            target=target,
             store=store,
             before=before,
             ask=ask,
@@ -100,8 +100,9 @@ class Consumer:
         """What every result contains."""
         return {
             "consumer": self.name,
-            "credential": self.file.credential,
-            "dest": self.file.dest,
+            "credential": self.target.credential,
+            "target": self.target.kind,
+            "dest": self.target.dest,
             "version_before": None,
             "version": None,
         }
@@ -120,10 +121,10 @@ class Consumer:
         }
         register(*filter(None, payload.values()))
         arguments = {
-            **self.file.on_host,
-            "credential": self.file.credential,
-            "dest": self.file.dest,
-            "state": self.file.state,
+            **self.target.on_host,
+            "credential": self.target.credential,
+            "dest": self.target.dest,
+            "state": self.target.state,
             "encrypt": encrypted is not None,
             "encrypt_name": encrypted,
             PAYLOAD: payload,
@@ -133,7 +134,7 @@ class Consumer:
     def record(self, delivery: Delivery | None, result: dict[str, Any], *, credential: str | None = None) -> None:
         """Record in the store what the file contains now of this credential, or of another one."""
         try:
-            self.store.record_deliveries(credential or self.file.credential, {self.name: delivery})
+            self.store.record_deliveries(credential or self.target.credential, {self.name: delivery})
         except StoreError as exc:
             exc.result = result
             raise
@@ -141,7 +142,7 @@ class Consumer:
     def take_from_others(self, result: dict[str, Any]) -> None:
         """Record in the store that the file contains no other credential any more."""
         for other in self.store.delivered_names():
-            if other != self.file.credential and self.name in self.store.read_public_deliveries(other):
+            if other != self.target.credential and self.name in self.store.read_public_deliveries(other):
                 self.record(None, result, credential=other)
 
 

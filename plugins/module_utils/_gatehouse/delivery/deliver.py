@@ -1,32 +1,114 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a credential's file on a host, or remove it, and record which file contains which version."""
+"""Bring a credential to a target, or remove it, and record which target contains which version.
+
+A file is compared and written by its host, in one call of C(deliver). To a service the role's tasks bring it, between
+C(prepare), which says what they have to do, and C(finish), which records what they have done.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..credentials.changes import standby_connection
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Delivery, fingerprint
-from ..errors import GatehouseError
+from ..errors import GatehouseError, OptionError
 from ..formats import SECRET_OPTIONS, render
-from ..host.app_file import MAX_CONTENT
+from ..host.app_file import MAX_CONTENT, MISSING
 from ..masking import register
-from .consumer import Consumer, HostAnswer
+from .consumer import Consumer
+from .plan import REFUSE, WRITE, Plan, plan, status_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What a target is to contain.
+
+    Attributes:
+        text: the credential in the target's format.
+        data: the same by key, for a service that keeps texts by key.
+        delivery: what is recorded of it.
+        fallback: whether there is a user on standby to fall back to.
+    """
+
+    text: str = field(repr=False)
+    data: Mapping[str, str] = field(repr=False)
+    delivery: Delivery
+    fallback: bool
 
 
 def deliver(consumer: Consumer) -> dict[str, Any]:
-    """Bring the file into the state of its options and return the task's result; raises GatehouseError."""
-    ensure = {"present": _ensure_present, "absent": _ensure_absent, "forgotten": _forget}
-    return ensure[consumer.file.state](consumer)
+    """Bring a file into the state of its options and return the task's result; raises GatehouseError."""
+    if consumer.target.state == "forgotten":
+        return _forget(consumer)
+    wanted, before = _want(consumer), consumer.before
+    if wanted is None:
+        answer = consumer.query(None, encrypted=before.encrypted if before else None)
+        change = plan(before, None, answer.status, restart=consumer.restart)
+        _require_removable(consumer, change)
+        return _record(consumer, change, _result(consumer, change, None))
+    encrypted = consumer.target.encrypted
+    answer = consumer.query(wanted.delivery.fingerprint, encrypted=encrypted)
+    change = plan(before, wanted.delivery, answer.status, restart=consumer.restart, touched=answer.changed)
+    result = _result(consumer, change, wanted.fallback)
+    if answer.diff and change.action != WRITE and not change.overdue:
+        result["diff"] = _headed(consumer, **answer.diff)
+    if change.action == WRITE and not consumer.check_mode:
+        written = consumer.query(wanted.delivery.fingerprint, content=wanted.text, encrypted=encrypted)
+        result["changed"] = written.changed
+        if written.backup_file:
+            result["backup_file"] = written.backup_file
+    return _record(consumer, change, result)
+
+
+def prepare(consumer: Consumer, mark: str) -> dict[str, Any]:
+    """Return what the tasks of a service have to do, and what to write; raises GatehouseError.
+
+    Args:
+        mark: what the service shows of what it contains; empty when that is nothing.
+
+    Returns:
+        C(action), C(value) and C(data), which are secret, and C(planned), which C(finish) takes.
+    """
+    wanted = _want(consumer)
+    delivery = wanted.delivery if wanted else None
+    change = plan(consumer.before, delivery, status_of(mark, consumer.before, delivery), restart=consumer.restart)
+    _require_removable(consumer, change)
+    _require_one_owner(consumer, change, mark)
+    planned = {**dataclasses.asdict(change), "mark": mark, "fallback": wanted.fallback if wanted else None}
+    if wanted is None or change.action != WRITE:
+        return {"action": change.action, "planned": planned}
+    given = {"value": wanted.text, "data": wanted.data, "mark": secrets.token_hex(16)}
+    return {"action": change.action, "planned": {**planned, "new_mark": given["mark"]}, "given": given}
+
+
+def finish(consumer: Consumer, planned: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    """Record what the tasks of a service have done, and return the task's result; raises GatehouseError.
+
+    Args:
+        planned: what C(prepare) has returned.
+        mark: what the service shows now; what it showed before when it has no marks but those that are given to it.
+    """
+    names = [each.name for each in dataclasses.fields(Plan)]
+    change = Plan(**{name: planned[name] for name in names})
+    delivery = Delivery(**planned["delivery"]) if planned["delivery"] else None
+    if delivery and change.action == WRITE and mark == planned["mark"]:
+        mark = planned["new_mark"]
+    change = dataclasses.replace(change, delivery=dataclasses.replace(delivery, mark=mark) if delivery else None)
+    return _record(consumer, change, _result(consumer, change, planned["fallback"]))
 
 
 def record_restart(consumer: Consumer, version: int | None) -> None:
-    """Record that the application was restarted after its file got this version, or was removed (None)."""
+    """Record that the application was restarted after its target got this version, or was removed (None)."""
     before = consumer.before
     if before is None or consumer.check_mode:
         return
@@ -36,111 +118,132 @@ def record_restart(consumer: Consumer, version: int | None) -> None:
         consumer.record(dataclasses.replace(before, settled=True, delivered=_now()), consumer.result)
 
 
-def _ensure_present(consumer: Consumer) -> dict[str, Any]:
-    file, before = consumer.file, consumer.before
-    credential = consumer.store.read(file.credential)
-    fallback = credential.standby is not None and not file.standby
-    if file.standby:
+def learn_secrets(consumer: Consumer) -> None:
+    """Have the task mask what the target was to contain."""
+    with contextlib.suppress(GatehouseError):
+        _want(consumer)
+
+
+def _want(consumer: Consumer) -> _Wanted | None:
+    """Return what the target is to contain; None when nothing."""
+    target = consumer.target
+    if target.state == "absent":
+        return None
+    credential = consumer.store.read(target.credential)
+    fallback = credential.standby is not None and not target.standby
+    if target.standby:
         credential = standby_connection(credential)
-    content = _render(consumer, credential)
-    wanted = fingerprint(content.encode())
-    answer = consumer.query(wanted, encrypted=file.encrypted)
-    recorded = before if before is not None and before.fingerprint == wanted else None
-    settled, overdue = _restarted(consumer, answer, recorded)
+    text = _render(consumer, credential)
+    data = _by_key(consumer, text)
     delivery = Delivery(
         version=credential.version,
         updated=credential.updated,
-        format=file.format,
-        encrypted=file.encrypted,
+        format=target.format,
+        encrypted=target.encrypted,
         delivered=_now(),
-        standby=file.standby,
-        settled=settled,
-        fingerprint=wanted,
+        standby=target.standby,
+        fingerprint=fingerprint((json.dumps(data, sort_keys=True) if data else text).encode()),
     )
-    is_known = answer.status == "previous" or (answer.status == "current" and recorded is not None)
-    result = {
-        **consumer.result,
-        "changed": answer.changed or overdue,
-        "version_before": before.version if before and is_known else None,
-        "version": credential.version,
-        "standby": file.standby,
-        "fallback": fallback,
-        "restarted": settled,
-    }
-    if overdue:
-        result["diff"] = _overdue_diff(consumer, delivery, "written")
-    elif answer.diff:
-        result["diff"] = _headed(consumer, **answer.diff)
-    if answer.status != "current":
-        result["diff"] = _diff(consumer, answer.status, delivery)
-        if not consumer.check_mode:
-            written = consumer.query(wanted, content=content, encrypted=file.encrypted)
-            result["changed"] = written.changed
-            if written.backup_file:
-                result["backup_file"] = written.backup_file
-    if not consumer.check_mode:
-        if answer.status != "missing" and not is_known:
-            consumer.take_from_others(result)
-        consumer.record(delivery, result)
-    return result
+    return _Wanted(text=text, data=data, delivery=delivery, fallback=fallback)
 
 
-def _restarted(consumer: Consumer, answer: HostAnswer, recorded: Delivery | None) -> tuple[bool, bool]:
-    """Return whether the application reads what the file is to contain, and whether its restart is overdue."""
-    is_current = answer.status == "current"
-    was_restarted = is_current and recorded is not None and recorded.settled
-    if consumer.restart is None:  # nobody restarts it
-        return was_restarted, False
-    if not consumer.restart:
-        return True, False
-    # The run that wrote it may have ended before the restart, or even before the delivery was recorded.
-    overdue = is_current and not was_restarted
-    return not (answer.changed or overdue), overdue
+def _render(consumer: Consumer, credential: Credential) -> str:
+    """Return what the target is to contain, which the task masks in all that it prints."""
+    connection, target = credential.connection, consumer.target
+    given = target.format_options
+    texts = (*connection.secret_texts, *(str(given[name]) for name in SECRET_OPTIONS if given.get(name)))
+    consumer.secrets.add(*texts)
+    register(*texts)
+    content = render(connection, target.format, given)
+    consumer.secrets.add(content)
+    if len(content.encode()) > MAX_CONTENT:
+        raise GatehouseError(f"{target.place}: the content would be over {MAX_CONTENT} bytes; nothing was sent")
+    return content
 
 
-def _ensure_absent(consumer: Consumer) -> dict[str, Any]:
-    before = consumer.before
-    answer = consumer.query(None, encrypted=before.encrypted if before else None)
-    if answer.status == "other":
-        what = "something else than what" if before else "nothing that"
-        raise GatehouseError(
-            f"{consumer.file.dest} contains {what} was written there of {consumer.file.credential}, and was left as it "
-            "is. Look at it; if nobody needs it, remove it with ansible.builtin.file"
+def _by_key(consumer: Consumer, text: str) -> dict[str, str]:
+    """Return the text under its key, or each member of a JSON object; nothing where there are no keys."""
+    target = consumer.target
+    if target.service is None or not target.service.keyed:
+        return {}
+    if target.key:
+        return {target.key: text}
+    try:
+        members = json.loads(text)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        raise OptionError(
+            "key",
+            f"format {target.format} is one text: name the key under which {target.kind} is to keep it, or give a "
+            "format that is a JSON object, such as json, or mapping with the encoder json",
         )
-    # The run that removed it may have ended before the restart, or somebody else has removed it.
-    overdue = bool(consumer.restart) and before is not None and answer.status == "missing"
-    result = {**consumer.result, "changed": answer.changed or overdue}
-    if before and result["changed"]:
-        diff = _overdue_diff(consumer, before, "removed") if overdue else _diff(consumer, answer.status, None)
-        result |= {"version_before": before.version, "diff": diff}
-    if not consumer.check_mode:
-        consumer.record(dataclasses.replace(before, settled=False) if consumer.restart and before else None, result)
-    return result
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in members.items()}
+
+
+def _require_removable(consumer: Consumer, change: Plan) -> None:
+    if change.action != REFUSE:
+        return
+    target = consumer.target
+    what = "something else than what" if consumer.before else "nothing that"
+    how = "it with ansible.builtin.file" if target.service is None else "it there"
+    raise GatehouseError(
+        f"{target.place} contains {what} was written there of {target.credential}, and was left as it is. Look at it; "
+        f"if nobody needs it, remove {how}"
+    )
+
+
+def _require_one_owner(consumer: Consumer, change: Plan, mark: str) -> None:
+    """Refuse to write what another host of the inventory has written: the two would do so in turns for ever."""
+    place = f":{consumer.target.place}"
+    others = consumer.store.deliveries(consumer.target.credential)
+    for name, delivery in others.items() if change.action == WRITE and mark else ():
+        if name != consumer.name and name.endswith(place) and delivery.mark == mark:
+            raise GatehouseError(
+                f"{consumer.target.place} was written for {name.removesuffix(place)}; list it for one host of the "
+                "inventory only"
+            )
 
 
 def _forget(consumer: Consumer) -> dict[str, Any]:
-    """Remove the delivery from the store; the host is not asked."""
+    """Remove the delivery from the store; neither host nor service is asked."""
     before = consumer.before
     result = {**consumer.result, "changed": before is not None, "version_before": before.version if before else None}
     if before:
-        result["diff"] = _diff(consumer, "previous", None)
+        result["diff"] = _headed(consumer, _describe(consumer, before), "")
         if not consumer.check_mode:
             consumer.record(None, result)
     return result
 
 
-def _render(consumer: Consumer, credential: Credential) -> str:
-    """Return what the file is to contain, which the task masks in all that it prints."""
-    connection, file = credential.connection, consumer.file
-    given = file.format_options
-    secrets = (*connection.secret_texts, *(str(given[name]) for name in SECRET_OPTIONS if given.get(name)))
-    consumer.secrets.add(*secrets)
-    register(*secrets)
-    content = render(connection, file.format, given)
-    consumer.secrets.add(content)
-    if len(content.encode()) > MAX_CONTENT:
-        raise GatehouseError(f"{file.dest}: the content would be over {MAX_CONTENT} bytes; nothing was sent")
-    return content
+def _result(consumer: Consumer, change: Plan, fallback: bool | None) -> dict[str, Any]:
+    """Return the result of a task; of one that removes, without what is known of what it has written."""
+    before, after = consumer.before, change.delivery if fallback is not None else None
+    result = {**consumer.result, "changed": change.changed}
+    if after:
+        result |= {
+            "version_before": before.version if before and change.known else None,
+            "version": after.version,
+            "standby": after.standby,
+            "fallback": fallback,
+            "restarted": after.settled,
+        }
+    elif before and change.changed:
+        result["version_before"] = before.version
+    if change.overdue and (after or before):
+        result["diff"] = _overdue_diff(consumer, after or before, removed=after is None)
+    elif change.action == WRITE or (change.changed and before and not after):
+        result["diff"] = _diff(consumer, change.status, after)
+    return result
+
+
+def _record(consumer: Consumer, change: Plan, result: dict[str, Any]) -> dict[str, Any]:
+    """Record what the target contains now, and return the result."""
+    if not consumer.check_mode:
+        if consumer.target.state == "present" and change.status != MISSING and not change.known:
+            consumer.take_from_others(result)
+        consumer.record(change.delivery, result)
+    return result
 
 
 def _diff(consumer: Consumer, status: str, after: Delivery | None) -> dict[str, Any]:
@@ -150,21 +253,21 @@ def _diff(consumer: Consumer, status: str, after: Delivery | None) -> dict[str, 
     return _headed(consumer, f"{before.rstrip()}, in another form\n" if before == shown else before, shown)
 
 
-def _overdue_diff(consumer: Consumer, delivery: Delivery, what: str) -> dict[str, Any]:
-    text = _describe(consumer, delivery)
-    return _headed(consumer, f"{text.rstrip()}, not restarted since it was {what}\n", text if what == "written" else "")
+def _overdue_diff(consumer: Consumer, delivery: Delivery | None, *, removed: bool) -> dict[str, Any]:
+    text, what = _describe(consumer, delivery), "removed" if removed else "written"
+    return _headed(consumer, f"{text.rstrip()}, not restarted since it was {what}\n", "" if removed else text)
 
 
 def _headed(consumer: Consumer, before: Any, after: Any) -> dict[str, Any]:
-    dest = consumer.file.dest
-    return {"before_header": dest, "after_header": dest, "before": before, "after": after}
+    place = consumer.target.place if consumer.target.service else consumer.target.dest
+    return {"before_header": place, "after_header": place, "before": before, "after": after}
 
 
 def _describe(consumer: Consumer, delivery: Delivery | None) -> str:
     if delivery is None:
         return ""
     standby = ", the user on standby" if delivery.standby else ""
-    return f"credential {consumer.file.credential}, version {delivery.version}{standby}\n"
+    return f"credential {consumer.target.credential}, version {delivery.version}{standby}\n"
 
 
 def _now() -> str:

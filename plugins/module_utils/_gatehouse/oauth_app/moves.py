@@ -147,7 +147,10 @@ def _describe(
         "why": why,
         "text": text,
         "new_name": NEW.format(item.name),
-        "hosts": list(used),
+        # A host that stands for a service is not where its applications log in from.
+        "hosts": [
+            host for host, listed in used.items() if any(each.get("target", "file") == "file" for each in listed)
+        ],
     }
 
 

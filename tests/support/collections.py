@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collections of others that reach services, out of the package C(ansible), which has them all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import zipfile
+
+from tests.support.processes import COLLECTIONS, ROOT
+
+PACKAGE = "ansible==14.5.0"
+FOLDER = ROOT / "build" / "services"
+NAMES = (
+    "amazon/aws",
+    "azure/azcollection",
+    "community/aws",
+    "community/general",
+    "community/hashi_vault",
+    "google/cloud",
+    "kubernetes/core",
+)
+
+
+def collections_path() -> str:
+    """Return a search path with this collection and those of others, which the first call of a checkout downloads."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    ready = FOLDER / PACKAGE
+    with (FOLDER / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            _extract()
+            ready.touch()
+    return os.pathsep.join([str(COLLECTIONS), str(FOLDER)])
+
+
+def _extract() -> None:
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(FOLDER)]
+    subprocess.run([*pip, PACKAGE], check=True)
+    (wheel,) = FOLDER.glob("ansible-*.whl")
+    wanted = tuple(f"ansible_collections/{name}/" for name in NAMES)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(FOLDER, [name for name in archive.namelist() if name.startswith(wanted)])
+    wheel.unlink()
