@@ -22,8 +22,8 @@ description dest diagnose_with encrypt encrypt_name failed_topics flows force fo
 guard_days hosts instance_url ip_relaxation label lint login_url mail_timeout mailbox mark max_age max_logins
 method mode name names new_token orgs owner password path pending permission_set planned policy private_key
 problem profile profiles ranges refresh_token refused run_as scopes security_token selevel serole setype seuser
-sfdx_auth_url shared_ranges source_address standby state step store store_as store_ca_path store_key_file
-store_namespace store_role_id store_secret_id store_token target timeout title undo_move username users
+sfdx_auth_url shared_ranges source_address src standby state step store store_as store_ca_path store_key_file
+store_namespace store_role_id store_secret_id store_token target tasks timeout title undo_move username users
 valid_days validate verify wait warn_days written
 """
 # The names of options by the prefix of their variables. A test compares them with the argument specs.
@@ -38,6 +38,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "init_": ("folder", "login_url", "org", "password", "security_token", "username", "vault_password_file"),
     "move_": ("close", "contact_email", "credentials", "wait"),
     "network_access_": ("login_ip_ranges", "state", "trusted_ip_ranges"),
+    "permission_sets_": ("administrators", "integrations", "state", "token_logins"),
     "report_": ("days", "dest", "fail_on", "folder", "max_logins", "policy", "shared_ranges", "title"),
     "rotate_": ("credentials", "force", "keys", "mail_timeout", "max_age", "method", "verify"),
     "temporary_access_": ("address", "description", "expires", "tasks"),

@@ -196,6 +196,9 @@ PROJECT = {
     "settings/Security.settings-meta.xml": f"""<SecuritySettings {METADATA}><networkAccess>
         <ipRanges><end>198.51.100.255</end><start>198.51.100.0</start></ipRanges>
     </networkAccess></SecuritySettings>""",
+    "permissionsets/Reporting.permissionset-meta.xml": f"""<PermissionSet {METADATA}><label>Reporting</label>
+        <userPermissions><enabled>true</enabled><name>ApiEnabled</name></userPermissions>
+    </PermissionSet>""",
     "profiles/Integration.profile-meta.xml": f"""<Profile {METADATA}>
         <loginIpRanges><endAddress>192.0.2.9</endAddress><startAddress>192.0.2.9</startAddress></loginIpRanges>
     </Profile>""",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import ids, soap
+from . import ids, soap, tables
 from .save import Change, Element, Failure, Saving, check_elements
 from .state import Org, PermissionSet
 
@@ -34,6 +34,10 @@ _KNOWN = frozenset(
         "userPermissions",
     }
 )
+
+
+# What an org wants with these (REPORTED, from the tooltips of Setup).
+_REQUIRED = {"ModifyMetadata": "ViewSetup", "ResetPasswords": "ViewSetup"}
 
 
 def render(org: Org, name: str, version: float) -> str | None:
@@ -75,13 +79,26 @@ def save(saving: Saving, element: Element) -> Change:
     one.label = label
     one.description = soap.child_text(element, "description") or one.description
     one.license = soap.child_text(element, "license") or one.license
+    _save_permissions(org, one, element)
+    after = (one.label, one.description, one.license, one.permissions)
+    return Change(created=created, changed=created or before != after, id=one.id)
+
+
+def _save_permissions(org: Org, one: PermissionSet, element: Element) -> None:
+    if org.switches.permission_left_out == "removed":
+        one.permissions.clear()
     for child in element:
         if soap.local_name(child) == "userPermissions":
             permission = (soap.child_text(child, "name") or "").strip()
             enabled = (soap.child_text(child, "enabled") or "").strip() in ("true", "1")
+            if permission not in tables.permissions_of(org):
+                raise Failure("INVALID_CROSS_REFERENCE_KEY", f"Unknown user permission: {permission}")
             (one.permissions.add if enabled else one.permissions.discard)(permission)
-    after = (one.label, one.description, one.license, one.permissions)
-    return Change(created=created, changed=created or before != after, id=one.id)
+    for permission, required in _REQUIRED.items():
+        refused = org.switches.permission_dependencies == "refused"
+        if refused and permission in one.permissions and required not in one.permissions:
+            problem = f"Permission {permission} depends on permission(s): {required}"
+            raise Failure("FIELD_INTEGRITY_EXCEPTION", problem)
 
 
 def check_name(name: str) -> None:

@@ -116,6 +116,12 @@ class Switches:
     trusted_range_audit: Literal["createIpWhiteList", "addresses", "no_addresses", "none"] = "createIpWhiteList"
     # A list that is replaced: rows for what differs, or for all of the old list and all of the new one. UNKNOWN.
     replaced_list_audit: Literal["difference", "all"] = "difference"
+    # Whether *Use Any API Auth* is there in orgs of older releases: UNKNOWN. Unknown ones are refused (REPORTED).
+    use_any_api_auth_exists: bool = True
+    # Permissions that need others are refused without them (REPORTED for some; that all behave so: UNKNOWN).
+    permission_dependencies: Literal["refused", "accepted"] = "refused"
+    # A deployment of a permission set without a permission that it has: UNKNOWN whether that goes.
+    permission_left_out: Literal["kept", "removed"] = "kept"
     # How long a deployment takes.
     deploy_seconds: float = 0.0
     # A deletion of what is not there: a warning that does not count, or (by the documents) one that counts as an error.

@@ -19,7 +19,7 @@ from .soql import Field, Getter, Table
 from .state import ADMIN_PERMISSIONS, AuditRow, LoginRow, Org, PermissionSet, Profile, User
 
 # Permissions that are fields of Profile and PermissionSet; there is one for each permission.
-PERMISSIONS = sorted(
+PERMISSIONS = frozenset(
     ADMIN_PERMISSIONS
     | {
         "ApiUserOnly",
@@ -135,16 +135,21 @@ def profiles(org: Org) -> Table:
         "Name": Field(attrgetter("label")),
         "Description": Field(attrgetter("description")),
         "UserType": Field(_constant("Standard")),
-        **_permission_fields("", attrgetter("permissions")),
+        **_permission_fields(org, "", attrgetter("permissions")),
     }
     return Table("Profile", fields, attrgetter("id"))
 
 
-def _permission_fields(prefix: str, held: Getter) -> dict[str, Field]:
+def permissions_of(org: Org) -> list[str]:
+    """Return the names of the permissions that an org has."""
+    return sorted(PERMISSIONS if org.switches.use_any_api_auth_exists else PERMISSIONS - {"UseAnyApiAuth"})
+
+
+def _permission_fields(org: Org, prefix: str, held: Getter) -> dict[str, Field]:
     def holds(permission: str) -> Getter:
         return lambda row: permission in held(row)
 
-    return {f"{prefix}Permissions{one}": Field(holds(one)) for one in PERMISSIONS}
+    return {f"{prefix}Permissions{one}": Field(holds(one)) for one in permissions_of(org)}
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def assignments(org: Org) -> Table:
         "PermissionSet.Label": Field(attrgetter("granted.label")),
         "PermissionSet.IsOwnedByProfile": Field(attrgetter("by_profile")),
         "PermissionSet.Profile.Name": Field(lambda row: row.profile.label if row.by_profile else None),
-        **_permission_fields("PermissionSet.", attrgetter("granted.permissions")),
+        **_permission_fields(org, "PermissionSet.", attrgetter("granted.permissions")),
     }
     return Table("PermissionSetAssignment", fields, attrgetter("id"))
 
@@ -184,7 +189,7 @@ def permission_sets(org: Org) -> Table:
         "Label": Field(attrgetter("label")),
         "Description": Field(attrgetter("description")),
         "IsOwnedByProfile": Field(lambda row: row.id.startswith(_profile_set_id(""))),
-        **_permission_fields("", attrgetter("permissions")),
+        **_permission_fields(org, "", attrgetter("permissions")),
     }
     return Table("PermissionSet", fields, attrgetter("id"))
 

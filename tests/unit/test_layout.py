@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "org": {"auth", "ranges"},
     "oauth_app": {"auth", "org"},
     "store": {"credentials"},
+    "permissions": {"ranges", "org", "oauth_app"},
     "access": {"ranges", "org"},
     "report": {"auth", "ranges", "access"},
     "verification": {"auth", "ranges", "credentials", "org", "store", "access"},

@@ -68,12 +68,13 @@ def read_permission_set(org: Org, app: str, name: str) -> PermissionSet:
         name=name,
         id=set_id,
         made=description == SET_DESCRIPTION.format(app),
-        users=_members(org, set_id),
+        users=read_members(org, set_id),
         opens=app_id is not None and queries.opens_entity(org, set_id, app_id),
     )
 
 
-def _members(org: Org, set_id: str) -> dict[str, str]:
+def read_members(org: Org, set_id: str) -> dict[str, str]:
+    """Return the names of the users who have a permission set, and the ids of their assignments; raises OrgError."""
     try:
         return queries.permission_set_members(org, set_id)
     except OrgError as exc:

@@ -176,6 +176,23 @@ def permission_givers(org: Queryable, username: str, permission: str) -> list[st
     return _read(org, soql, lambda rows: list(dict.fromkeys(_giver(row.get("PermissionSet") or {}) for row in rows)))
 
 
+def permission_givers_by_name(org: Queryable, username: str, permissions: Collection[str]) -> dict[str, list[str]]:
+    """Return the same for several permissions, by their names.
+
+    Raises OrgError, also where the org does not have one of them.
+    """
+    fields = ", ".join(f"PermissionSet.Permissions{name}" for name in permissions)
+    soql = (
+        f"SELECT PermissionSet.Label, PermissionSet.IsOwnedByProfile, PermissionSet.Profile.Name, {fields} "
+        f"FROM PermissionSetAssignment WHERE Assignee.Username = {literal(username)}"
+    )
+    rows = _read(org, soql, lambda rows: [row["PermissionSet"] for row in rows])
+    return {
+        name: list(dict.fromkeys(_giver(row) for row in rows if row.get(f"Permissions{name}") is True))
+        for name in permissions
+    }
+
+
 def _giver(permission_set: Mapping[str, Any]) -> str:
     if permission_set.get("IsOwnedByProfile"):
         return f"by the profile {(permission_set.get('Profile') or {}).get('Name')}"

@@ -23,7 +23,7 @@ _PLACES = {
 
 def read_ranges(text: str) -> list[IpRange]:
     """Return the ranges of C(Security.settings) or of a profile, sorted; raises GatehouseError."""
-    root = _parse(text)
+    root = parse_metadata(text)
     kind = _name(root)
     if kind not in _PLACES:
         raise GatehouseError(f"a file of {kind[:50]} has no IP ranges; give one of {' or '.join(_PLACES)}")
@@ -43,7 +43,8 @@ def _read_range(element: ElementTree.Element, start: str, end: str) -> IpRange:
         raise GatehouseError(f"the range {first[:50]!r} to {last[:50]!r} cannot be read: {exc}") from None
 
 
-def _parse(text: str) -> ElementTree.Element:
+def parse_metadata(text: str) -> ElementTree.Element:
+    """Return the root of a metadata file; raises GatehouseError for what is none."""
     if len(text) > MAX_CHARACTERS:
         raise GatehouseError(f"the file is larger than {MAX_CHARACTERS} characters")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
