@@ -30,6 +30,7 @@ valid_days validate verify wait warn_days written
 SUFFIXES: dict[str, tuple[str, ...]] = {
     VARIABLE_PREFIX: tuple(_OPTIONS.split()),
     "app_credentials_": ("entry", "item", "refused", "targets", "version"),
+    "awx_setup_": ("credentials", "folder", "image", "inventory", "organization", "project"),
     "copy_": ("target",),
     "credentials_": ("declared",),
     "deliver_": ("check", "handlers", "max_failed", "serial"),
