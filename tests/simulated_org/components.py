@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from . import app_settings, external_client_apps, permission_sets, schemas, security_settings, soap
+from . import app_settings, external_client_apps, permission_sets, profiles, schemas, security_settings, soap
 from .clock import stamp
-from .profiles import plan_profile, render_profile
 from .save import Change, Element, Failure, Plan, Saving
 from .sessions import Caller
 from .state import Org, State
@@ -119,11 +118,6 @@ def _save_by_plan(
     return Change(changed=before != render(org, name, version))
 
 
-def _profile(org: Org, name: str, version: float) -> str | None:
-    profile = next((one for one in org.profiles.values() if one.name == name), None)
-    return None if profile is None else render_profile(org, profile, version)
-
-
 def _security(org: Org, name: str, version: float) -> str | None:
     """Write the settings. The full name is not matched strictly, one is read even as `passwordPolicies` (REPORTED)."""
     return security_settings.render(org, version)
@@ -191,8 +185,9 @@ TYPES = (
         "profiles",
         "profile",
         lambda org: [Named(one.name, one.id) for one in org.profiles.values()],
-        _profile,
-        partial(_save_by_plan, plan_profile, _profile),
+        profiles.render,
+        profiles.save_profile,
+        profiles.delete,
     ),
     Type(
         "PermissionSet",

@@ -10,7 +10,7 @@ from functools import partial
 from . import soap
 from .addresses import IpRange
 from .errors import ClientFault
-from .save import Element, Failure, Plan, accept_ranges, check_elements, read_range, render_ranges
+from .save import Change, Element, Failure, Plan, Saving, accept_ranges, check_elements, read_range, render_ranges
 from .sessions import Caller
 from .state import Org, Profile, State
 
@@ -86,7 +86,7 @@ def plan_profile(state: State, caller: Caller, component: Element) -> Plan:
     """What an update would do; a profile overlays, what is not listed is kept (REPORTED)."""
     name = (soap.child_text(component, "fullName") or "").strip()
     check_elements(component, _KNOWN, "Profile")
-    profile = next((one for one in caller.org.profiles.values() if one.name == name), None)
+    profile = _by_name(caller.org, name)
     if profile is None:
         # The status code exists; that it is the one for this case is an assumption.
         raise Failure("INVALID_CROSS_REFERENCE_KEY", f"In field: fullName - no Profile named {name} found")
@@ -94,6 +94,42 @@ def plan_profile(state: State, caller: Caller, component: Element) -> Plan:
     hours = [_read_hours(child) for child in component if soap.local_name(child) == "loginHours"]
     granted = dict(_read_permission(child) for child in component if soap.local_name(child) == "userPermissions")
     return partial(_carry_out, state, caller, profile, ranges, hours, granted)
+
+
+def save_profile(saving: Saving, element: Element) -> Change:
+    """Change a profile, or create it as a custom one."""
+    org, name, version = saving.caller.org, saving.full_name(element), saving.caller.version
+    profile = _by_name(org, name)
+    if profile is None:
+        saving.may_create(name)
+        saving.state.add_profile(org, name, custom=True)
+    else:
+        saving.may_update(name)
+    work = plan_profile(saving.state, saving.caller, element)
+    before = render(org, name, version)
+    work()
+    return Change(created=profile is None, changed=profile is None or before != render(org, name, version))
+
+
+def render(org: Org, name: str, version: float) -> str | None:
+    """The profile of a name; None where there is none."""
+    profile = _by_name(org, name)
+    return None if profile is None else render_profile(org, profile, version)
+
+
+def _by_name(org: Org, name: str) -> Profile | None:
+    return next((one for one in org.profiles.values() if one.name == name), None)
+
+
+def delete(org: Org, name: str) -> bool:
+    """Delete a custom profile that no user has, not even an inactive one (the code is INVENTED)."""
+    profile = _by_name(org, name)
+    if profile is None:
+        return False
+    if not profile.custom or any(user.profile_id == profile.id for user in org.users.values()):
+        raise Failure("DELETE_FAILED", f"You can't delete the profile {profile.label}: it is standard, or in use.")
+    del org.profiles[profile.id]
+    return True
 
 
 def _planned_ranges(caller: Caller, profile: Profile, component: Element) -> tuple[IpRange, ...] | None:

@@ -37,6 +37,7 @@ DEFAULT_SEED: dict[str, Any] = {
 
 _ORG_FIELDS = {
     "sandbox",
+    "organization_type",
     "instance_url",
     "metadata_url",
     "locked",

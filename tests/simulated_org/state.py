@@ -211,6 +211,7 @@ class Org:
     name: str
     automated_user_id: str
     sandbox: bool = False
+    organization_type: str = "Enterprise Edition"
     instance_url: str | None = None
     metadata_url: str | None = None
     locked: bool = False

@@ -292,7 +292,7 @@ def organizations(org: Org) -> Table:
         "Name": Field(attrgetter("name")),
         "IsSandbox": Field(attrgetter("sandbox")),
         "InstanceName": Field(_constant("SIM0")),
-        "OrganizationType": Field(_constant("Enterprise Edition")),
+        "OrganizationType": Field(attrgetter("organization_type")),
     }
     return Table("Organization", fields, attrgetter("id"))
 
