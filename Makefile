@@ -6,12 +6,13 @@
 # make test      style, types and all tests, on one ansible-core
 # make test-all  the same, and every other check: each ansible-core, format readers, a browser, sanity, linters, documentation
 # make docs      the reference of modules, plugins and roles, in build/reference/html
+# make live      what only a real org can answer, asked of one that you name: make live ARGS="--org ID"; docs/live.md
 # make bench     the table of measurements, and build/bench.json
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo check test test-rest test-all docs bench clean
+.PHONY: demo check test test-rest test-all docs live bench clean
 
 demo: $(VENV)/ready
 	@$(BIN)/python -m tests.demo
@@ -30,6 +31,9 @@ test-all: test
 
 docs: $(VENV)/ready
 	@$(BIN)/python -m tools.reference
+
+live: $(VENV)/ready
+	@$(BIN)/python -m tests.live $(ARGS)
 
 bench: $(VENV)/ready
 	@$(BIN)/python -m tests.bench

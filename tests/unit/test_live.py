@@ -1,0 +1,335 @@
+# Copyright (c) 2026, the gatehouse.salesforce authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The suite for real orgs (tests/live), in a simulated org of each answer: the report finds them all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shlex
+import signal
+import stat
+import subprocess
+import sys
+import time
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+from unittest import mock
+
+import pytest
+import yaml
+
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
+from tests.live.__main__ import main
+from tests.live.calls import Caller
+from tests.live.catalogue import ALL, UNANSWERABLE
+from tests.live.journal import Journal
+from tests.live.report import Answer, Report
+from tests.live.run import WrongOrg, ask_all, check_org
+from tests.live.scene import KINDS, Scene
+from tests.live.undo import username_of
+from tests.simulated_org import SimulatedOrg
+from tests.simulated_org.switches import Switches
+from tests.support.processes import ROOT
+
+# Of switches that are numbers: what is tried.
+NUMBERS: dict[str, tuple[Any, ...]] = {
+    "description_cap": (255, 80, 0),
+    "query_batch_size": (2000, 200),
+    "deploy_seconds": (0.0, 3.0),
+    "eca_known_after": (0.0, 1.0),
+    "eca_change_after": (0.0, 1.0),
+    "eca_rotated_pair_days": (30.0, 7.0),
+}
+# What an org must be like for a switch to matter.
+CIRCUMSTANCES: dict[str, dict[str, Any]] = {
+    "soap_login_off_text": {"soap_login_enabled": False},
+    "soap_login_off_check": {"soap_login_enabled": False},
+    "wrong_host_code": {"own_host_only": True},
+    "token_from_trusted": {"trusted_ranges": ["127.0.0.0/8"]},
+    "enforced_range_code": {"session_settings": {"enforceIpRangesEveryRequest": True}},
+    "blocked_flow_error": {"username_password_flow_enabled": False},
+    "eca_off": {"external_client_apps_enabled": False},
+    "eca_not_yet": {"switches": {"eca_known_after": 1.0}},
+}
+ADMIN = "admin@simulated.example"
+
+
+def cases() -> Iterator[Any]:
+    """Each value of each switch with a question, but for defaults, which the run of everything finds."""
+    for name, hint in typing.get_type_hints(Switches).items():
+        values = get_args(hint) if get_origin(hint) is Literal else NUMBERS.get(name, (False, True))
+        led = name in (*CIRCUMSTANCES, "query_batch_size")
+        for value in values if name not in UNANSWERABLE else ():
+            if led or value != getattr(Switches(), name):
+                yield pytest.param(name, value, id=f"{name}-{value}")
+
+
+class Robot:
+    """An owner who allows everything, and looks at the simulated org where it is asked."""
+
+    def __init__(self, sim: SimulatedOrg, allowed: frozenset[str] | None = None) -> None:
+        self.sim, self.allowed, self.mails = sim, allowed, 0
+
+    def allows(self, kind: str) -> bool:
+        return self.allowed is None or kind in self.allowed
+
+    def answer(self, question: str, *, secret: bool = False) -> str | None:
+        mails = self.sim.commands.mails()
+        if secret:
+            self.mails = len(mails)
+            return str(mails[-1]["token"])
+        if "Has a" in question:
+            came, self.mails = len(mails) > self.mails, len(mails)
+            return "yes" if came else "no"
+        org = self.sim.state.org()
+        return "yes" if "My Domain" in question and org.own_host_only or not org.soap_login_enabled else "no"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedOrg]:
+    with SimulatedOrg(folder=tmp_path_factory.mktemp("live"), addresses=("127.0.0.1", "127.0.0.2")) as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(server: SimulatedOrg) -> SimulatedOrg:
+    """A Developer Edition whose own host is not the login host."""
+    server.commands.reset()
+    server.commands.set_org(organization_type="Developer Edition", instance_url=server.listeners[1].url)
+    permissions = ["ExternalClientAppAdmin", "ExternalClientAppDeveloper", "ViewClientSecret"]
+    server.commands.set_permission_set("Apps", permissions=permissions, assigned=[ADMIN])
+    return server
+
+
+def admin_of(sim: SimulatedOrg) -> Caller:
+    """The administrator's session."""
+    connection = Connection(
+        login_url=sim.url,
+        username=ADMIN,
+        password=sim.admin.password,
+        security_token=sim.admin.security_token,
+        ca_path=sim.ca_path,
+        allowed_hosts=("localhost", "127.0.0.1", "127.0.0.2"),
+        timeout=1.0,
+    )
+    return Caller(connection, login(connection))
+
+
+def run(sim: SimulatedOrg, admin: Caller, folder: Path, *only: str, allowed: frozenset[str] | None = None) -> Report:
+    """Ask questions."""
+    org = check_org(admin, sim.state.org().id)
+    journal = Journal(folder / "journal", org["org"])
+    scene = Scene(admin, journal, Robot(sim, allowed), org_id=org["org"], wait=lambda s: sim.commands.advance(s))
+    return ask_all(scene, org, only=only)
+
+
+def picture(sim: SimulatedOrg) -> dict[str, Any]:
+    """What of an org must be after a run as before: all but the history of it."""
+    org = sim.state.org()
+    return {
+        "trusted": org.trusted_ranges,
+        "profiles": {one.name: dataclasses.asdict(one) for one in org.profiles.values()},
+        "users": {one.username: (one.profile_id, one.active) for one in org.users.values() if one.username == ADMIN},
+        "active": [one.username for one in org.users.values() if one.active],
+        "sets": sorted(one.name for one in org.grants.sets.values()),
+        "assignments": sorted(org.grants.assignments.values()),
+        "accesses": dict(org.grants.accesses),
+        "apps": list(org.external_client_apps),
+        "app_settings": dict(org.external_client_app_settings),
+        "session_settings": dict(org.session_settings),
+        "policies": dict(org.password_policies),
+    }
+
+
+@pytest.mark.parametrize(("switch", "value"), list(cases()))
+def test_the_report_names_what_the_org_does(sim: SimulatedOrg, tmp_path: Path, switch: str, value: Any) -> None:
+    circumstances = dict(CIRCUMSTANCES.get(switch, {}))
+    switches = {**circumstances.pop("switches", {}), switch: value}
+    admin = admin_of(sim)
+    sim.commands.set_org(**{"trusted_ranges": ["198.51.100.200/30"], **circumstances, "switches": switches})
+    if switch == "query_batch_size":
+        sim.commands.add_logins([{"username": ADMIN, "source_ip": "192.0.2.1", "count": value + 1}])
+    before = picture(sim)
+    report = run(sim, admin, tmp_path, switch)
+    assert report.switches == {switch: value}, report.as_markdown()
+    assert not report.problems
+    assert picture(sim) == before
+    locked = [one for one in sim.state.org().users.values() if one.locked_until or one.failed_attempts > 5]
+    assert not locked
+
+
+def test_one_run_asks_everything(sim: SimulatedOrg, tmp_path: Path) -> None:
+    admin, before = admin_of(sim), picture(sim)
+    report = run(sim, admin, tmp_path)
+    answers = {one.name: one for one in report.answers}
+    assert {name for name, one in answers.items() if one.has_switch and one.answered and not one.is_default} == set()
+    # Of the open questions that this org can answer, all are answered; of the others the report says why.
+    unanswered = {name for name, one in answers.items() if not one.answered}
+    assert unanswered == set(UNANSWERABLE) | set(CIRCUMSTANCES) | {"query_batch_size"}
+    assert all(answers[name].why for name in unanswered)
+    assert answers["range_error_texts"].value["start above end"].startswith("FIELD_INTEGRITY_EXCEPTION: The start")
+    assert picture(sim) == before
+    assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o600
+    text = report.as_json() + report.as_markdown() + (tmp_path / "journal").read_text()
+    user = next(one for name, one in sim.state.usernames.items() if name.startswith("gatehouse-live"))
+    secrets = [admin.token, sim.admin.password, sim.admin.security_token, user.password, *user.old_passwords]
+    secrets += [str(mail["token"]) for mail in sim.commands.mails()]
+    assert not [secret for secret in secrets if secret and secret in text]
+    # A second run takes up the user that the first one left inactive, and says what such a user cannot tell.
+    again = {one.name: one for one in run(sim, admin, tmp_path, "token_mail", "missing_token").answers}
+    assert again["missing_token"].answered
+    assert "an earlier run" in again["token_mail"].why
+    assert len([name for name in sim.state.usernames if name.startswith("gatehouse-live")]) == 1
+
+
+def test_a_secret_that_the_org_repeats_is_masked() -> None:
+    answer = Answer("range_error_texts", "", "", False, value={"case": 'wrong: S3"cret'})
+    report = Report({"org": "00D"}, (answer,)).without(['S3"cret'])
+    assert report.answers[0].value == {"case": "wrong: ********"}
+
+
+@pytest.mark.parametrize(
+    "allowed", [frozenset(), frozenset({"user"}), frozenset({"ranges"}), frozenset({"app", "user"})]
+)
+def test_nothing_is_changed_that_the_owner_does_not_allow(
+    sim: SimulatedOrg, tmp_path: Path, allowed: frozenset[str]
+) -> None:
+    admin = admin_of(sim)
+    sim.commands.clear_requests()
+    report = run(sim, admin, tmp_path, allowed=allowed)
+    done = {one["operation"] for one in sim.commands.requests()}
+    assert ("login" in done, "setPassword" in done, "resetToken" in done) == (False, False, False)
+    assert (len(sim.state.org().users) > 1) == (allowed == {"app", "user"})
+    assert bool(sim.commands.audit_trail()) == (allowed in ({"ranges"}, {"user"}, {"app", "user"}))
+    for answer in report.answers:
+        question = ALL.get(answer.name)
+        if question and not set(question.needs) <= allowed:
+            assert "the owner does not allow" in answer.why, answer
+
+
+def test_a_user_is_never_locked(sim: SimulatedOrg, tmp_path: Path) -> None:
+    admin = admin_of(sim)
+    sim.commands.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
+    report = run(sim, admin, tmp_path)
+    user = next(one for name, one in sim.state.usernames.items() if name.startswith("gatehouse-live"))
+    assert user.locked_until is None
+    assert user.failed_attempts <= 1
+    assert any("half as many as lock a user" in one.why for one in report.answers)
+    refused = [
+        (one["username"], one["secrets"]["password"], one["path"])
+        for one in sim.commands.requests()
+        if one["operation"] == "login" and one["result"] != "ok"
+    ]
+    assert len(refused) == len(set(refused))
+
+
+@pytest.mark.parametrize(
+    ("fields", "given", "problem"),
+    [
+        ({"organization_type": "Enterprise Edition"}, None, "is a production org"),
+        ({"organization_type": "Enterprise Edition", "sandbox": True}, "", "not in one that is named"),
+        ({}, "00D000000000001", "not in 00D000000000001"),
+        ({}, "00D", "not in 00D"),
+    ],
+)
+def test_nothing_is_tried_in_another_org(
+    sim: SimulatedOrg, fields: dict[str, Any], given: str | None, problem: str
+) -> None:
+    admin = admin_of(sim)
+    sim.commands.set_org(**fields)
+    with pytest.raises(WrongOrg, match=problem):
+        check_org(admin, sim.state.org().id if given is None else given)
+
+
+def test_ranges_of_others_stay_and_a_lost_one_is_reported(sim: SimulatedOrg, tmp_path: Path) -> None:
+    admin = admin_of(sim)
+    sim.commands.set_org(trusted_ranges=[{"start": "203.0.113.1", "end": "203.0.113.1", "description": "A & <B>"}])
+    before = sim.state.org().trusted_ranges
+    assert not run(sim, admin, tmp_path, "ipv4_notation", "description_cap").problems
+    assert sim.state.org().trusted_ranges == before
+    # Another administrator removes one between reading and writing.
+    sim.commands.hook("updateMetadata", [{"command": "set_trusted_ranges", "ranges": []}], when="after")
+    report = run(sim, admin, tmp_path, "ipv4_notation")
+    assert "ranges of others are not as they were" in report.answers[0].why
+
+
+def test_a_user_of_somebody_else_is_left_alone(sim: SimulatedOrg, tmp_path: Path) -> None:
+    admin = admin_of(sim)
+    sim.commands.add_user(username_of(sim.state.org().id[:15]), "Invented-1", last_name="Somebody")
+    before = picture(sim)
+    report = run(sim, admin, tmp_path, "missing_token")
+    assert "is not of this suite" in report.answers[0].why
+    assert picture(sim) == before
+
+
+@pytest.mark.parametrize("after", [40, 300])
+def test_a_run_that_is_killed_is_undone_by_its_journal(
+    sim: SimulatedOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str], after: int
+) -> None:
+    """The process ends where it is; what it did is undone by another run."""
+    before, org = picture(sim), sim.state.org().id
+    command = [sys.executable, "-m", "tests.live", "--org", org, "--login-url", sim.url, "--ca-path", sim.ca_path]
+    command += ["--folder", str(tmp_path / "state"), *(f"--allowed-host=127.0.0.{n}" for n in (1, 2))]
+    command += ["--allowed-host", "localhost"]
+    login = {"USERNAME": ADMIN, "PASSWORD": sim.admin.password, "SECURITY_TOKEN": sim.admin.security_token}
+    env = {**os.environ, **{f"GATEHOUSE_LIVE_{name}": value for name, value in login.items()}}
+    running = subprocess.Popen(
+        [*command, *(f"--yes={kind}" for kind in KINDS)],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        while running.poll() is None and len(sim.commands.requests()) < after:
+            time.sleep(0.01)
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode == -signal.SIGKILL
+    with mock.patch.dict(os.environ, env):
+        assert main(command[3:]) == 2
+        assert "run this with --restore first" in capsys.readouterr().err
+        assert main([*command[3:], "--restore"]) == 0
+    assert picture(sim) == before
+    assert not list((tmp_path / "state").glob("*.jsonl"))
+
+
+PAGE = ROOT / "docs" / "live.md"
+
+
+def test_the_page_names_each_kind_of_change() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
+    assert rows == dict(KINDS)
+
+
+def test_the_commands_of_the_page_run(
+    sim: SimulatedOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a vault file; without a terminal nothing is allowed but what --yes names."""
+    vault = tmp_path / "admin.yml"
+    secrets = {"username": ADMIN, "password": sim.admin.password, "security_token": sim.admin.security_token}
+    vault.write_text(yaml.safe_dump(secrets))
+    (tmp_path / "vault-password").write_text("Invented-Vault-1")
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / "vault-password"))
+    subprocess.run([Path(sys.executable).parent / "ansible-vault", "encrypt", vault], check=True, capture_output=True)
+    more = ["--vault", str(vault), "--yes=ranges", "--only=duplicate_ranges", "--only=missing_token"]
+    more += ["--login-url", sim.url, "--ca-path", sim.ca_path, "--folder", str(tmp_path / "state")]
+    more += [f"--allowed-host={host}" for host in ("localhost", "127.0.0.1", "127.0.0.2")]
+    commands = re.findall(r'\$ make live ARGS="(.*)"', PAGE.read_text())
+    for command in commands:
+        assert main([*shlex.split(command.replace("00D000000000062", sim.state.org().id)), *more]) == 0
+    assert "restore" in commands[1]
+    assert "everything is put back" in capsys.readouterr().out
+    report = json.loads((tmp_path / "state" / f"{sim.state.org().id[:15]}.report.json").read_text())
+    assert report["switches"] == {"duplicate_ranges": "kept"}
+    assert Switches().changed(report["switches"]) == Switches()
+    assert main(["--org", "00D000000000062", *more]) == 2
+    assert "not in 00D000000000062" in capsys.readouterr().err
