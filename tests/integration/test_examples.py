@@ -269,6 +269,10 @@ def example_org(sim: SimulatedOrg, playbook: Playbooks, mail_server: Dovecot | N
         (playbook.folder / "etc" / name).mkdir(parents=True)
     (playbook.folder / "files").mkdir()
     (playbook.folder / "files" / "cloudflare-ips.txt").write_text("203.0.113.0/24\n2001:db8::/32\n")
+    environment = f"SALESFORCE_USERNAME={USERS[1]}\nSALESFORCE_PASSWORD={PASSWORD}\nSALESFORCE_SECURITY_TOKEN={TOKEN}\n"
+    (playbook.folder / "files" / "billing.env").write_text(environment)
+    airflow = {"conn_type": "salesforce", "login": USERS[-1], "password": PASSWORD, "extra": {"security_token": TOKEN}}
+    (playbook.folder / "files" / "airflow.json").write_text(json.dumps({"salesforce_reports": airflow}))
     project = playbook.folder / "force-app" / "main" / "default"
     for name, content in PROJECT.items():
         (project / name).parent.mkdir(parents=True)

@@ -23,7 +23,18 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 CODE = PLUGINS / "module_utils" / "_gatehouse"
 PACKAGE = "ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse"
 
-COMMON = {"authorities", "deadline", "durations", "errors", "files", "libraries", "masking", "near_names", "text"}
+COMMON = {
+    "authorities",
+    "deadline",
+    "durations",
+    "errors",
+    "files",
+    "libraries",
+    "masking",
+    "near_names",
+    "text",
+    "xml_files",
+}
 # Each package, and what it may import beside COMMON and itself; lower ones first.
 MAY_IMPORT: dict[str, set[str]] = {
     "authorities": set(),
@@ -35,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "masking": set(),
     "near_names": set(),
     "libraries": set(),
+    "xml_files": set(),
     "auth": set(),
     "ranges": set(),
     "credentials": {"auth"},
@@ -44,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "org": {"auth", "ranges"},
     "oauth_app": {"auth", "org"},
     "store": {"credentials"},
-    "permissions": {"ranges", "org", "oauth_app"},
+    "permissions": {"org", "oauth_app"},
     "access": {"ranges", "org"},
     "report": {"auth", "ranges", "access"},
     "verification": {"auth", "ranges", "credentials", "org", "store", "access"},

@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.gatehouse.salesforce.plugins.filter.metadata_ranges import metadata_ranges
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges import metadata_files
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse import xml_files
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NAMESPACE = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
@@ -83,7 +83,7 @@ def test_what_is_no_such_file_is_refused(content: Any, problem: str) -> None:
 
 
 def test_a_huge_file_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata_files, "MAX_CHARACTERS", len(PROFILE))
+    monkeypatch.setattr(xml_files, "MAX_CHARACTERS", len(PROFILE))
     assert metadata_ranges(PROFILE)
     with pytest.raises(AnsibleFilterError, match=f"larger than {len(PROFILE)} characters"):
         metadata_ranges(f"{PROFILE} ")

@@ -20,6 +20,8 @@ from .connection import DEFAULT_LOGIN_URL
 
 MAX_BYTES = 1 << 20
 _ALIASES = "alias.json"
+_SEALED = re.compile(r"[0-9a-f]{12,}:[0-9a-f]{32}")
+_KEY_BYTES = 32
 _AUTH_FILE = re.compile(r"[^.][^@]*@[^.]+(\.[^.\s]+)+\.json")  # as the CLI itself tells them from its other files
 
 
@@ -99,3 +101,57 @@ def _read_object(file: Path, member: str, kind: type) -> dict[str, Any]:
     if not isinstance(fields, dict) or not isinstance(fields.get(member), kind):
         raise GatehouseError(f"{file}: is no file of the Salesforce CLI: it has no {member}")
     return fields
+
+
+def connection_fields(fields: Mapping[str, Any], key: str | None) -> dict[str, Any]:
+    """Return the fields of a connection by which the CLI logs in; raises OptionError or ValueError.
+
+    Args:
+        fields: the content of an auth file.
+        key: what the CLI encrypts its secrets with: C(key) in its key.json, or the entry of its name in the system's
+            keychain.
+    """
+    login = describe_login(fields)
+    found = {
+        "auth": login["auth"],
+        "login_url": login["login_url"],
+        "username": login["username"],
+        "consumer_key": _text(fields, "clientId"),
+    }
+    if login["auth"] == "jwt_bearer":
+        found["private_key"] = _text(fields, "privateKey")  # a file
+    elif login["auth"] == "refresh_token":
+        found["login_url"] = login["instance_url"] or login["login_url"]
+        found["refresh_token"] = _decrypt(_text(fields, "refreshToken"), key)
+        found["consumer_secret"] = _decrypt(_text(fields, "clientSecret"), key)
+    else:
+        found["access_token"] = _decrypt(_text(fields, "accessToken"), key)
+        found["instance_url"] = login["instance_url"]
+    return {name: value for name, value in found.items() if value}
+
+
+def _decrypt(sealed: str | None, key: str | None) -> str | None:
+    """Decrypt a secret. Source: sfdx-core, src/crypto/crypto.ts, of which both versions are in use."""
+    if sealed is None or not _SEALED.fullmatch(sealed):
+        return sealed
+    if not key:
+        raise OptionError(
+            "encryption_key",
+            "is required, as the secrets in this file are encrypted: it is key in the key.json beside it, or the entry "
+            "sfdx of the system's keychain. sf org display --verbose shows an auth URL, which is the format sfdx_url",
+        )
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    text, _colon, tag = sealed.partition(":")
+    key = key.strip()
+    try:
+        if len(key) == 2 * _KEY_BYTES:
+            cipher, start = AESGCM(bytes.fromhex(key)), 24
+            nonce = bytes.fromhex(text[:start])
+        else:
+            cipher, start = AESGCM(key.encode()), 12
+            nonce = text[:start].encode()
+        return cipher.decrypt(nonce, bytes.fromhex(text[start:] + tag), None).decode()
+    except (ValueError, InvalidTag):
+        raise OptionError("encryption_key", "does not decrypt the secrets of this file") from None

@@ -23,7 +23,7 @@ MAX_TIMEOUT = 3600.0  # seconds
 AUTH_FLOWS = ("security_token", "jwt_bearer", "client_credentials", "refresh_token", "username_password", "session")
 SECRET_FIELDS = ("password", "security_token", "consumer_secret", "private_key", "refresh_token", "access_token")
 _AUDIENCE = re.compile(r"https://[!-~]+")
-_NEEDS = {
+NEEDS = {
     "security_token": ("username", "password"),
     "username_password": ("username", "password", "consumer_key", "consumer_secret"),
     "jwt_bearer": ("username", "consumer_key", "private_key"),
@@ -98,7 +98,7 @@ class Connection:
         """Return itself when it can be used; raises OptionError naming the option at fault. Nothing is sent."""
         if self.auth not in AUTH_FLOWS:
             raise OptionError("auth", f"{self.auth!r} is not one of {', '.join(AUTH_FLOWS)}")
-        for option in _NEEDS[self.auth]:
+        for option in NEEDS[self.auth]:
             if not (getattr(self, option) or "").strip():
                 raise OptionError(option, f"is required for auth {self.auth}")
         for option in ("username", "consumer_key", *SECRET_FIELDS):

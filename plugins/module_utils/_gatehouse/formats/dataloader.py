@@ -88,3 +88,16 @@ def _key(encryption_key: str | None) -> bytes:
     if len(content) < _KEY_BYTES:
         raise NotRepresentable("encryption_key", f"a password with a key of fewer than {_KEY_BYTES} bytes")
     return content[:_KEY_BYTES]
+
+
+def decrypt(text: str, encryption_key: str | None) -> str:
+    """Decrypt what Data Loader has encrypted with the key; raises NotRepresentable without one, or ValueError."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    codes = [int(text[at : at + 2], 16) for at in range(0, len(text), 2)]
+    sealed = bytes(code if code < 0x80 else 383 - code for code in codes)
+    decryptor = Cipher(algorithms.AES(_key(encryption_key)), modes.CBC(sealed[:16])).decryptor()
+    unpadder = PKCS7(128).unpadder()
+    padded = decryptor.update(sealed[16:]) + decryptor.finalize()
+    return (unpadder.update(padded) + unpadder.finalize()).decode()

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 from ..errors import GatehouseError, OptionError
 from ..oauth_app.model import Component
-from ..ranges.metadata_files import parse_metadata
 from ..text import NOT_XML_CHAR
+from ..xml_files import local_name, parse_xml
 from .table import SETS
 
 KIND = "PermissionSet"
@@ -140,7 +140,7 @@ def known_set(name: str) -> PermissionSet:
 def read_file(name: str, src: str, content: str) -> PermissionSet:
     """Return the permission set in a metadata file; raises OptionError."""
     try:
-        root = parse_metadata(content)
+        root = parse_xml(content)
     except GatehouseError as exc:
         raise OptionError("src", f"{src}: {exc}") from None
     if local_name(root) != KIND:
@@ -177,11 +177,6 @@ def parse_record(name: str, record: ElementTree.Element, users: Mapping[str, str
         permissions=frozenset(granted),
         users=users or {},
     )
-
-
-def local_name(element: ElementTree.Element) -> str:
-    """Return the name of an element without its namespace."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 def _text(element: ElementTree.Element, name: str) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from ..errors import GatehouseError
+from ..xml_files import local_name, parse_xml
 from .model import IpRange, from_bounds
 
-MAX_CHARACTERS = 16 * 1024 * 1024
 # Where a file has its ranges, and the names of their addresses, by its root element.
 _PLACES = {
     "SecuritySettings": (("networkAccess", "ipRanges"), "start", "end"),
@@ -23,37 +23,21 @@ _PLACES = {
 
 def read_ranges(text: str) -> list[IpRange]:
     """Return the ranges of C(Security.settings) or of a profile, sorted; raises GatehouseError."""
-    root = parse_metadata(text)
-    kind = _name(root)
+    root = parse_xml(text)
+    kind = local_name(root)
     if kind not in _PLACES:
         raise GatehouseError(f"a file of {kind[:50]} has no IP ranges; give one of {' or '.join(_PLACES)}")
     path, start, end = _PLACES[kind]
     found = [root]
     for step in path:
-        found = [child for element in found for child in element if _name(child) == step]
+        found = [child for element in found for child in element if local_name(child) == step]
     return sorted(_read_range(element, start, end) for element in found)
 
 
 def _read_range(element: ElementTree.Element, start: str, end: str) -> IpRange:
-    values = {_name(child): (child.text or "").strip() for child in element}
+    values = {local_name(child): (child.text or "").strip() for child in element}
     first, last = values.get(start, ""), values.get(end, "")
     try:
         return from_bounds(first, last, values.get("description"))
     except ValueError as exc:
         raise GatehouseError(f"the range {first[:50]!r} to {last[:50]!r} cannot be read: {exc}") from None
-
-
-def parse_metadata(text: str) -> ElementTree.Element:
-    """Return the root of a metadata file; raises GatehouseError for what is none."""
-    if len(text) > MAX_CHARACTERS:
-        raise GatehouseError(f"the file is larger than {MAX_CHARACTERS} characters")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise GatehouseError("the file declares a document type, which metadata never has")
-    try:
-        return ElementTree.fromstring(text)  # noqa: S314 - without a document type, there are no entities
-    except (ElementTree.ParseError, ValueError, RecursionError) as exc:
-        raise GatehouseError(f"the file is no XML: {exc}") from None
-
-
-def _name(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
