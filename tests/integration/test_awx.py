@@ -18,7 +18,8 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variable_names import SUFFIXES
 from tests.bench.stores import credential
 from tests.simulated_org import SimulatedOrg
-from tests.support.awx import TOKEN, Awx, Refused, awx_collections, check_credential_type, check_survey, controller
+from tests.support.awx import PACKAGE, TOKEN, Awx, Refused, check_credential_type, check_survey, controller
+from tests.support.collections import collections_path
 from tests.support.openbao import OpenBao
 from tests.support.plays import Playbooks, Results
 from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
@@ -135,7 +136,7 @@ class TestSetup:
             *options,
             ok=ok,
             env={
-                "ANSIBLE_COLLECTIONS_PATH": awx_collections(),
+                "ANSIBLE_COLLECTIONS_PATH": collections_path(PACKAGE, ["awx/awx"]),
                 "CONTROLLER_HOST": awx.url,
                 "CONTROLLER_OAUTH_TOKEN": TOKEN,
             },

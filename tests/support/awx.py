@@ -1,19 +1,14 @@
 # Copyright (c) 2026, the gatehouse.salesforce authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of AWX's API that sets it up, on loopback, which refuses what AWX refuses; and the collection awx.awx."""
+"""The part of AWX's API that sets it up, on loopback, which refuses what AWX refuses."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,10 +19,7 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
-from tests.support.processes import COLLECTIONS, ROOT
-
 PACKAGE = "ansible==12.3.0"  # later ones have no awx.awx
-FOLDER = ROOT / "build" / "awx"
 TOKEN = "Example-Controller-Token-1"  # noqa: S105 - invented
 IDENTIFIER = "^[a-zA-Z_]+[a-zA-Z0-9_]*$"
 STRING = {"type": "string"}
@@ -81,23 +73,6 @@ QUESTIONS: Mapping[str, type] = {
     "integer": int,
     "float": float,
 }
-
-
-def awx_collections() -> str:
-    """Return a search path with this collection and awx.awx, which the first call of a checkout downloads."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (FOLDER / PACKAGE).exists():
-            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-            subprocess.run([*pip, "-d", str(FOLDER), PACKAGE], check=True)
-            (wheel,) = FOLDER.glob("ansible-*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                wanted = [name for name in archive.namelist() if name.startswith("ansible_collections/awx/")]
-                archive.extractall(FOLDER, wanted)
-            wheel.unlink()
-            (FOLDER / PACKAGE).touch()
-    return os.pathsep.join([str(COLLECTIONS), str(FOLDER)])
 
 
 class Refused(Exception):

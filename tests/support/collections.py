@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
+from pathlib import Path
 
 from tests.support.processes import COLLECTIONS, ROOT
 
@@ -26,23 +28,23 @@ NAMES = (
 )
 
 
-def collections_path() -> str:
+def collections_path(package: str = PACKAGE, names: Sequence[str] = NAMES) -> str:
     """Return a search path with this collection and those of others, which the first call of a checkout downloads."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    ready = FOLDER / PACKAGE
-    with (FOLDER / ".lock").open("w") as lock:
+    folder = FOLDER / package
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists():
-            _extract()
-            ready.touch()
-    return os.pathsep.join([str(COLLECTIONS), str(FOLDER)])
+        if not (folder / "ready").exists():
+            _extract(folder, package, names)
+            (folder / "ready").touch()
+    return os.pathsep.join([str(COLLECTIONS), str(folder)])
 
 
-def _extract() -> None:
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(FOLDER)]
-    subprocess.run([*pip, PACKAGE], check=True)
-    (wheel,) = FOLDER.glob("ansible-*.whl")
-    wanted = tuple(f"ansible_collections/{name}/" for name in NAMES)
+def _extract(folder: Path, package: str, names: Sequence[str]) -> None:
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(folder)]
+    subprocess.run([*pip, package], check=True)
+    (wheel,) = folder.glob("ansible-*.whl")
+    wanted = tuple(f"ansible_collections/{name}/" for name in names)
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(FOLDER, [name for name in archive.namelist() if name.startswith(wanted)])
+        archive.extractall(folder, [name for name in archive.namelist() if name.startswith(wanted)])
     wheel.unlink()
