@@ -94,6 +94,11 @@ def format_readers() -> None:
     pytest("tests/format_readers", workers=2)
 
 
+def rulebooks() -> None:
+    """Run the sources of events and the rulebooks by ansible-rulebook."""
+    pytest("tests/rulebooks", workers=1)
+
+
 def browser() -> None:
     """Open the page of a report in Chromium."""
     pytest("tests/browser", workers=1)
@@ -156,6 +161,7 @@ TARGETS = {
     "rest": (
         ("sanity", "lint", "docs", "artifact", "environments"),
         ("kills", "browser"),
+        ("rulebooks",),
         ("format_readers",),
         ("ansible_2_20",),
         ("ansible_2_22",),

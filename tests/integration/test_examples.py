@@ -66,6 +66,7 @@ ELSEWHERE = {
     ("docs/awx.md", "export CONTROLLER_HOST"): "test_awx.py runs it against a server that checks what AWX checks",
     ("docs/mailboxes.md", "# microsoft.yml"): "test_mailbox_oauth.py rotates a token with it",
     ("docs/mailboxes.md", "# google.yml"): "test_mailbox_oauth.py rotates a token with it",
+    ("docs/events.md", "# watch.yml"): "test_rulebooks.py runs it",
     ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
     ("docs/pipelines.md", "variables:"): "test_pipelines.py adds it to the workflow",
     ("docs/pipelines.md", "steps:"): "test_pipelines.py adds it to the workflow",

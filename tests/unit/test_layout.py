@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "delivery": {"credentials", "formats", "host", "store"},
     "task": {"auth", "credentials", "org", "store"},
     "rotation": {"auth", "credentials", "mailbox", "org", "oauth_app", "store", "access", "verification"},
+    "events": {"auth", "ranges", "credentials", "mailbox", "org", "oauth_app", "store", "access", "task"},
 }
 # What Ansible sends to a managed host with each module, beside the module itself, and how many bytes that may be.
 SHIPPED = {
