@@ -31,7 +31,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
     Connection,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError  # noqa: E402
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import file_lock  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import (  # noqa: E402
+    file_lock,
+    replace_file,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login  # noqa: E402
 
 from .calls import Caller, Refusal  # noqa: E402
@@ -111,7 +114,7 @@ def _ask(options: argparse.Namespace, admin: Caller, journal: Journal, org: dict
     report = report.without([*admin.connection.secret_texts, *scene.secrets])
     for suffix, text in (("json", report.as_json()), ("md", report.as_markdown())):
         path = options.folder / f"{org['org']}.report.{suffix}"
-        path.write_text(text, encoding="utf-8")
+        replace_file(path, text.encode())
         print(path)
     return list(report.problems)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import sync_folder
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -37,6 +39,7 @@ class Journal:
         lines = list(self._lines())
         if not lines:
             self._write({"org": org_id})
+            sync_folder(path.parent)
         elif lines[0].get("org") != org_id:
             raise JournalError(f"{path} is the journal of another org, {lines[0].get('org')}")
 

@@ -32,7 +32,8 @@ def check_org(admin: Caller, given_id: str) -> dict[str, Any]:
     if not (found["IsSandbox"] is True or found["OrganizationType"] == "Developer Edition"):
         raise WrongOrg(f"{org_id} is a production org ({found['OrganizationType']}): nothing is tried in it")
     if len(given_id) not in (15, 18) or given_id[:15] != org_id[:15]:
-        raise WrongOrg(f"the session is in the org {org_id}, not in {given_id or 'one that is named'}")
+        wanted = f"not in {given_id}" if given_id else "and no org is named: --org ID"
+        raise WrongOrg(f"the session is in the org {org_id}, {wanted}")
     return {
         "org": org_id[:15],
         "type": found["OrganizationType"],
@@ -49,12 +50,16 @@ def ask_all(
     Args:
         only: names of questions; none: all.
     """
-    answers = []
+    answers: list[Answer] = []
+    questions = [one for name, one in ALL.items() if not only or name in only]
     try:
-        for question in [one for name, one in ALL.items() if not only or name in only]:
+        for question in questions:
             answer = _ask(scene, question)
             say(f"{answer.name}: {answer.value if answer.answered else 'not answered: ' + answer.why}")
             answers.append(answer)
+    except (KeyboardInterrupt, SystemExit):
+        left = questions[len(answers) :]
+        answers += [Answer(*_known(one), why="the run was ended before") for one in left]
     finally:
         problems = restore(scene.admin, scene.journal, scene.wait)
     hints = typing.get_type_hints(Switches)
@@ -63,8 +68,12 @@ def ask_all(
     return Report(org, tuple(answers), tuple(problems))
 
 
+def _known(question: Question) -> tuple[str, str, str, bool]:
+    return question.name, question.text, question.fact, question.has_switch
+
+
 def _ask(scene: Scene, question: Question) -> Answer:
-    known = (question.name, question.text, question.fact, question.has_switch)
+    known = _known(question)
     try:
         for kind in question.needs:
             scene.require(kind)
@@ -73,8 +82,8 @@ def _ask(scene: Scene, question: Question) -> Answer:
         return Answer(*known, why=str(exc))
     except (Refusal, GatehouseError, UndoError) as exc:
         return Answer(*known, why=f"the org's answer was not expected: {exc}"[:400])
-    except (LookupError, TypeError, ValueError, AttributeError) as exc:
-        # An answer of another form than any that is known; its content may be a secret.
+    except Exception as exc:
+        # An answer of another form than any that is known, whose content may be a secret. The others are asked yet.
         return Answer(*known, why=f"the org's answer has a form that is not known ({type(exc).__name__})")
     if question.has_switch and not is_value(question.name, value):
         return Answer(*known, why=f"an answer that no switch has: {value}"[:400])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from xml.etree.ElementTree import ParseError
 from xml.sax.saxutils import escape
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
@@ -33,16 +34,21 @@ class UndoError(Exception):
 
 
 def restore(caller: Caller, journal: Journal, wait: Wait) -> list[str]:
-    """Undo all open changes of a journal, the latest first; return what could not be undone."""
-    problems = []
-    for entry in journal.open_entries():
-        try:
-            UNDO[entry.undo](caller, entry.name, wait)
-        except (Refusal, UndoError, GatehouseError, LookupError) as exc:
-            problems.append(f"{entry.undo} {entry.name}: {exc}")
-        else:
-            journal.settle(entry)
-    return problems
+    """Undo all open changes of a journal, the latest first; return what could not be undone.
+
+    What another change is in the way of is tried again behind that one.
+    """
+    while True:
+        before, problems = journal.open_entries(), []
+        for entry in before:
+            try:
+                UNDO[entry.undo](caller, entry.name, wait)
+            except (Refusal, UndoError, GatehouseError, LookupError, ParseError) as exc:
+                problems.append(f"{entry.undo} {entry.name}: {exc}")
+            else:
+                journal.settle(entry)
+        if len(problems) in (0, len(before)):
+            return problems
 
 
 # -- users, profiles, permission sets ----------------------------------------------------------------------------------

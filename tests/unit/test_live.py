@@ -234,7 +234,7 @@ def test_a_user_is_never_locked(sim: SimulatedOrg, tmp_path: Path) -> None:
     ("fields", "given", "problem"),
     [
         ({"organization_type": "Enterprise Edition"}, None, "is a production org"),
-        ({"organization_type": "Enterprise Edition", "sandbox": True}, "", "not in one that is named"),
+        ({"organization_type": "Enterprise Edition", "sandbox": True}, "", "and no org is named"),
         ({}, "00D000000000001", "not in 00D000000000001"),
         ({}, "00D", "not in 00D"),
     ],
@@ -275,7 +275,9 @@ def test_a_run_that_is_killed_is_undone_by_its_journal(
 ) -> None:
     """The process ends where it is; what it did is undone by another run."""
     before, org = picture(sim), sim.state.org().id
-    command = [sys.executable, "-m", "tests.live", "--org", org, "--login-url", sim.url, "--ca-path", sim.ca_path]
+    # Without the pauses of a real run: the simulated org knows everything at once.
+    begin = "import sys, time; time.sleep = lambda _s: None; from tests.live.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", begin, "--org", org, "--login-url", sim.url, "--ca-path", sim.ca_path]
     command += ["--folder", str(tmp_path / "state"), *(f"--allowed-host=127.0.0.{n}" for n in (1, 2))]
     command += ["--allowed-host", "localhost"]
     login = {"USERNAME": ADMIN, "PASSWORD": sim.admin.password, "SECURITY_TOKEN": sim.admin.security_token}
@@ -331,5 +333,3 @@ def test_the_commands_of_the_page_run(
     report = json.loads((tmp_path / "state" / f"{sim.state.org().id[:15]}.report.json").read_text())
     assert report["switches"] == {"duplicate_ranges": "kept"}
     assert Switches().changed(report["switches"]) == Switches()
-    assert main(["--org", "00D000000000062", *more]) == 2
-    assert "not in 00D000000000062" in capsys.readouterr().err

@@ -50,15 +50,36 @@ def eca_not_yet(scene: Scene) -> str:
     return made(scene).first_said
 
 
-@question("when the token endpoint knows a change", "app")
-def eca_change_after(scene: Scene) -> float:
-    """After how many minutes does the token endpoint know another certificate?"""
+@once
+def change_minutes(scene: Scene) -> float:
+    """After how many minutes another certificate is known."""
     app, key = create(scene, describe(scene)), apps.another_key()
     consumer = apps.consumer_key(scene, app)
     apps.minutes_until(scene, lambda: not apps.not_yet(scene, consumer) and apps.knows_key(scene, consumer, app.key))
     if not scene.deploy(*app.changed(GLOBAL, certificate=key.certificate).only(GLOBAL)):
         raise Unanswered("the org takes no other certificate")
     return apps.minutes_until(scene, lambda: apps.knows_key(scene, consumer, key))
+
+
+@question("when the token endpoint knows a change", "app")
+def eca_change_after(scene: Scene) -> float:
+    """After how many minutes does the token endpoint know another certificate?"""
+    return change_minutes(scene)
+
+
+@question("certificates of apps", "app")
+def eca_certificate_left_out(scene: Scene) -> str:
+    """Does a write without the certificate clear it?"""
+    app = create(scene, describe(scene))
+    consumer = apps.consumer_key(scene, app)
+    apps.minutes_until(scene, lambda: not apps.not_yet(scene, consumer) and apps.knows_key(scene, consumer, app.key))
+    if not scene.deploy(*app.changed(GLOBAL, certificate=None).only(GLOBAL)):
+        raise Unanswered("the org takes no write without the certificate")
+    if apps.shown(scene, app, GLOBAL).get("certificate"):
+        return "kept"
+    # What is not shown may be there all the same: the token endpoint says so, when it knows of the change.
+    scene.wait(60 * change_minutes(scene) + apps.SETTLE)
+    return "kept" if apps.knows_key(scene, consumer, app.key) else "cleared"
 
 
 # -- logins ------------------------------------------------------------------------------------------------------------
@@ -86,8 +107,7 @@ def oauth_hours_text(scene: Scene) -> str:
     """What does the token endpoint say outside of the login hours?"""
     app = opened(scene)
     # A day that is today in no time zone.
-    scene.admin.query("SELECT Id FROM Organization")
-    day = datetime.datetime.fromtimestamp(scene.admin.date, datetime.UTC) + datetime.timedelta(days=3)
+    day = datetime.datetime.fromtimestamp(scene.now(), datetime.UTC) + datetime.timedelta(days=3)
     name = day.strftime("%A").lower()
     with scene.moved_to(scene.new_profile(hours={f"{name}Start": 0, f"{name}End": 60})):
         text = _refusal(scene, app).text
@@ -119,22 +139,17 @@ def eca_at_login_host(scene: Scene) -> str:
 @question("apps that are switched off", "user", "app")
 def eca_disabled(scene: Scene) -> str:
     """Which error does a login by an app get that is switched off?"""
-    app = create(scene, describe(scene))
-    apps.open_to_user(scene, app)
-    consumer = apps.consumer_key(scene, app)
-    apps.minutes_until(scene, lambda: not apps.not_yet(scene, consumer))
+    app = apps.ready(scene, create(scene, describe(scene)))
     if not scene.deploy(*app.changed(POLICY, isEnabled="false").only(POLICY)):
         raise Unanswered("the org does not switch the app off")
+    apps.settle(scene)
     return one_of(_refusal(scene, app).code.lower(), "invalid_client", "invalid_grant")
 
 
 @question("scopes of an app", "user", "app")
 def eca_refresh_scope_needed(scene: Scene) -> bool:
     """Does JWT bearer need the scope RefreshToken?"""
-    app = create(scene, describe(scene, scopes="Api"))
-    apps.open_to_user(scene, app)
-    consumer = apps.consumer_key(scene, app)
-    apps.minutes_until(scene, lambda: not apps.not_yet(scene, consumer))
+    app = apps.ready(scene, create(scene, describe(scene, scopes="Api")))
     try:
         apps.log_in(scene, app)
     except Refusal as exc:
@@ -147,10 +162,7 @@ def eca_refresh_scope_needed(scene: Scene) -> bool:
 @question("access tokens that are JWTs", "user", "app")
 def jwt_token_by_soap(scene: Scene) -> str:
     """What does SOAP say to an access token that is a JWT, before version 68?"""
-    app = create(scene, describe(scene).changed(GLOBAL, isNamedUserJwtEnabled="true"))
-    apps.open_to_user(scene, app)
-    consumer = apps.consumer_key(scene, app)
-    apps.minutes_until(scene, lambda: not apps.not_yet(scene, consumer))
+    app = apps.ready(scene, create(scene, describe(scene).changed(GLOBAL, isNamedUserJwtEnabled="true")))
     who = apps.log_in(scene, app)
     if who.token.count(".") != 2:
         raise Unanswered("the app gives access tokens that are no JWTs, though it is told to")
@@ -286,7 +298,7 @@ def eca_staged_pair(scene: Scene) -> str:
     apps.minutes_until(scene, lambda: not apps.not_yet(scene, consumer))
     said = apps.not_yet(scene, pair["key"])
     if said:
-        scene.wait(apps.LOOK_EVERY)
+        apps.settle(scene)
         said = apps.not_yet(scene, pair["key"])
     return "after_rotation" if said else "live"
 
@@ -337,6 +349,7 @@ def with_credentials(scene: Scene) -> tuple[str, str]:
             raise Unanswered(f"the org takes no user of client credentials: {done.problem}")
     pair = _pair(scene, app)
     apps.minutes_until(scene, lambda: not apps.not_yet(scene, pair[0]))
+    apps.settle(scene)
     return pair
 
 

@@ -76,24 +76,25 @@ def range_order(scene: Scene) -> str:
 @question("lists of ranges with duplicates", "ranges")
 def duplicate_ranges(scene: Scene) -> str:
     """What becomes of a trusted range that is sent twice?"""
-    problem = scene.write_ranges([_range(_FIRST), _range(_FIRST)])
-    try:
+    with scene.own_ranges(_range(_FIRST)):
+        problem = scene.write_ranges([_range(_FIRST), _range(_FIRST)])
         count = len(scene.read_ranges())
-    finally:
-        scene.write_ranges(())
     return "refused" if problem else {1: "dropped", 2: "kept"}[count]
 
 
 @question("limits of ranges", "ranges")
 def range_limits(scene: Scene) -> str:
     """Do the limits of addresses count for each range, or for all of a list, and which are they?"""
-    # Within the documentation's 2001:db8::/32, of 2^96 addresses; the limits are 2^96 (of old) and 2^99.
-    sizes = [("2001:db8::", f"2001:db8:ffff:ffff:ffff:ffff:ffff:{n:x}") for n in range(0xFFF0, 0xFFFA)]
-    problem = scene.write_ranges([_range(one) for one in sizes])
+    # Within 3fff::/20, for documentation as 2001:db8::/32 is, but larger (RFC 9637). A /32 has 2^96 addresses: the
+    # limit of old for one range, and an eighth of the limit of today.
+    blocks = [_range((f"3fff:{n:x}::", f"3fff:{n:x}:ffff:ffff:ffff:ffff:ffff:ffff")) for n in range(9)]
+    if scene.write_ranges(blocks[:8]):
+        scene.write_ranges(())
+        raise Unanswered("not even 2^99 IPv6 addresses are taken, in eight ranges")
+    problem = scene.write_ranges(blocks)
     scene.write_ranges(())
     if problem:
         return "total"
-    # 3fff::/20 is for documentation, too (RFC 9637): /29 has 2^99 addresses, which the old limit does not allow.
     problem = scene.write_ranges([_range(("3fff::", "3fff:7:ffff:ffff:ffff:ffff:ffff:ffff"))])
     scene.write_ranges(())
     return "old" if problem else "entry"
@@ -104,17 +105,20 @@ def description_cap(scene: Scene) -> int:
     """How long may the description of a trusted range be (0: no limit up to 4,000 characters)?"""
 
     def takes(length: int) -> bool:
-        problem = scene.write_ranges([(*_FIRST, f"{PREFIX} ".ljust(length, "x"))])
-        kept = scene.read_ranges()
-        scene.write_ranges(())
-        return not problem and bool(kept) and len(kept[0]["description"]) == length
+        problem = scene.write_ranges([(*_FIRST, f"{PREFIX}-".ljust(length, "x"))])
+        return not problem and [len(one["description"]) for one in scene.read_ranges()] == [length]
 
     low, high = len(PREFIX) + 1, 4000
-    if takes(high):
-        return 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if takes(middle) else (low, middle)
+    try:
+        if not takes(low):
+            raise Unanswered("no description is kept as it was sent")
+        if takes(high):
+            return 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if takes(middle) else (low, middle)
+    finally:
+        scene.write_ranges(())
     return low
 
 
@@ -261,11 +265,55 @@ def _needs_more(scene: Scene, write: Callable[[Caller], str], permission: str) -
     return True
 
 
+def _permission_set(name: str, *permissions: str) -> Part:
+    granted = (f"<userPermissions><enabled>true</enabled><name>{one}</name></userPermissions>" for one in permissions)
+    return Part("PermissionSet", name, nested=f"<label>{name}</label>{''.join(granted)}")
+
+
+@question("permissions of older releases")
+def use_any_api_auth_exists(scene: Scene) -> bool:
+    """Is there a permission Use Any API Auth?"""
+    try:
+        scene.admin.query("SELECT PermissionsUseAnyApiAuth FROM PermissionSet LIMIT 1")
+    except Refusal as exc:
+        return one_of(exc.code, "INVALID_FIELD") != "INVALID_FIELD"
+    return True
+
+
+@question("permission sets by deployment", "user")
+def permission_dependencies(scene: Scene) -> str:
+    """Is a permission set refused that has Modify Metadata without View Setup?"""
+    name = scene.new_name()
+    done = deploy(scene.admin, scene.wait, [_permission_set(name, "ModifyMetadata")], check_only=True)
+    if not done and "depends on" not in done.problem:
+        raise Unanswered(f"refused for another reason: {done.problem}")
+    return "accepted" if done else "refused"
+
+
+@question("permission sets by deployment", "user")
+def permission_left_out(scene: Scene) -> str:
+    """Does a permission set keep a permission that a later deployment leaves out?"""
+    name = scene.new_name()
+    scene.journal.begin("permission_set", name)
+    for permissions in (("ApiEnabled", "ViewSetup"), ("ViewSetup",)):
+        done = deploy(scene.admin, scene.wait, [_permission_set(name, *permissions)])
+        if not done:
+            raise Unanswered(f"the org takes no permission set: {done.problem}")
+    rows = children(scene.admin.read("PermissionSet", name), "userPermissions")
+    held = {row["name"] for row in rows if row["enabled"] == "true"}
+    if "ViewSetup" not in held:
+        raise Unanswered("the org does not show the permissions of a permission set")
+    return "kept" if "ApiEnabled" in held else "removed"
+
+
 @question("deletions by deployment", "app")
 def deploy_missing_deletion(scene: Scene) -> str:
     """Does a deployment fail that deletes what is not there, where warnings are not ignored?"""
     part = Part("PermissionSet", scene.new_name())
-    return "warning" if deploy(scene.admin, scene.wait, delete=[part], ignore_warnings=False) else "error"
+    done = deploy(scene.admin, scene.wait, delete=[part], ignore_warnings=False)
+    if not done and part.name not in done.problem:
+        raise Unanswered(f"refused for another reason: {done.problem}")
+    return "warning" if done else "error"
 
 
 @question("length of a deployment", "app")
@@ -282,21 +330,13 @@ def deploy_seconds(scene: Scene) -> float:
 def audited(scene: Scene) -> tuple[list[str], list[str]]:
     """The actions in the audit trail for a trusted range that is added, and for one of two that is replaced."""
     with scene.own_ranges(_range(_FIRST)):
-        first = _rows_for(scene, lambda: scene.write_ranges([_range(_FIRST), _range(_SECOND)]))
-        return first, _rows_for(scene, lambda: scene.write_ranges([_range(_FIRST), _range(_V6)]))
+        first = scene.audited(lambda: scene.write_ranges([_range(_FIRST), _range(_SECOND)]))
+        second = scene.audited(lambda: scene.write_ranges([_range(_FIRST), _range(_V6)]), looks=1 + 14 * bool(first))
+        return _texts(first), _texts(second)
 
 
-def _rows_for(scene: Scene, act: Callable[[], object]) -> list[str]:
-    scene.admin.query("SELECT Id FROM Organization")  # for the org's clock
-    since = scene.admin.date - 1
-    before = {row["Id"] for row in scene.audited_since(since)}
-    act()
-    for _unused in range(4):
-        rows = [row for row in scene.audited_since(since) if row["Id"] not in before]
-        if rows:
-            return [f"{row['Action']}: {row['Display']}" for row in rows]
-        scene.wait(2.0)
-    return []
+def _texts(rows: Sequence[dict[str, str]]) -> list[str]:
+    return [f"{row['Action']}: {row['Display']}" for row in rows]
 
 
 @question("audit trail of trusted ranges", "ranges")

@@ -23,6 +23,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
     BUTTON,
     CONFIRM,
     EDIT,
+    Button,
     find_button,
     press,
 )
@@ -197,28 +198,34 @@ def pressed(scene: Scene) -> Reset:
     transport = pages(who)
     password = scene.set_password()
     button = find_button(transport, _session(who))
-    scene.admin.query("SELECT Id FROM Organization")
-    since, user_id = scene.admin.date - 1, scene.user_id
-    before = {row["Id"] for row in scene.audited_since(since)}
-    answers: list[bool] = []
-    transport.hooks["response"].append(lambda answer, **_options: answers.append(answer.is_redirect))
-    try:
-        press(transport, button)
-        form = "redirect" if answers[-1] else "page"
-    except NoResponseError as exc:
-        if not answers:
-            raise Unanswered(str(exc)) from None
-        form = "other_words"
-    token = scene.ask(
-        f"The security token in the mail that has just come to {scene.mail} (it is not shown)", secret=True
-    )
-    rows = [row for row in scene.audited_since(since) if row["Id"] not in before and row["CreatedById"] == user_id]
+    found: dict[str, str] = {}
+
+    def reset() -> None:
+        found["form"] = _press(transport, button)
+        where = f"The security token in the mail that has just come to {scene.mail} (it is not shown)"
+        found["token"] = scene.ask(where, secret=True)
+
+    rows = [row for row in scene.audited(reset, looks=1) if row["CreatedById"] == scene.user_id]
+    form, token = found["form"], found["token"]
     login: Refusal | Unanswered | None = None
     try:
         scene.log_in(password + token)
     except (Refusal, Unanswered) as exc:
         login = exc
     return Reset(form, token, [f"{row['Action']}: {row['Display']}" for row in rows], login)
+
+
+def _press(transport: requests.Session, button: Button) -> str:
+    """Press the button and return the form of the answer."""
+    answers: list[bool] = []
+    transport.hooks["response"].append(lambda answer, **_options: answers.append(answer.is_redirect))
+    try:
+        press(transport, button)
+    except NoResponseError as exc:
+        if not answers:
+            raise Unanswered(str(exc)) from None
+        return "other_words"
+    return "redirect" if answers[-1] else "page"
 
 
 def _login_of(reset: Reset) -> Refusal | None:
