@@ -40,8 +40,8 @@ class ActionModule(AppFileAction):
         if options["step"] == "list":
             return self._list(options["hosts"])
         applications, problems = _read(_items(TrustedVariables(self._task_vars, self._templar)))
-        # The role notifies; the playbook drift, which takes the step by itself, does not.
-        if options["step"] == "write":
+        # The playbook drift, which compares, notifies nobody.
+        if options["step"] in ("write", "compare"):
             applications, missing = _without_missing_parts(applications)
             problems += missing
         if options["step"] == "write" and self._task._role and constants.ERROR_ON_MISSING_HANDLER:
@@ -127,7 +127,7 @@ def _without_missing_parts(applications: Sequence[Application]) -> tuple[list[Ap
     usable, problems = list[Application](), list[str]()
     for application in applications:
         try:
-            app_credentials.require_service(application)
+            app_credentials.require_service(application, keeps_files=constants.DEFAULT_KEEP_REMOTE_FILES)
             usable.append(application)
         except GatehouseError as exc:
             problems.append(f"{application.target.place}: {exc}")

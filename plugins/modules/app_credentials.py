@@ -30,13 +30,14 @@ options:
       - With V(list), return the targets of O(hosts) and contact none of them. A host whose variables name another store
         than those of this one is left out.
       - With V(write), write the files of this host, whatever becomes of each, and return which targets are in services.
+      - With V(compare), do the same in a play in check mode that restarts nothing, and so needs no handlers.
       - With V(open), return how the services of O(written) are reached.
       - With V(prepare), return what is to be done with O(pending), which has O(mark) now.
       - With V(finish), record that O(planned) was done, or say in the result that it could not be, for O(problem).
       - With V(roll_back), write the user on standby of a pair into those of O(written) that had trouble.
       - With V(record), record the restarts of O(written), and fail if something could not be delivered or restarted.
     type: str
-    choices: [list, write, open, prepare, finish, record, roll_back]
+    choices: [list, write, compare, open, prepare, finish, record, roll_back]
     required: true
   hosts:
     description: The hosts whose targets are listed.
@@ -92,7 +93,7 @@ targets:
       C(obstacles) by host; the last says, by flow, why it cannot hold a credential of C(jwt_bearer) or
       C(client_credentials).
   type: raw
-  returned: success with O(step=list), O(step=write), O(step=finish) and O(step=roll_back)
+  returned: success with O(step=list), O(step=write), O(step=compare), O(step=finish) and O(step=roll_back)
   sample:
     - credential: billing
       target: file
@@ -111,13 +112,13 @@ pending:
   description: The targets in services, which the role's tasks bring there.
   type: list
   elements: dict
-  returned: success with O(step=write), O(step=finish) and O(step=roll_back)
+  returned: success with O(step=write), O(step=compare), O(step=finish) and O(step=roll_back)
   sample: []
 restarts:
   description: The changed targets whose service restarts what reads them.
   type: list
   elements: dict
-  returned: success with O(step=write), O(step=finish) and O(step=roll_back)
+  returned: success with O(step=write), O(step=compare), O(step=finish) and O(step=roll_back)
   sample: []
 opened:
   description: For each pending target, by its place, the file of its tasks, and what they get, which may be secret.
@@ -139,7 +140,7 @@ topics:
   description: The topics to notify, as targets have changed that applications read.
   type: list
   elements: str
-  returned: success with O(step=write), O(step=finish) and O(step=roll_back)
+  returned: success with O(step=write), O(step=compare), O(step=finish) and O(step=roll_back)
   sample: [Restart billing]
 problems:
   description: Why targets could not be written; with O(step=list), which hosts have lists that cannot be read, and why.

@@ -70,6 +70,10 @@ ELSEWHERE = {
     ("docs/log-in.md", "# tasks"): "test_login_key.py runs them, and uploads the certificate between the two",
     ("docs/pipelines.md", "variables:"): "test_pipelines.py adds it to the workflow",
     ("docs/pipelines.md", "steps:"): "test_pipelines.py adds it to the workflow",
+    **{
+        ("docs/targets.md", f"# {name}.yml"): "test_services.py delivers with it"
+        for name in ("host_vars/bao", "group_vars/pipelines", "github", "gitlab", "awx")
+    },
     (
         "docs/simulated-org.md",
         ".venv/bin/python",

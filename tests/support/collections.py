@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -48,3 +49,13 @@ def _extract(folder: Path, package: str, names: Sequence[str]) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder, [name for name in archive.namelist() if name.startswith(wanted)])
     wheel.unlink()
+
+
+def provide_collections() -> None:
+    """Link them beside this collection, so that plays in any process have them."""
+    collections_path()
+    for name in NAMES:
+        link = COLLECTIONS / "ansible_collections" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(FOLDER / PACKAGE / "ansible_collections" / name)

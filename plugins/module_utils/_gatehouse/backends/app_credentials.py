@@ -35,7 +35,7 @@ APPLICATION: Spec = {
 SPEC: Spec = {
     "step": {
         "type": "str",
-        "choices": ["list", "write", "open", "prepare", "finish", "record", "roll_back"],
+        "choices": ["list", "write", "compare", "open", "prepare", "finish", "record", "roll_back"],
         "required": True,
     },
     "hosts": {"type": "list", "elements": "str", "default": []},
@@ -58,9 +58,17 @@ def read_application(item: Mapping[str, Any]) -> Application:
     return Application(target=Target.read(item), topics=None if topics is None else tuple(topics))
 
 
-def require_service(application: Application) -> None:
-    """Raise GatehouseError naming what is missing on the controller for the service of an application."""
+def require_service(application: Application, *, keeps_files: bool) -> None:
+    """Raise GatehouseError naming what is missing on the controller for the service of an application.
+
+    Args:
+        keeps_files: whether Ansible keeps what it sends to modules in files.
+    """
     service = application.target.service
+    if service and keeps_files:
+        raise GatehouseError(
+            "the secret would be left in a file, as ANSIBLE_KEEP_REMOTE_FILES is set; nothing was sent"
+        )
     if service and service.collection:
         require_parts(f"target {application.target.kind}", service.collection, service.packages)
 

@@ -77,9 +77,9 @@ def write(applications: Sequence[Application], open_consumer: Open, mask: Callab
         try:
             entry |= deliver(open_consumer(target, application.restart))
         except GatehouseError as exc:
-            entry |= {**exc.result, "problem": mask(_about(target.place, str(exc)))}
+            entry |= {**exc.result, "problem": mask(_about(target.shown, str(exc)))}
         _append(written, application, entry)
-    first = {application.target.place: application.target.dest for application in reversed(applications)}
+    first = {application.target.place: application.target.shown for application in reversed(applications)}
     written["problems"] += [
         f"{first[place]} is listed more than once, and can contain one credential only"
         for place, count in places.items()
@@ -118,7 +118,7 @@ def add(
             raise GatehouseError(problem)
         entry |= finish(open_consumer(application.target, application.restart), planned, mark)
     except GatehouseError as exc:
-        entry |= {**exc.result, "problem": mask(_about(application.target.place, str(exc)))}
+        entry |= {**exc.result, "problem": mask(_about(application.target.shown, str(exc)))}
     _append(written, application, entry)
     return {**written, **_to_restart(written["targets"]), "changed": entry["changed"]}
 

@@ -35,7 +35,7 @@ class _Wanted:
 
     Attributes:
         text: the credential in the target's format.
-        data: the same by key, for a service that keeps texts by key.
+        data: the same by key, for a service that keeps texts by key; empty where there are no keys.
         delivery: what is recorded of it.
         fallback: whether there is a user on standby to fall back to.
     """
@@ -142,7 +142,7 @@ def _want(consumer: Consumer) -> _Wanted | None:
         encrypted=target.encrypted,
         delivered=_now(),
         standby=target.standby,
-        fingerprint=fingerprint((json.dumps(data, sort_keys=True) if data else text).encode()),
+        fingerprint=fingerprint((text if target.service is None else json.dumps([text, target.key])).encode()),
     )
     return _Wanted(text=text, data=data, delivery=delivery, fallback=fallback)
 
@@ -157,14 +157,14 @@ def _render(consumer: Consumer, credential: Credential) -> str:
     content = render(connection, target.format, given)
     consumer.secrets.add(content)
     if len(content.encode()) > MAX_CONTENT:
-        raise GatehouseError(f"{target.place}: the content would be over {MAX_CONTENT} bytes; nothing was sent")
+        raise GatehouseError(f"{target.shown}: the content would be over {MAX_CONTENT} bytes; nothing was sent")
     return content
 
 
 def _by_key(consumer: Consumer, text: str) -> dict[str, str]:
     """Return the text under its key, or each member of a JSON object; nothing where there are no keys."""
     target = consumer.target
-    if target.service is None or not target.service.keyed:
+    if target.service is None or target.service.keyed is False:
         return {}
     if target.key:
         return {target.key: text}
@@ -173,6 +173,8 @@ def _by_key(consumer: Consumer, text: str) -> dict[str, str]:
     except ValueError:
         members = None
     if not isinstance(members, dict):
+        if target.service.keyed is None:
+            return {}
         raise OptionError(
             "key",
             f"format {target.format} is one text: name the key under which {target.kind} is to keep it, or give a "
@@ -188,7 +190,7 @@ def _require_removable(consumer: Consumer, change: Plan) -> None:
     what = "something else than what" if consumer.before else "nothing that"
     how = "it with ansible.builtin.file" if target.service is None else "it there"
     raise GatehouseError(
-        f"{target.place} contains {what} was written there of {target.credential}, and was left as it is. Look at it; "
+        f"{target.shown} contains {what} was written there of {target.credential}, and was left as it is. Look at it; "
         f"if nobody needs it, remove {how}"
     )
 
@@ -259,8 +261,8 @@ def _overdue_diff(consumer: Consumer, delivery: Delivery | None, *, removed: boo
 
 
 def _headed(consumer: Consumer, before: Any, after: Any) -> dict[str, Any]:
-    place = consumer.target.place if consumer.target.service else consumer.target.dest
-    return {"before_header": place, "after_header": place, "before": before, "after": after}
+    shown = consumer.target.shown
+    return {"before_header": shown, "after_header": shown, "before": before, "after": after}
 
 
 def _describe(consumer: Consumer, delivery: Delivery | None) -> str:

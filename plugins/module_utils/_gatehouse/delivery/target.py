@@ -32,7 +32,7 @@ class Service:
         dest: what it must match.
         collection: whose modules the tasks call; None for those of the user.
         packages: the Python packages that these need, by the name under which they are imported.
-        keyed: whether it keeps a text under each of several keys, or only one text.
+        keyed: whether it keeps a text under each of several keys, or only one text; None when its tasks choose.
         restarts: whether its tasks can restart what reads it.
     """
 
@@ -40,7 +40,7 @@ class Service:
     dest: str = r"\S+"
     collection: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
-    keyed: bool = False
+    keyed: bool | None = False
     restarts: bool = False
 
 
@@ -52,7 +52,7 @@ SERVICES = {
         packages={"hvac": "hvac"},
         keyed=True,
     ),
-    "tasks": Service(form="a name without blanks that tells it from others", restarts=True),
+    "tasks": Service(form="a name without blanks that tells it from others", keyed=None, restarts=True),
 }
 
 
@@ -92,6 +92,11 @@ class Target:
     def place(self) -> str:
         """Its name among those of its host."""
         return place_of(self.kind, self.dest)
+
+    @property
+    def shown(self) -> str:
+        """Its name for people, who have spelled the path of a file as they like."""
+        return self.dest if self.kind == FILE else self.place
 
     @property
     def service(self) -> Service | None:
@@ -146,7 +151,7 @@ class Target:
         tasks, restart = options["tasks"], options["restart"]
         if not re.fullmatch(service.dest, self.dest):
             raise OptionError("dest", f"{self.dest!r} must be {service.form} for target {self.kind}")
-        if options["key"] and not service.keyed:
+        if options["key"] and service.keyed is False:
             raise OptionError("key", f"target {self.kind} keeps one text, without a key")
         if restart and not service.restarts:
             raise OptionError("restart", f"target {self.kind} restarts nothing; name the handlers that do in notify")
