@@ -47,7 +47,8 @@ options:
         or changed it, the task fails and leaves it. The credential need not be stored any more.
       - With V(forgotten) nothing is done on the host. The store forgets what was delivered to it, as a host that was
         removed for good would be listed as outdated for ever, and a pair of users not be rotated. Delegate the task to
-        the name of the host; it need not be in the inventory any more.
+        the name of the host; it need not be in the inventory any more. O(dest) may then be a target in a service, too,
+        such as V(kv://secret/billing).
     type: str
     choices: [present, absent, forgotten]
     default: present

@@ -22,7 +22,20 @@ pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 SECRETS = {"admin": "Canary-Admin-Password", "billing": "Canary-Billing-Password"}
 NOW = "2026-11-01T08:00:00Z"
 # What a host returns, by the name of the host.
-WRITTEN = {"files": [{"credential": "admin", "dest": "/x", "standby": False, "changed": True, "topics": []}]}
+WRITTEN = {
+    "targets": [
+        {
+            "credential": "admin",
+            "target": "file",
+            "dest": "/x",
+            "place": "/x",
+            "standby": False,
+            "changed": True,
+            "topics": [],
+            "restarts": False,
+        }
+    ]
+}
 FACTS: dict[str, dict[str, Any]] = {
     "files": {"app_credentials_targets": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},
     "more": {"app_credentials_targets_more": [{"credential": "admin", "dest": "FOLDER/x", "format": "env"}]},

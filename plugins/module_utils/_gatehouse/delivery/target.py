@@ -113,6 +113,10 @@ class Target:
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Target:
         """Read validated options; raises OptionError for values that no argument spec can refuse."""
+        place = re.match("([a-z_]+)://", options["dest"])
+        if options["state"] == "forgotten" and place:  # nothing but its name counts
+            dest = options["dest"][place.end() :]
+            return cls(credential=options["credential"], kind=place[1], dest=dest, state="forgotten")
         kind = options.get("target", FILE)
         for name in _OF_SERVICES if kind == FILE else _OF_FILES:
             if options.get(name):
