@@ -33,7 +33,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
 from .calls import Caller, Refusal, leaves
 from .packages import Part
 from .scene import Scene, Unanswered, once
-from .undo import MARK
+from .undo import MARK, policies_of
 
 NOBODY = "gatehouse-live.nobody@example.com"
 # What the token endpoint says of an app that it does not know yet.
@@ -149,8 +149,7 @@ def with_policies(scene: Scene, app: App) -> App:
 
 def policies(scene: Scene, app: App) -> dict[str, str]:
     """Return the names of the app's policies by their types."""
-    listed = scene.admin.list(OAUTH_POLICY, POLICY)
-    return {one["type"]: one["fullName"] for one in listed if one["fullName"].startswith(app.name)}
+    return {one.kind: one.name for one in policies_of(scene.admin, app.name)}
 
 
 def shown(scene: Scene, app: App, kind: str) -> dict[str, str]:
@@ -305,13 +304,26 @@ def opened(scene: Scene) -> App:
     return ready(scene, made(scene).app)
 
 
-@once
 def session(scene: Scene) -> Caller:
-    """A session of the own user, by the app of this run."""
+    """A session of the own user by the app of this run; another one where it has ended, as by a new password."""
+    held = scene.seen.get(session)
+    if held is None or not lives(held):
+        try:
+            held = scene.seen[session] = log_in(scene, opened(scene))
+        except Refusal as exc:
+            raise Unanswered(f"the suite's user cannot log in by the suite's app: {exc}") from None
+    return held
+
+
+def lives(who: Caller) -> bool:
+    """Whether a session is alive."""
     try:
-        return log_in(scene, opened(scene))
+        who.rest("GET", "limits")
     except Refusal as exc:
-        raise Unanswered(f"the suite's user cannot log in by the suite's app: {exc}") from None
+        if exc.code == "INVALID_SESSION_ID":
+            return False
+        raise
+    return True
 
 
 def another_key() -> Key:

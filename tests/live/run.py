@@ -63,8 +63,9 @@ def ask_all(
     finally:
         problems = restore(scene.admin, scene.journal, scene.wait)
     hints = typing.get_type_hints(Switches)
-    closed = [name for name in hints if name not in ALL and (not only or name in only)]
-    answers += [Answer(name, "", "not asked", True, why=UNANSWERABLE.get(name, "no question yet")) for name in closed]
+    for name in [one for one in hints if one not in ALL and (not only or one in only)]:
+        text, why = UNANSWERABLE.get(name, ("", "there is no question for it yet"))
+        answers.append(Answer(name, text, "not asked", True, why=why))
     return Report(org, tuple(answers), tuple(problems))
 
 

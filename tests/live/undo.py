@@ -15,11 +15,12 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oa
     GLOBAL,
     OAUTH,
     OAUTH_POLICY,
+    PARENT,
     POLICY,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.queries import literal
 
-from .calls import Caller, Refusal, children
+from .calls import Caller, Refusal, children, leaves
 from .journal import Journal
 from .packages import Part, deploy
 
@@ -144,9 +145,27 @@ def _ranges(caller: Caller, name: str, wait: Wait) -> None:
 
 
 def parts_of(caller: Caller, app: str) -> list[Part]:
-    """Return the components of one of the suite's apps, whose names all begin with its name."""
-    listed = [*caller.list(APP, GLOBAL, OAUTH), *caller.list(OAUTH_POLICY, POLICY)]
-    return [Part(one["type"], one["fullName"]) for one in listed if one["fullName"].startswith(app)]
+    """Return the components of one of the suite's apps."""
+    found = [Part(one["type"], one["fullName"]) for one in caller.list(APP, GLOBAL, OAUTH) if _begins(one, app)]
+    return found + policies_of(caller, app)
+
+
+def policies_of(caller: Caller, app: str) -> list[Part]:
+    """Return the policies of one of the suite's apps, whatever the org has named them."""
+    return [
+        Part(one["type"], one["fullName"])
+        for one in caller.list(OAUTH_POLICY, POLICY)
+        if _begins(one, app) or (not _begins(one, PREFIX) and _parent(caller, one) == app)
+    ]
+
+
+def _begins(listed: Mapping[str, str], name: str) -> bool:
+    return listed["fullName"].startswith(name)
+
+
+def _parent(caller: Caller, listed: Mapping[str, str]) -> str:
+    record = caller.read(listed["type"], listed["fullName"])
+    return "" if record is None else leaves(record).get(PARENT, "")
 
 
 def _app(caller: Caller, name: str, wait: Wait) -> None:

@@ -23,17 +23,18 @@ from unittest import mock
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import login
 from tests.live.__main__ import main
 from tests.live.calls import Caller
 from tests.live.catalogue import ALL, UNANSWERABLE
-from tests.live.journal import Journal
+from tests.live.journal import Journal, JournalError
 from tests.live.report import Answer, Report
 from tests.live.run import WrongOrg, ask_all, check_org
 from tests.live.scene import KINDS, Scene
-from tests.live.undo import username_of
+from tests.live.undo import restore, username_of
 from tests.simulated_org import SimulatedOrg
 from tests.simulated_org.switches import Switches
 from tests.support.processes import ROOT
@@ -61,14 +62,31 @@ CIRCUMSTANCES: dict[str, dict[str, Any]] = {
 ADMIN = "admin@simulated.example"
 
 
+# Switches whose answers depend on each other's, so that each is tried alone.
+ALONE = {"token_reset_csrf", "range_check", "oauth_error_text", "eca_crud", "eca_default_policies"}
+
+
+def values_of(name: str) -> tuple[Any, ...]:
+    """The values of a switch that are tried; the default is what the run of everything finds."""
+    hint = typing.get_type_hints(Switches)[name]
+    values = get_args(hint) if get_origin(hint) is Literal else NUMBERS.get(name, (False, True))
+    led = name in (*CIRCUMSTANCES, "query_batch_size")
+    return tuple(value for value in values if led or value != getattr(Switches(), name))
+
+
 def cases() -> Iterator[Any]:
-    """Each value of each switch with a question, but for defaults, which the run of everything finds."""
-    for name, hint in typing.get_type_hints(Switches).items():
-        values = get_args(hint) if get_origin(hint) is Literal else NUMBERS.get(name, (False, True))
-        led = name in (*CIRCUMSTANCES, "query_batch_size")
-        for value in values if name not in UNANSWERABLE else ():
-            if led or value != getattr(Switches(), name):
-                yield pytest.param(name, value, id=f"{name}-{value}")
+    """Each value of each switch with a question; several switches at once where they are apart."""
+    names = [name for name in typing.get_type_hints(Switches) if name not in UNANSWERABLE]
+    together: dict[tuple[str, int], dict[str, Any]] = {}
+    for name in names:
+        for number, value in enumerate(values_of(name)):
+            if name in ALONE or name in CIRCUMSTANCES or name not in ALL:
+                yield pytest.param({name: value}, id=f"{name}-{value}")
+            else:
+                subject = ALL[name].ask.__module__.rpartition(".")[2]
+                together.setdefault((subject, number), {})[name] = value
+    for (subject, number), switches in together.items():
+        yield pytest.param(switches, id=f"{subject}-{number}")
 
 
 class Robot:
@@ -148,21 +166,20 @@ def picture(sim: SimulatedOrg) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("switch", "value"), list(cases()))
-def test_the_report_names_what_the_org_does(sim: SimulatedOrg, tmp_path: Path, switch: str, value: Any) -> None:
-    circumstances = dict(CIRCUMSTANCES.get(switch, {}))
-    switches = {**circumstances.pop("switches", {}), switch: value}
+@pytest.mark.parametrize("switches", list(cases()))
+def test_the_report_names_what_the_org_does(sim: SimulatedOrg, tmp_path: Path, switches: dict[str, Any]) -> None:
+    fields = {"trusted_ranges": ["198.51.100.200/30"], **CIRCUMSTANCES.get(next(iter(switches)), {})}
     admin = admin_of(sim)
-    sim.commands.set_org(**{"trusted_ranges": ["198.51.100.200/30"], **circumstances, "switches": switches})
-    if switch == "query_batch_size":
-        sim.commands.add_logins([{"username": ADMIN, "source_ip": "192.0.2.1", "count": value + 1}])
+    sim.commands.set_org(**{**fields, "switches": {**fields.get("switches", {}), **switches}})
+    if "query_batch_size" in switches:
+        rows = {"username": ADMIN, "source_ip": "192.0.2.1", "count": switches["query_batch_size"] + 1}
+        sim.commands.add_logins([rows])
     before = picture(sim)
-    report = run(sim, admin, tmp_path, switch)
-    assert report.switches == {switch: value}, report.as_markdown()
+    report = run(sim, admin, tmp_path, *switches)
+    assert report.switches == switches, report.as_markdown()
     assert not report.problems
     assert picture(sim) == before
-    locked = [one for one in sim.state.org().users.values() if one.locked_until or one.failed_attempts > 5]
-    assert not locked
+    assert not [one for one in sim.state.org().users.values() if one.locked_until or one.failed_attempts > 5]
 
 
 def test_one_run_asks_everything(sim: SimulatedOrg, tmp_path: Path) -> None:
@@ -214,20 +231,65 @@ def test_nothing_is_changed_that_the_owner_does_not_allow(
             assert "the owner does not allow" in answer.why, answer
 
 
-def test_a_user_is_never_locked(sim: SimulatedOrg, tmp_path: Path) -> None:
+def test_a_user_is_never_locked_and_no_refused_login_sent_again(sim: SimulatedOrg, tmp_path: Path) -> None:
     admin = admin_of(sim)
-    sim.commands.set_org(password_policies={"maxLoginAttempts": "ThreeAttempts"})
-    report = run(sim, admin, tmp_path)
+    sim.commands.set_org(password_policies={"maxLoginAttempts": "FiveAttempts"})
+    sim.commands.clear_requests()
+    report = run(sim, admin, tmp_path, *(name for name, one in ALL.items() if "login" in one.needs))
     user = next(one for name, one in sim.state.usernames.items() if name.startswith("gatehouse-live"))
     assert user.locked_until is None
-    assert user.failed_attempts <= 1
     assert any("half as many as lock a user" in one.why for one in report.answers)
-    refused = [
-        (one["username"], one["secrets"]["password"], one["path"])
-        for one in sim.commands.requests()
-        if one["operation"] == "login" and one["result"] != "ok"
-    ]
-    assert len(refused) == len(set(refused))
+    logins = [one for one in sim.commands.requests("login") if one["username"] == user.username]
+    refused = [one["secrets"]["password"] for one in logins if one["result"] not in ("ok", "INVALID_OPERATION")]
+    assert len(refused) == len(set(refused)) == 2
+
+
+def test_the_org_is_put_back_when_its_owner_ends_the_run(sim: SimulatedOrg, tmp_path: Path) -> None:
+    class Impatient(Robot):
+        def allows(self, kind: str) -> bool:
+            if kind == "secret":
+                raise KeyboardInterrupt
+            return True
+
+    admin, before = admin_of(sim), picture(sim)
+    org = check_org(admin, sim.state.org().id)
+    scene = Scene(
+        admin, Journal(tmp_path / "journal", org["org"]), Impatient(sim), org_id=org["org"], wait=lambda _s: None
+    )
+    report = ask_all(scene, org, only=["ipv4_notation", "eca_pkce", "eca_usage", "token_mail"])
+    assert {one.name: one.value or one.why for one in report.answers} == {
+        "ipv4_notation": "dotted",
+        "eca_pkce": "as_sent",
+        "eca_usage": "the run was ended before",
+        "token_mail": "the run was ended before",
+    }
+    assert picture(sim) == before
+
+
+def test_what_could_not_be_put_back_is_named_and_stays_in_the_journal(sim: SimulatedOrg, tmp_path: Path) -> None:
+    admin, before = admin_of(sim), picture(sim)
+    sim.commands.inject("error", operation="deleteMetadata", code="UNKNOWN_EXCEPTION", message="try again", times=1)
+    report = run(sim, admin, tmp_path, "empty_login_ip_ranges")
+    assert report.switches == {"empty_login_ip_ranges": "ignored"}
+    assert [one.partition(" ")[0] for one in report.problems] == ["profile"]
+    assert "UNKNOWN_EXCEPTION: try again" in report.problems[0]
+    assert "## Not put back" in report.as_markdown()
+    journal = Journal(tmp_path / "journal", sim.state.org().id[:15])
+    assert len(journal.open_entries()) == 1
+    assert restore(admin, journal, lambda _s: None) == []
+    assert picture(sim) == before
+
+
+def test_a_journal_survives_a_line_that_was_cut(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", "00D000000000001")
+    journal.begin("app", "GatehouseLive_1")
+    with (tmp_path / "journal").open("a") as file:
+        file.write('{"number": 2, "undo": "prof')
+    again = Journal(tmp_path / "journal", "00D000000000001")
+    again.begin("user", "somebody@example.com")
+    assert [one.undo for one in Journal(tmp_path / "journal", "00D000000000001").open_entries()] == ["user", "app"]
+    with pytest.raises(JournalError, match="journal of another org"):
+        Journal(tmp_path / "journal", "00D000000000002")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +331,7 @@ def test_a_user_of_somebody_else_is_left_alone(sim: SimulatedOrg, tmp_path: Path
     assert picture(sim) == before
 
 
-@pytest.mark.parametrize("after", [40, 300])
+@pytest.mark.parametrize("after", [60, 300])
 def test_a_run_that_is_killed_is_undone_by_its_journal(
     sim: SimulatedOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str], after: int
 ) -> None:
@@ -315,20 +377,21 @@ def test_the_page_names_each_kind_of_change() -> None:
 def test_the_commands_of_the_page_run(
     sim: SimulatedOrg, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a vault file; without a terminal nothing is allowed but what --yes names."""
-    vault = tmp_path / "admin.yml"
+    """By a vault file and by the environment; without a terminal nothing is allowed but what --yes names."""
     secrets = {"username": ADMIN, "password": sim.admin.password, "security_token": sim.admin.security_token}
-    vault.write_text(yaml.safe_dump(secrets))
+    sealed = VaultLib().encrypt(yaml.safe_dump(secrets), VaultSecret(b"Invented-Vault-1"))
+    (tmp_path / "admin.yml").write_bytes(sealed)
     (tmp_path / "vault-password").write_text("Invented-Vault-1")
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / "vault-password"))
-    subprocess.run([Path(sys.executable).parent / "ansible-vault", "encrypt", vault], check=True, capture_output=True)
-    more = ["--vault", str(vault), "--yes=ranges", "--only=duplicate_ranges", "--only=missing_token"]
-    more += ["--login-url", sim.url, "--ca-path", sim.ca_path, "--folder", str(tmp_path / "state")]
+    more = ["--yes=ranges", "--only=duplicate_ranges", "--only=missing_token", "--login-url", sim.url]
+    more += ["--ca-path", sim.ca_path, "--folder", str(tmp_path / "state")]
     more += [f"--allowed-host={host}" for host in ("localhost", "127.0.0.1", "127.0.0.2")]
-    commands = re.findall(r'\$ make live ARGS="(.*)"', PAGE.read_text())
-    for command in commands:
-        assert main([*shlex.split(command.replace("00D000000000062", sim.state.org().id)), *more]) == 0
-    assert "restore" in commands[1]
+    found = re.findall(r'\$ make live ARGS="(.*)"', PAGE.read_text())
+    first, second = (shlex.split(one.replace("00D000000000062", sim.state.org().id)) for one in found)
+    assert main([*first, *more, "--vault", str(tmp_path / "admin.yml")]) == 0
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"GATEHOUSE_LIVE_{name.upper()}", value)
+    assert "--restore" in second and main([*second, *more]) == 0
     assert "everything is put back" in capsys.readouterr().out
     report = json.loads((tmp_path / "state" / f"{sim.state.org().id[:15]}.report.json").read_text())
     assert report["switches"] == {"duplicate_ranges": "kept"}

@@ -161,7 +161,7 @@ def eca_own_policy_name(scene: Scene) -> str:
         return "refused" if "DUPLICATE" in done.problem else one_of(done.problem)
     if set(policies(scene, app).values()) != {app.parts[OAUTH_POLICY].name, app.parts[POLICY].name}:
         raise Unanswered("the org takes policies of other names, and shows other ones")
-    late = other(scene)
+    late = create(scene, describe(scene))
     if not policies(scene, late):
         raise Unanswered("the org makes no policies, so none can be in the way")
     done = scene.deploy(*_with_own_policies(late).only(POLICY))
@@ -238,7 +238,10 @@ def _with_key(scene: Scene, key: str) -> Deployed:
 @question("consumer keys", "app")
 def eca_key_taken(scene: Scene) -> str:
     """What does the org say to a consumer key that another app has?"""
-    done = _with_key(scene, apps.consumer_key(scene, other(scene)))
+    key = apps.random_key()
+    if not _with_key(scene, key):
+        raise Unanswered("the org takes no consumer key")
+    done = _with_key(scene, key)
     if done:
         raise Unanswered("two apps may have the same key")
     texts = ("The consumer key is already taken.", "duplicate value found")
@@ -360,9 +363,9 @@ def eca_delete_metadata(scene: Scene) -> str:
 
 @once
 def deleted(scene: Scene) -> tuple[apps.App, str]:
-    """An app that is gone, and the consumer key that it had."""
-    app = create(scene, describe(scene))
-    key = apps.consumer_key(scene, app)
+    """An app that is gone, and the consumer key that it had, which was given."""
+    key = apps.random_key()
+    app = create(scene, describe(scene).changed(GLOBAL, consumerKey=key))
     done = scene.deploy(delete=parts_of(scene.admin, app.name))
     if not done:
         raise Unanswered(f"the org deletes no app: {done.problem}")

@@ -28,7 +28,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
     press,
 )
 
-from ..apps import log_in, opened, session
+from ..apps import lives, log_in, opened, session
 from ..calls import Caller, Refusal, pages
 from ..scene import Accepted, Scene, Unanswered, new_password, once
 from . import one_of, question
@@ -78,18 +78,9 @@ def own_change_sessions(scene: Scene) -> str:
         raise Unanswered("logins of one user share a session")
     old, new = scene.set_password(), new_password()
     _change_own(one, old, new)
-    alive = (_lives(one), _lives(other))
+    alive = (lives(one), lives(other))
     found = {(True, True): "kept", (True, False): "others_ended", (False, False): "ended"}.get(alive)
     return found or one_of("the session that changed it has ended, another one has not")
-
-
-def _lives(who: Caller) -> bool:
-    try:
-        who.rest("GET", "limits")
-    except Refusal as exc:
-        one_of(exc.code, "INVALID_SESSION_ID")
-        return False
-    return True
 
 
 # -- the pages ---------------------------------------------------------------------------------------------------------
