@@ -38,6 +38,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import lease
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.base import Store
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.sealed import FORM
 from tests.support.openbao import MOUNT, OpenBao
 from tests.support.processes import COLLECTIONS
 from tests.support.stores import open_store, store_options
@@ -222,6 +223,21 @@ def test_what_is_no_record_is_told_without_its_content(kind: Kind, store: Store,
             use("prod")
         assert "CANARY" not in str(caught.value)
         assert not isinstance(caught.value, CredentialNotFoundError)
+
+
+def test_what_a_newer_release_wrote_is_refused_and_left_as_it_is(kind: Kind, store: Store) -> None:
+    store.write(credential(), replaces=None)
+    newer = {**kind.raw("prod"), "form": FORM + 1}
+    kind.overwrite("prod", newer)
+    for use in (
+        lambda: store.read("prod"),
+        lambda: store.read_public("prod"),
+        lambda: store.write(credential(version=2), replaces=1),
+        lambda: store.reseal("prod"),
+    ):
+        with pytest.raises(StoreError, match="newer release of gatehouse.salesforce.*upgrade"):
+            use()
+    assert kind.raw("prod") == newer
 
 
 def test_the_clear_part_is_listed_without_any_key(kind: Kind, store: Store) -> None:

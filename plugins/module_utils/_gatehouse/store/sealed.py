@@ -24,6 +24,8 @@ from .keys import seal, unseal
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
+# Raise it with every field that an older controller would lose when it writes the credential again.
+FORM = 1
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 TAMPERED = "it was tampered with: what may be read is not what was sealed"
 
@@ -31,7 +33,8 @@ TAMPERED = "it was tampered with: what may be read is not what was sealed"
 def seal_credential(fernet: MultiFernet, credential: Credential) -> Content:
     """Return what is kept of a credential."""
     public, secret = dump(credential)
-    return {"credential": public, "sealed": seal(fernet, json.dumps({"credential": public, **secret}).encode())}
+    sealed = seal(fernet, json.dumps({"credential": public, **secret}).encode())
+    return {"form": FORM, "credential": public, "sealed": sealed}
 
 
 def open_credential(fernet: MultiFernet, name: str, blob: Blob) -> Credential:
@@ -60,7 +63,7 @@ def seal_deliveries(fernet: MultiFernet, name: str, deliveries: Mapping[str, Del
     public = {consumer: delivery_to_public(delivery) for consumer, delivery in sorted(deliveries.items())}
     fingerprints = {consumer: delivery.fingerprint for consumer, delivery in deliveries.items()}
     secret = {"name": name, "digest": _digest(public), "fingerprints": fingerprints}
-    return {"name": name, "deliveries": public, "sealed": seal(fernet, json.dumps(secret).encode())}
+    return {"form": FORM, "name": name, "deliveries": public, "sealed": seal(fernet, json.dumps(secret).encode())}
 
 
 def open_deliveries(fernet: MultiFernet, name: str, blob: Blob) -> Deliveries:
@@ -86,7 +89,13 @@ def public_deliveries(name: str, blob: Blob) -> Deliveries:
 def _reading(blob: Blob, what: str) -> Iterator[Content]:
     """Have errors name the blob, and none of them quote what was read, as a decoder's message may."""
     try:
-        yield blob.content or {}
+        content = blob.content or {}
+        if content.get("form", FORM) > FORM:
+            raise StoreError(
+                "was written by a newer release of gatehouse.salesforce, and this one would lose a part of it; upgrade "
+                "the collection here. It was left as it is"
+            )
+        yield content
     except StoreError as exc:
         raise StoreError(f"{blob.where}: {exc}") from None
     except MALFORMED:
