@@ -5,7 +5,7 @@
 # make check     what one runs before a commit: style, types, unit tests, plays without Ansible
 # make test      style, types and all tests, on one ansible-core
 # make test-all  the same, and every other check: each ansible-core, format readers, a browser, sanity, linters, documentation
-# make docs      the reference of modules, plugins and roles, in build/reference/html
+# make docs      guides and reference as one site, in build/site/html
 # make live      what only a real org can answer, asked of one that you name: make live ARGS="--org ID"; docs/live.md
 # make bench     the table of measurements, and build/bench.json
 
