@@ -99,6 +99,11 @@ def rulebooks() -> None:
     pytest("tests/rulebooks", workers=1)
 
 
+def targets() -> None:
+    """Deliver to clusters and secret managers by the collections of others."""
+    pytest("tests/targets", workers=2)
+
+
 def browser() -> None:
     """Open the page of a report in Chromium."""
     pytest("tests/browser", workers=1)
@@ -163,6 +168,7 @@ TARGETS = {
         ("kills", "browser"),
         ("rulebooks",),
         ("format_readers",),
+        ("targets",),
         ("ansible_2_20",),
         ("ansible_2_22",),
     ),

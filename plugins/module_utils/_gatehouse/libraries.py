@@ -29,14 +29,17 @@ def require_parts(user: str, collection: str, packages: Mapping[str, str]) -> No
 
     Args:
         user: what needs them, in words.
-        packages: the name of each package, by the name under which it is imported.
+        packages: what pip is to install, by the name under which it is imported.
     """
-    commands = [f"pip install {package}" for name, package in packages.items() if find_spec(name) is None]
-    try:
-        spec = find_spec(f"ansible_collections.{collection}")
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None:
+    commands = [f"pip install {package}" for name, package in packages.items() if not _is_installed(name)]
+    if not _is_installed(f"ansible_collections.{collection}"):
         commands.insert(0, f"ansible-galaxy collection install {collection}")
     if commands:
         raise GatehouseError(f"{user} needs what is missing on the controller: {' && '.join(commands)}")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # not even the package above it is
+        return False

@@ -21,6 +21,8 @@ from ..host.app_file import ON_HOST
 _MODE = re.compile(r"0?[0-7]{3}")
 _OF_FILES = ("owner", "group", "seuser", "serole", "setype", "selevel", "validate", "backup", "encrypt", "encrypt_name")
 _OF_SERVICES = ("target_options", "key", "restart", "tasks")
+# Where ansible-galaxy installs them, unless it is told otherwise.
+COLLECTIONS = "~/.ansible/collections/ansible_collections"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class Service:
         form: how C(dest) is written.
         dest: what it must match.
         collection: whose modules the tasks call; None for those of the user.
-        packages: the Python packages that these need, by the name under which they are imported.
+        packages: what pip is to install for these, by the name under which it is imported.
         keyed: whether it keeps a text under each of several keys, or only one text; None when its tasks choose.
         restarts: whether its tasks can restart what reads it.
     """
@@ -51,6 +53,33 @@ SERVICES = {
         collection="community.hashi_vault",
         packages={"hvac": "hvac"},
         keyed=True,
+    ),
+    "kubernetes": Service(
+        form="NAMESPACE/NAME of a Secret",
+        dest=r"[-a-z0-9]+/[-.a-z0-9]+",
+        collection="kubernetes.core",
+        packages={"kubernetes": "kubernetes"},
+        keyed=True,
+        restarts=True,
+    ),
+    "aws_secrets_manager": Service(
+        form="the name of a secret",
+        dest=r"[-/_+=.@A-Za-z0-9]+",
+        collection="community.aws",
+        packages={"boto3": "boto3"},
+    ),
+    "azure_key_vault": Service(
+        form="the vault's host, a slash and the name of a secret",
+        dest=r"[-a-z0-9]+(\.[-a-z0-9]+)+/[-A-Za-z0-9]+",
+        collection="azure.azcollection",
+        # Its modules need all of these, whatever they do.
+        packages={"azure.keyvault.secrets": f"-r {COLLECTIONS}/azure/azcollection/requirements.txt"},
+    ),
+    "google_secret_manager": Service(
+        form="the name of a secret",
+        dest=r"[-_A-Za-z0-9]+",
+        collection="google.cloud",
+        packages={"google.auth": "google-auth", "requests": "requests"},
     ),
     "tasks": Service(form="a name without blanks that tells it from others", keyed=None, restarts=True),
 }
