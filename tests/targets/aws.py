@@ -60,7 +60,7 @@ class Aws:
 
     def client(self, service: str = "secretsmanager", **options: str) -> Any:
         """Return boto3's client of a service."""
-        import boto3  # type: ignore[import-not-found, unused-ignore]
+        import boto3
 
         given = {**self.options, **options}
         return boto3.client(

@@ -43,8 +43,13 @@ class Deliveries:
         """Store a version of the credential, and return its token; its secrets are recognised anywhere."""
         password, token = SECRETS[2 * (version % 2) :][:2]
         connection = Connection(username="billing@acme.example", password=password, security_token=token)
-        times = {"created": "2026-11-01T08:00:00Z", "updated": f"2026-11-{version:02}T08:00:00Z"}
-        stored = Credential(name="billing", connection=connection, version=version, **times)
+        stored = Credential(
+            name="billing",
+            connection=connection,
+            version=version,
+            created="2026-11-01T08:00:00Z",
+            updated=f"2026-11-{version:02}T08:00:00Z",
+        )
         self._store.write(stored, replaces=version - 1 or None)
         return token
 
@@ -67,7 +72,7 @@ class Deliveries:
         for secret in (*SECRETS, *secrets):
             for form in forms(secret):
                 assert form not in results.output and form not in log
-        return [item["result"]["targets"] for item in results if item["result"].get("targets") is not None][-1]
+        return list([item["result"]["targets"] for item in results if item["result"].get("targets") is not None][-1])
 
 
 def forms(secret: str) -> set[str]:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import referencing
 import referencing.jsonschema
 
@@ -58,6 +58,7 @@ class Refused(Exception):
 
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
+        self.code = code
         self.body = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -115,7 +116,7 @@ class KubernetesApi(Service):
                 return self._of_object(request)
             return Answer(200, found)
         except Refused as exc:
-            return Answer(exc.body["code"], self._checked("status-meta-v1", exc.body))
+            return Answer(exc.code, self._checked("status-meta-v1", exc.body))
 
     def _discovery(self, path: str) -> Object | None:
         if path == "/version":
@@ -257,7 +258,7 @@ class KubernetesApi(Service):
             raise Refused(415, "UnsupportedMediaType", f"this server takes no {kind}")
         if kind == STRATEGIC and _has_list(request.body):
             raise Refused(415, "UnsupportedMediaType", "this server merges no lists strategically")
-        return _merge(before, request.body)
+        return dict(_merge(before, request.body))
 
     def _finished(self, plural: str, namespace: str, given: Object, before: Object | None = None) -> Object:
         """Check an object, and fill in what the server does."""
