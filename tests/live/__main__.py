@@ -9,13 +9,14 @@ Secrets come from the environment (GATEHOUSE_LIVE_PASSWORD and its kin), a vault
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_unused: sys.exit(1))
     try:
         return _run(options)
-    except (UsageError, WrongOrg, JournalError, GatehouseError, Refusal, TimeoutError) as exc:
-        print(f"{exc}" or type(exc).__name__, file=sys.stderr)
+    except (UsageError, WrongOrg, JournalError, GatehouseError, Refusal) as exc:
+        print(exc, file=sys.stderr)
         return 2
 
 
@@ -94,7 +95,7 @@ def _run(options: argparse.Namespace) -> int:
     org = check_org(admin, options.org)
     options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = options.folder / f"{org['org']}.jsonl"
-    with file_lock(path.with_suffix(".lock"), seconds=1.0):
+    with _locked(path.with_suffix(".lock")):
         journal = Journal(path, org["org"])
         if options.restore:
             problems = restore(admin, journal, time.sleep)
@@ -108,10 +109,18 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        with file_lock(path, seconds=1.0):
+            yield
+    except TimeoutError:
+        raise UsageError("another run in this org is under way") from None
+
+
 def _ask(options: argparse.Namespace, admin: Caller, journal: Journal, org: dict[str, Any]) -> list[str]:
     scene = Scene(admin, journal, Terminal(options.yes), org_id=org["org"], wait=time.sleep, mail=options.mail)
     report = ask_all(scene, org, only=options.only, say=print)
-    report = report.without([*admin.connection.secret_texts, *scene.secrets])
     for suffix, text in (("json", report.as_json()), ("md", report.as_markdown())):
         path = options.folder / f"{org['org']}.report.{suffix}"
         replace_file(path, text.encode())

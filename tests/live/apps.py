@@ -227,6 +227,7 @@ def log_in(scene: Scene, app: App, *, key: Key | None = None, url: str = "", aud
     scene.require("user")
     form = jwt_form(scene, consumer_key(scene, app), key or app.key, audience=audience)
     answer = ask_token(scene, form, url=url)
+    scene.secrets.add(answer["access_token"])
     return Caller(scene.admin.connection, Session(access_token=answer["access_token"], instance_url=scene.admin.url))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -59,15 +59,6 @@ class Report:
     org: Mapping[str, Any]
     answers: tuple[Answer, ...]
     problems: tuple[str, ...] = ()
-
-    def without(self, secrets: Iterable[str]) -> Report:
-        """Return it with secrets masked, should one have come back in a text of the org's."""
-        text = json.dumps(self.as_data())
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            text = text.replace(json.dumps(secret)[1:-1], "********")
-        data = json.loads(text)
-        answers = tuple(Answer(**one) for one in data["answers"])
-        return Report(data["org"], answers, tuple(data["problems"]))
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from collections.abc import Callable, Collection
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from tests.simulated_org.switches import Switches
 
-from .calls import Caller, Refusal
+from .calls import API_VERSION, Caller, Refusal
 from .catalogue import ALL, UNANSWERABLE, Question
 from .report import Answer, Report, is_value
 from .scene import Scene, Unanswered
@@ -39,6 +40,7 @@ def check_org(admin: Caller, given_id: str) -> dict[str, Any]:
         "type": found["OrganizationType"],
         "sandbox": found["IsSandbox"],
         "instance": found["InstanceName"],
+        "api_version": API_VERSION,
     }
 
 
@@ -51,10 +53,11 @@ def ask_all(
         only: names of questions; none: all.
     """
     answers: list[Answer] = []
+    mask = scene.secrets.mask
     questions = [one for name, one in ALL.items() if not only or name in only]
     try:
         for question in questions:
-            answer = _ask(scene, question)
+            answer = Answer(**mask(dataclasses.asdict(_ask(scene, question))))
             say(f"{answer.name}: {answer.value if answer.answered else 'not answered: ' + answer.why}")
             answers.append(answer)
     except (KeyboardInterrupt, SystemExit):
@@ -66,7 +69,7 @@ def ask_all(
     for name in [one for one in hints if one not in ALL and (not only or one in only)]:
         text, why = UNANSWERABLE.get(name, ("", "there is no question for it yet"))
         answers.append(Answer(name, text, "not asked", True, why=why))
-    return Report(org, tuple(answers), tuple(problems))
+    return Report(org, tuple(answers), tuple(mask(problems)))
 
 
 def _known(question: Question) -> tuple[str, str, str, bool]:

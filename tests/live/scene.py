@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import Session
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.queries import literal
 
@@ -138,7 +139,7 @@ class Scene:
         self.seen: dict[Any, Any] = {}
         self.run = secrets.token_hex(3)
         self._count = 0
-        self.secrets: list[str] = [admin.token]
+        self.secrets = Secrets([admin.token, *admin.connection.secret_texts])
         self.profile = ""  # of the own user, at present
         self.user_is_new = False
 
@@ -155,7 +156,7 @@ class Scene:
         if not answer:
             raise Unanswered(f"only its owner can look: {question}")
         if secret:
-            self.secrets.append(answer.strip())
+            self.secrets.add(answer.strip())
         return answer.strip()
 
     def asks_yes(self, question: str) -> bool:
@@ -201,7 +202,9 @@ class Scene:
         )
         result = self.admin.write("create", "Profile", name, body)
         if not result:
-            raise Unanswered(f"the org creates no profile: {result.problem}")
+            done = deploy(self.admin, self.wait, [Part("Profile", name, nested=body)])
+            if not done:
+                raise Unanswered(f"the org creates no profile: {result.problem}; {done.problem}")
         return name
 
     def profile_id(self, name: str) -> str:
@@ -259,7 +262,7 @@ class Scene:
         """Give the own user another password, as an administrator does, and return it."""
         self.require("password")
         password = new_password()
-        self.secrets.append(password)
+        self.secrets.add(password)
         self.admin.rest("POST", f"sobjects/User/{self.user_id}/password", {"NewPassword": password})
         return password
 
@@ -277,6 +280,7 @@ class Scene:
                 self.attempts.count(mark, refused=True)
             raise
         self.attempts.count(mark, refused=False)
+        self.secrets.add(found["sessionId"])
         session = Session(access_token=found["sessionId"], instance_url=self.admin.url, user_id=user_id)
         return Caller(at.connection, session)
 

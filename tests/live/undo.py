@@ -87,8 +87,9 @@ def _profile(caller: Caller, name: str, wait: Wait) -> None:
     for row in caller.query(f"SELECT Id FROM User WHERE {where}"):  # noqa: S608
         caller.rest("PATCH", f"sobjects/User/{row['Id']}", {"ProfileId": _standard_profile(caller)})
     result = caller.delete("Profile", name)
-    if not result:
-        raise UndoError(result.problem)
+    done = result or deploy(caller, wait, delete=[Part("Profile", name)])
+    if not done:
+        raise UndoError(f"{result.problem}; {done.problem}")
 
 
 def _permission_set(caller: Caller, name: str, wait: Wait) -> None:

@@ -228,6 +228,7 @@ def _consumer(scene: Scene, who: Caller, app: apps.App) -> str:
 def _pair(scene: Scene, app: apps.App) -> tuple[str, str]:
     who = reader(scene)
     found = who.rest("GET", _consumer(scene, who, app), version=STAGED_VERSION, params={"part": "keyandsecret"}).json
+    scene.secrets.add(str(found["secret"]))
     return str(found["key"]), str(found["secret"])
 
 
@@ -287,6 +288,7 @@ def staged(scene: Scene) -> tuple[apps.App, str, dict[str, Any]]:
     who, app = reader(scene), create(scene, describe(scene))
     path = _consumer(scene, who, app)
     pair = who.rest("POST", f"{path}/staged", {}, version=STAGED_VERSION).json["stagedCredentials"][0]
+    scene.secrets.add(str(pair["secret"]))
     return app, path, pair
 
 
