@@ -16,6 +16,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ba
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.applications import Application
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.model import FLOWS
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.run import wait_for_renewal
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store.options import StoreOptions
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import (
@@ -38,7 +39,12 @@ class ActionModule(AppFileAction):
     def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         """Run one step of the role, on the targets that the host's own variables list."""
         if options["step"] == "list":
-            return self._list(options["hosts"])
+            return self._list(options["hosts"], options["credentials"])
+        if options["step"] == "wait":
+            awaited = options["pending"]
+            seen, seconds = int(awaited["version"]), float(awaited["seconds"])
+            wait_for_renewal(task.store, awaited["name"], seen=seen, seconds=seconds)
+            return {"changed": False}
         applications, problems = _read(_items(TrustedVariables(self._task_vars, self._templar)))
         # The playbook drift, which compares, notifies nobody.
         if options["step"] in ("write", "compare"):
@@ -89,9 +95,14 @@ class ActionModule(AppFileAction):
                 topics.update((name, handler.get_name(include_role_fqcn=False), handler.get_name()))
         return topics
 
-    def _list(self, hosts: list[str]) -> dict[str, Any]:
-        """Return what the targets of other hosts contain, by host; one whose lists cannot be read is a problem."""
+    def _list(self, hosts: list[str], wanted: list[str] | None) -> dict[str, Any]:
+        """Return what the targets of other hosts contain, by host; one whose lists cannot be read is a problem.
+
+        Args:
+            wanted: the credentials to list; None for all.
+        """
         targets: dict[str, list[dict[str, Any]]] = {}
+        users: dict[str, dict[str, bool]] = {}
         unread: list[str] = []
         own_store = _store(TrustedVariables(self._task_vars, self._templar))
         for host in hosts:
@@ -108,7 +119,7 @@ class ActionModule(AppFileAction):
                 unread.append(f"{host}: {exc}")
                 continue
             unread += [f"{host}: {problem}" for problem in problems]
-            targets[host] = [
+            listed: list[dict[str, Any]] = [
                 {
                     "credential": application.target.credential,
                     "target": application.target.kind,
@@ -116,10 +127,19 @@ class ActionModule(AppFileAction):
                     "obstacles": application.target.obstacles(FLOWS),
                 }
                 for application in applications
-                if application.target.state == "present"
+                if application.target.state == "present" and (wanted is None or application.target.credential in wanted)
             ]
-        credentials = sorted({target["credential"] for listed in targets.values() for target in listed})
-        return {"changed": False, "targets": targets, "credentials": credentials, "problems": unread}
+            if listed or wanted is None:
+                targets[host] = listed
+            for target in listed:
+                users.setdefault(target["credential"], {})[host] = True
+        return {
+            "changed": False,
+            "targets": targets,
+            "credentials": sorted(users),
+            "users": {credential: list(of) for credential, of in users.items()},
+            "problems": unread,
+        }
 
 
 def _without_missing_parts(applications: Sequence[Application]) -> tuple[list[Application], list[str]]:

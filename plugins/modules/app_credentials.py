@@ -29,6 +29,8 @@ options:
     description:
       - With V(list), return the targets of O(hosts) and contact none of them. A host whose variables name another store
         than those of this one is left out.
+      - With V(wait), wait until another host of the run has renewed the credential of O(pending), or has given up. It
+        contains C(name), C(version), which was the version before, and C(seconds), which the other may take.
       - With V(write), write the files of this host, whatever becomes of each, and return which targets are in services.
       - With V(compare), do the same in a play in check mode that restarts nothing, and so needs no handlers.
       - With V(open), return how the services of O(written) are reached.
@@ -37,19 +39,23 @@ options:
       - With V(roll_back), write the user on standby of a pair into those of O(written) that had trouble.
       - With V(record), record the restarts of O(written), and fail if something could not be delivered or restarted.
     type: str
-    choices: [list, write, compare, open, prepare, finish, record, roll_back]
+    choices: [list, wait, write, compare, open, prepare, finish, record, roll_back]
     required: true
   hosts:
     description: The hosts whose targets are listed.
     type: list
     elements: str
     default: []
+  credentials:
+    description: The credentials whose targets are listed. Without this option, all.
+    type: list
+    elements: str
   written:
     description: What the step before has returned.
     type: dict
     default: {}
   pending:
-    description: An entry of RV(pending).
+    description: An entry of RV(pending), or what O(step=wait) waits for.
     type: dict
     default: {}
   planned:
@@ -154,6 +160,11 @@ credentials:
   elements: str
   returned: success with O(step=list)
   sample: [billing]
+users:
+  description: The hosts that use each credential, in the order of O(hosts).
+  type: dict
+  returned: success with O(step=list)
+  sample: {billing: [billing1]}
 """
 
 from ansible.module_utils.basic import AnsibleModule

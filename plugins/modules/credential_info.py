@@ -37,6 +37,10 @@ options:
       - The module warns of names that the store does not have, and returns them as RV(missing).
     type: list
     elements: str
+  max_age:
+    description:
+      - Return as RV(due) which credentials have a token, key or app's secret that is older, such as V(90d) or V(1d12h).
+    type: str
   warn_days:
     description: Warn of credentials that will stop working within this many days.
     type: int
@@ -311,6 +315,14 @@ unreadable:
     problem:
       description: Why it cannot be read.
       type: str
+due:
+  description:
+    - The names of the credentials whose token, key or app's secret is older than O(max_age), or whose rotation has
+      begun and is not finished. Empty without O(max_age).
+  type: list
+  elements: str
+  returned: success
+  sample: []
 retiring:
   description: The names of the credentials with an end within O(warn_days), or in the past.
   type: list

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from tests.support.hosts import Host
 from tests.support.plays import Playbooks, Results
 from tests.support.rotations import mailbox_option
 from tests.support.services import Application, services
+from tests.support.stores import open_store
 
 pytestmark = [pytest.mark.ansible, pytest.mark.every_core]
 
@@ -58,6 +62,22 @@ def store(playbook: Playbooks, name: str, username: str, *, standby: str | None 
     user = {"username": username, "password": PASSWORD, "security_token": TOKEN}
     pair = {"standby": {**user, "username": standby}} if standby else {}
     playbook([{"gatehouse.salesforce.credential": {"name": name, **user, **pair}}])
+
+
+def age(playbook: Playbooks, name: str) -> None:
+    """Make a stored token too old."""
+    kept = open_store(str(playbook.folder / "store"), str(playbook.key_file))
+    stored = kept.read(name)
+    kept.write(dataclasses.replace(stored, secret_since="2026-01-01T00:00:00Z"), replaces=stored.version)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when something has come about; raises TimeoutError after a minute and a half."""
+    ends = time.monotonic() + 90
+    while not condition():
+        if time.monotonic() > ends:
+            raise TimeoutError
+        time.sleep(0.1)
 
 
 def outdated(playbook: Playbooks) -> list[str]:
@@ -161,20 +181,35 @@ class TestHandled:
             (playbook.folder / host).mkdir()
 
     @staticmethod
-    def run(playbook: Playbooks, book: Path, *options: str, ok: bool = True, restart: str = "", **more: Any) -> Results:
+    def run(
+        playbook: Playbooks,
+        book: Path,
+        *options: str,
+        ok: bool = True,
+        restart: str = "",
+        uses: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Results:
         """Run a playbook on the hosts.
 
         Args:
             restart: the shell command of the handler, beside the file.
+            uses: the credential of each host, by default billing on all.
         """
+        uses = uses or dict.fromkeys(WEB, "billing")
         folder = playbook.folder
         file = {
-            "credential": "billing",
+            "credential": "{{ used }}",
             "dest": f"{folder}/{{{{ inventory_hostname }}}}/app.env",
             "notify": ["Restart billing"],
         }
         variables = {"ansible_connection": "local", "app_credentials_targets": [file]}
-        listed = {"salesforce_applications": {"hosts": dict.fromkeys(WEB, {}), "vars": variables}}
+        listed = {
+            "salesforce_applications": {
+                "hosts": {host: {"used": used} for host, used in uses.items()},
+                "vars": variables,
+            }
+        }
         handler = {
             "name": "Restart billing",
             "ansible.builtin.shell": {"cmd": restart or "true", "chdir": f"{folder}/{{{{ inventory_hostname }}}}"},
@@ -203,6 +238,40 @@ class TestHandled:
         repaired = self.run(playbook, ROTATE)
         assert self.users(playbook) == [GREEN] * 3 and outdated(playbook) == []
         assert {host for task, host in changed(repaired)} == {"web2"}
+
+    def test_tokens_are_renewed_side_by_side_and_delivered_before_the_mail_of_another_has_come(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        store(playbook, "reports", REPORTS)
+        uses = {"web1": "billing", "web2": "reports", "web3": "billing"}
+        self.run(playbook, DELIVER, uses=uses)
+        restarted = [playbook.folder / host / "restarted" for host in uses]
+        sim.control.set_mail(delay=3600)
+
+        def send_mails() -> None:
+            """Send each mail when what must not wait for it is done."""
+            wait_until(lambda: sim.control.counts().get("resetToken") == 2)
+            sim.control.send_token_mail(BLUE, sim.control.user(BLUE)["security_token"], delay=0)
+            wait_until(lambda: restarted[0].exists() and restarted[2].exists())
+            assert not restarted[1].exists()
+            sim.control.send_token_mail(REPORTS, sim.control.user(REPORTS)["security_token"], delay=0)
+
+        with ThreadPoolExecutor() as pool:
+            mails = pool.submit(send_mails)
+            done = self.run(
+                playbook,
+                ROTATE,
+                restart="touch restarted",
+                uses=uses,
+                rotate_force=True,
+                rotate_mail_timeout=120,
+            )
+            mails.result()
+        assert all(file.exists() for file in restarted) and outdated(playbook) == []
+        assert sim.control.counts()["resetToken"] == 2, "of two hosts with one user, one renews the token"
+        assert set(by_host(done, LOGIN)) == set(WEB)
+        assert not [row for row in sim.control.login_history() if row["status"] != "Success"]
 
     def test_of_a_single_user_the_new_token_stays_as_the_old_one_is_dead(self, playbook: Playbooks) -> None:
         store(playbook, "billing", BLUE)
@@ -282,8 +351,10 @@ class TestHandled:
         self, playbook: Playbooks, sim: SimulatedOrg, mode: list[str]
     ) -> None:
         store(playbook, "billing", BLUE)
+        age(playbook, "billing")
         done = self.run(playbook, ROTATE, "--limit", "web1", *mode, rotate_force=True)
         assert "web1" in {item["host"] for item in done}
+        assert "Not renewed, as this run is limited to some hosts: billing" in done.output
         assert sim.control.user(BLUE)["security_token"] == TOKEN
 
     def test_texts_as_a_command_line_gives_them_are_taken_for_a_list_and_a_truth_value(

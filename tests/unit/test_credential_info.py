@@ -85,9 +85,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def info(folder: Path | str, names: list[str] | None = None, warn_days: int = 90) -> dict[str, Any]:
-    options = {"store": str(folder), "names": names, "warn_days": warn_days}
+def info(folder: Path | str, names: list[str] | None = None, warn_days: int = 90, **more: Any) -> dict[str, Any]:
+    options = {"store": str(folder), "names": names, "max_age": None, "warn_days": warn_days, **more}
     return run(options, Task.read(options, check_mode=False, folder=Path("/nonexistent")))
+
+
+def test_what_is_older_than_max_age_or_half_renewed_is_due(folder: Path) -> None:
+    assert info(folder)["due"] == []
+    assert info(folder, max_age="1m")["due"] == ["app", "billing", "old"]
+    assert info(folder, max_age="36500d")["due"] == []
+    with pytest.raises(OptionError, match="max_age: must be a duration"):
+        info(folder, max_age="soon")
 
 
 def test_it_tells_all_but_the_secrets_and_needs_no_key(folder: Path) -> None:

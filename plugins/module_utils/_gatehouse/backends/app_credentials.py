@@ -35,9 +35,10 @@ APPLICATION: Spec = {
 SPEC: Spec = {
     "step": {
         "type": "str",
-        "choices": ["list", "write", "compare", "open", "prepare", "finish", "record", "roll_back"],
+        "choices": ["list", "wait", "write", "compare", "open", "prepare", "finish", "record", "roll_back"],
         "required": True,
     },
+    "credentials": {"type": "list", "elements": "str"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "written": {"type": "dict", "default": {}},
     "pending": {"type": "dict", "default": {}},

@@ -13,6 +13,7 @@ from typing import Any
 from ..auth.retirement import retirements
 from ..credentials.deliveries import Delivery, parts_of
 from ..credentials.serialisation import PublicFields
+from ..durations import parse_duration
 from ..errors import CredentialNotFoundError, OptionError, StoreError
 from ..store.base import PublicStore
 from ..task.context import Task
@@ -20,6 +21,7 @@ from ..task.options import STORE, Spec
 
 SPEC: Spec = {
     "names": {"type": "list", "elements": "str"},
+    "max_age": {"type": "str"},
     "warn_days": {"type": "int", "default": 90},
     **STORE,
 }
@@ -31,6 +33,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     """Tell what is stored, without opening it."""
     store = task.public_store
     now = datetime.datetime.now(datetime.UTC)
+    max_age = parse_duration(options["max_age"], "max_age") if options["max_age"] else None
     names = list(dict.fromkeys(options["names"])) if options["names"] is not None else store.all_names()
     found: list[dict[str, Any]] = []
     missing: list[str] = []
@@ -61,6 +64,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         "missing": missing,
         "deleted": deleted,
         "unreadable": unreadable,
+        "due": [item["name"] for item in found if max_age is not None and _is_due(item, max_age, now)],
         "retiring": [item["name"] for item in retiring],
         "outdated": [each["consumer"] for item in [*found, *deleted] for each in item["consumers"] if each["outdated"]],
         "warnings": [
@@ -123,6 +127,14 @@ def described(clear: PublicFields, now: datetime.datetime) -> dict[str, Any]:
         }
     except (LookupError, TypeError, ValueError, AttributeError):
         raise StoreError(f"credential {clear.get('name')!r} is damaged, or no credential") from None
+
+
+def _is_due(item: Mapping[str, Any], max_age: datetime.timedelta, now: datetime.datetime) -> bool:
+    try:
+        renewed = datetime.datetime.fromisoformat(item["secret_since"] or item["updated"])
+        return bool(item["rotation"]) or now - renewed >= max_age
+    except (TypeError, ValueError):
+        return True  # whoever opens it says that it is damaged
 
 
 def _days(when: str | None, now: datetime.datetime) -> int | None:

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable
 
 from ..auth.causes import NOT_ACCEPTED, SECRET_REJECTED, Verification
@@ -52,6 +53,8 @@ from .request import preflight, request_again, request_first, request_new
 from .state import Rotation, now
 
 METHODS = ("reset", "password")
+START_SECONDS = 10.0
+POLL_SECONDS = 0.2
 
 
 def ensure_token_age(
@@ -82,6 +85,20 @@ def ensure_token_age(
         rotation = Rotation(store, credential, options, gateway, check_mode=check_mode, progress=progress)
         run_rotation(rotation)
     return _outcome(rotation)
+
+
+def wait_for_renewal(store: Store, name: str, *, seen: int, seconds: float) -> None:
+    """Return when another task has renewed a credential or given it up, or none has begun to.
+
+    Args:
+        seen: the version of the credential before.
+        seconds: how long the other task may take; raises StoreError after that.
+    """
+    latest_start = time.monotonic() + START_SECONDS
+    while store.read(name).version == seen and time.monotonic() < latest_start:
+        with store.lock(name, seconds=seconds):
+            pass
+        time.sleep(POLL_SECONDS)
 
 
 def _outcome(rotation: Rotation) -> RotationResult:
