@@ -115,6 +115,8 @@ options:
           - With O(mailbox.oauth.refresh_token) it is asked for by that; with O(mailbox.oauth.private_key) and
             O(mailbox.oauth.certificate), or O(mailbox.oauth.client_secret), by client credentials; with a private key
             alone by a JWT bearer assertion for O(mailbox.username).
+          - Its secrets are also taken from E(GATEHOUSE_MAILBOX_CLIENT_SECRET), E(GATEHOUSE_MAILBOX_REFRESH_TOKEN) and
+            E(GATEHOUSE_MAILBOX_PRIVATE_KEY).
         type: dict
         suboptions:
           token_url:

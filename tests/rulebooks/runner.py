@@ -19,9 +19,10 @@ from typing import Any
 import yaml
 
 from tests.format_readers.install import ENVIRONMENT, FOLDER, Absent, once, require
-from tests.support.processes import COLLECTIONS, write_private
+from tests.support.processes import COLLECTIONS, ROOT, write_private
 
 WANTED = Path(__file__).parent / "requirements.txt"
+RULEBOOKS = ROOT / "extensions" / "eda" / "rulebooks"
 START_TIMEOUT = 120.0
 
 

@@ -16,8 +16,11 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import declare
 from tests.format_readers.install import Absent
-from tests.rulebooks.runner import install_rulebook, run_rulebook
+from tests.rulebooks.applications import application, mailbox_environment
+from tests.rulebooks.runner import RULEBOOKS, install_rulebook, run_rulebook
+from tests.support.dovecot import Dovecot
 from tests.support.processes import ROOT, write_private
+from tests.support.rotations import PASSWORD, TOKEN, USER, scene
 from tests.support.stores import open_store
 
 CANARY = "CanarySecret42"
@@ -76,3 +79,19 @@ def test_the_rulebook_of_the_guide_prints_what_ends_soon(tmp_path: Path, store: 
     environment = {"GATEHOUSE_STORE": store["store"], "GATEHOUSE_STORE_KEY_FILE": store["store_key_file"]}
     with run_rulebook(tmp_path, yaml.safe_load(rulebook), variables=environment) as running:
         running.wait_for(lambda it: "'secret_age'" in it.output)
+
+
+def test_a_token_that_somebody_resets_in_setup_reaches_the_application(tmp_path: Path, server: Dovecot) -> None:
+    """By the rulebook take_token: verified, stored, delivered, and the application logs in with it."""
+    with scene(tmp_path, server) as made:
+        file = application(made)
+        options = ("--vars", str(tmp_path / "variables.yml"))
+        environment = mailbox_environment(made)
+        with run_rulebook(tmp_path, RULEBOOKS / "take_token.yml", *options, variables=environment) as running:
+            running.wait_for(lambda it: "begins to watch" in it.output)
+            token = made.control.reset_token(USER)
+            running.wait_for(lambda _it: file.exists() and token in file.read_text())
+            running.wait_for(lambda _it: made.is_whole())
+            output = running.output
+    assert "'kind': 'security_token_mail'" in output
+    assert not [secret for secret in (PASSWORD, TOKEN, token, server.password) if secret in output]

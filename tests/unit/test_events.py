@@ -38,6 +38,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ev
     make_event,
     parse,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.security_token_mail import (
+    SECURITY_TOKEN_MAIL,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.source import (
     Source,
     Superseded,
@@ -51,7 +54,7 @@ from tests.support.stores import open_store, store_options
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "extensions" / "eda" / "plugins" / "event_source"
-SOURCES: dict[str, Source] = {source.name: source for source in (CREDENTIAL_AGE,)}
+SOURCES: dict[str, Source] = {source.name: source for source in (CREDENTIAL_AGE, SECURITY_TOKEN_MAIL)}
 CANARY = "CanarySecret42"
 
 

@@ -219,6 +219,7 @@ class _Loop:
     def _look_and_store(self) -> None:
         seen = self._watch.look(self._memory.cursor)
         self._report_problems(tuple(seen.problems))
+        begins = self._memory.cursor is None
         memory = self._memory.without(self._settled()).after(seen)
         if memory != self._memory:
             with self._notes.hold(self._name) as note:
@@ -229,6 +230,8 @@ class _Loop:
                 if event["id"] in self._handed_over
             }
         self._memory = memory
+        if begins:
+            LOGGER.info("%s: begins to watch, and tells what happens from now on", self._name)
 
     def _store(self, note: Note, memory: Memory) -> None:
         if parse(note.read()).owner != memory.owner:

@@ -93,6 +93,22 @@ class RejectedMail:
     reason: str
 
 
+@dataclasses.dataclass(frozen=True)
+class NewMail:
+    """A mail whose sender counts; whether it brings a token is not known.
+
+    Attributes:
+        raw: all of it.
+        received: when the mail server got it.
+        authenticated: whether the mail server has verified the sender's domain.
+    """
+
+    uid: int
+    raw: bytes = dataclasses.field(repr=False)
+    received: datetime.datetime
+    authenticated: bool
+
+
 @contextlib.contextmanager
 def open_mailbox(settings: MailSettings, memory: Memory | None = None) -> Iterator[Mailbox]:
     """Open the mailbox and log in.
@@ -223,6 +239,39 @@ class Mailbox:
                 self._reconnect(rest, deadline)
                 rest = min(2 * rest, MAX_PAUSE)
             pause = min(2 * pause, MAX_IDLE)
+
+    def arrivals(self, since: Position, since_time: datetime.datetime) -> tuple[list[NewMail], Position]:
+        """Return the mails that came after a position and whose sender counts, and where the next one will be.
+
+        Of many, the first ones are returned, and the position is behind them. Nothing is changed.
+
+        Args:
+            since_time: decides where the server has numbered its mails anew; a little earlier is looked at as well.
+
+        Raises:
+            MailError: the mailbox cannot be read.
+        """
+        position = self._connection.open_folder()
+        search = _Search("", since, since_time - CLOCK_SLACK)
+        first = search.first(position.uid_validity)
+        if first >= position.next_uid:
+            return [], position
+        with self._connection.limits.exchange():
+            uids = self._search(search.criteria(position.uid_validity, self._settings.policy.allowed_senders))
+            chosen = sorted(uid for uid in uids if uid >= first)
+            if len(chosen) > SURVEYED_MAILS:
+                chosen = chosen[:SURVEYED_MAILS]
+                position = Position(position.uid_validity, chosen[-1] + 1)
+            answers: dict[int, dict[bytes, Any]] = {}
+            for few in _batches(chosen, _MAILS_AT_ONCE):
+                answers |= self._fetch(few, "INTERNALDATE", f"BODY.PEEK[]<0.{token_mail.MAX_BYTES}>")
+        mails = []
+        for uid, answer in sorted(answers.items()):
+            raw, received = _content(answer), _received(answer)
+            sender = token_mail.sender(raw, self._settings.policy)
+            if sender and (not search.by_time(position.uid_validity) or received >= search.earliest):
+                mails.append(NewMail(uid, raw, received, sender.authenticated))
+        return mails, position
 
     def rejections(self, username: str, *, since: Position | None, since_time: datetime.datetime) -> list[RejectedMail]:
         """Return which of the latest mails bring the user a token and do not count, the newest first.

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 
+from ansible.module_utils.basic import env_fallback
 from ansible.module_utils.urls import ConnectionError as AnsibleConnectionError
 from ansible.module_utils.urls import open_url
 
@@ -37,12 +38,18 @@ try:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 except ImportError:  # reported by require_cryptography()
     pass
+
+
+def _secret(variable: str) -> dict[str, Any]:
+    return {"type": "str", "no_log": True, "fallback": (env_fallback, [f"GATEHOUSE_MAILBOX_{variable}"])}
+
+
 SPEC: dict[str, dict[str, Any]] = {
     "token_url": {"type": "str", "required": True, "no_log": False},
     "client_id": {"type": "str", "required": True},
-    "client_secret": {"type": "str", "no_log": True},
-    "refresh_token": {"type": "str", "no_log": True},
-    "private_key": {"type": "str", "no_log": True},
+    "client_secret": _secret("CLIENT_SECRET"),
+    "refresh_token": _secret("REFRESH_TOKEN"),
+    "private_key": _secret("PRIVATE_KEY"),
     "certificate": {"type": "str"},
     "scope": {"type": "str"},
 }
