@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from xml.sax.saxutils import escape
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import replace_file
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.login import Session
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.queries import literal
@@ -79,7 +81,7 @@ def once(observe: Callable[[Scene], T]) -> Callable[[Scene], T]:
         if observe not in scene.seen:
             try:
                 scene.seen[observe] = (observe(scene), None)
-            except (Unanswered, Refusal, GatehouseError) as exc:
+            except (Unanswered, Refusal, GatehouseError, undo.UndoError) as exc:
                 scene.seen[observe] = (None, exc)
         found, error = scene.seen[observe]
         if error is not None:
@@ -383,6 +385,9 @@ def login_range(first: str, last: str) -> str:
 
 @once
 def _note_ranges(scene: Scene) -> int:
+    """Save the list as it is, as it can only be written as a whole."""
+    listed = json.dumps(undo.read_ranges(scene.admin), indent=2)
+    replace_file(scene.journal.path.with_suffix(".trusted-ranges.json"), listed.encode())
     return scene.journal.begin("ranges", PREFIX)
 
 

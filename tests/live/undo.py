@@ -104,8 +104,11 @@ def _permission_set(caller: Caller, name: str, wait: Wait) -> None:
 
 
 def read_ranges(caller: Caller) -> list[dict[str, str]]:
-    """Return the org's trusted ranges as they are shown."""
-    return children(caller.read("SecuritySettings", "Security"), "ipRanges")
+    """Return the trusted ranges as they are shown; raises UndoError where no list is shown, not even an empty one."""
+    record = caller.read("SecuritySettings", "Security")
+    if not children(record, "networkAccess"):
+        raise UndoError("the org does not show its trusted IP ranges, so none are written")
+    return children(record, "ipRanges")
 
 
 def is_own(shown: Mapping[str, str]) -> bool:
@@ -113,10 +116,14 @@ def is_own(shown: Mapping[str, str]) -> bool:
     return shown.get("description", "").startswith(PREFIX)
 
 
-def write_own_ranges(caller: Caller, own: Sequence[tuple[str, str, str]]) -> str:
+def write_own_ranges(caller: Caller, own: Sequence[tuple[str, str, str]], *, writer: Caller | None = None) -> str:
     """Replace the suite's trusted ranges (first, last, description) and keep all others.
 
     Return what the org has against it, or nothing. Raises UndoError where others were changed meanwhile.
+
+    Args:
+        caller: reads, before and after: an administrator, who is shown all of them.
+        writer: writes, where that is another one.
     """
     others = [one for one in read_ranges(caller) if not is_own(one)]
     rows = [(one["start"], one["end"], one.get("description", "")) for one in others] + list(own)
@@ -126,9 +133,12 @@ def write_own_ranges(caller: Caller, own: Sequence[tuple[str, str, str]]) -> str
         + f"<end>{last}</end><start>{first}</start></ipRanges>"
         for first, last, description in rows
     )
-    result = caller.write("update", "SecuritySettings", "Security", f"<networkAccess>{body}</networkAccess>")
+    content = f"<networkAccess>{body}</networkAccess>"
+    result = (writer or caller).write("update", "SecuritySettings", "Security", content)
     if _sorted(one for one in read_ranges(caller) if not is_own(one)) != _sorted(others):
-        raise UndoError("the trusted IP ranges of others are not as they were: compare Setup > Network Access")
+        raise UndoError(
+            "the trusted IP ranges of others are not as they were: compare Setup > Network Access with the saved list"
+        )
     return "" if result else result.problem
 
 

@@ -318,10 +318,26 @@ def test_ranges_of_others_stay_and_a_lost_one_is_reported(sim: SimulatedOrg, tmp
     before = sim.state.org().trusted_ranges
     assert not run(sim, admin, tmp_path, "ipv4_notation", "description_cap").problems
     assert sim.state.org().trusted_ranges == before
+    saved = json.loads((tmp_path / "journal.trusted-ranges.json").read_text())
+    assert saved == [{"description": "A & <B>", "end": "203.0.113.1", "start": "203.0.113.1"}]
     # Another administrator removes one between reading and writing.
     sim.commands.hook("updateMetadata", [{"command": "set_trusted_ranges", "ranges": []}], when="after")
     report = run(sim, admin, tmp_path, "ipv4_notation")
     assert "ranges of others are not as they were" in report.answers[0].why
+
+
+def test_no_ranges_are_written_where_the_org_shows_none(sim: SimulatedOrg, tmp_path: Path) -> None:
+    """An empty list is an element, too; without it, the ranges of others may only be hidden."""
+    admin = admin_of(sim)
+    body = (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><readMetadataResponse '
+        'xmlns="http://soap.sforce.com/2006/04/metadata"><result><records><fullName>Security</fullName></records>'
+        "</result></readMetadataResponse></e:Body></e:Envelope>"
+    )
+    sim.commands.inject("status", operation="readMetadata", status=200, body=body, times=None)
+    report = run(sim, admin, tmp_path, "ipv4_notation", "manage_ip_addresses_checked")
+    assert all("does not show its trusted IP ranges" in one.why for one in report.answers)
+    assert not sim.commands.requests("updateMetadata")
 
 
 def test_a_user_of_somebody_else_is_left_alone(sim: SimulatedOrg, tmp_path: Path) -> None:

@@ -228,7 +228,12 @@ def insufficient_access(scene: Scene) -> str:
 def manage_ip_addresses_checked(scene: Scene) -> bool:
     """Does a write of trusted ranges by metadata need Manage IP Addresses, too?"""
     # Without a range of its own: the list stays as it is, even where the write is accepted.
-    return _needs_more(scene, lambda who: undo.write_own_ranges(who, ()), "ManageIpAddresses")
+    scene.write_ranges(())
+
+    def write(who: Caller) -> str:
+        return undo.write_own_ranges(scene.admin, (), writer=who)
+
+    return _needs_more(scene, write, "ManageIpAddresses")
 
 
 @question("permissions for ranges", "user", "app")
