@@ -136,6 +136,33 @@ def test_aws_gets_a_version_and_keeps_the_resource_policy_of_others(deliver: Del
     assert run() == [True] and "CanaryToken" in value()
 
 
+def test_the_parameter_store_gets_a_version_by_the_tasks_of_the_guide(
+    deliver: Deliveries, aws: Aws, tmp_path: Path
+) -> None:
+    tasks = tmp_path / "parameter_store.yml"
+    tasks.write_text(block("yaml", "# parameter_store.yml"))
+    there = {
+        "credential": "billing",
+        "target": "tasks",
+        "tasks": str(tasks),
+        "dest": "/billing/salesforce",
+        "format": "json",
+        "notify": ["Restart billing"],
+        "target_options": aws.options,
+    }
+
+    def parameter() -> str:
+        found = aws.client("ssm").get_parameters(Names=["/billing/salesforce"], WithDecryption=True)["Parameters"]
+        assert all(each["Type"] == "SecureString" for each in found)
+        return "".join(each["Value"] for each in found)
+
+    assert changed(deliver(there)) == [True] and "CanaryToken" in parameter()
+    assert changed(deliver(there)) == [False]
+    aws.client("ssm").put_parameter(Name="/billing/salesforce", Value="theirs", Type="SecureString", Overwrite=True)
+    assert changed(deliver(there)) == [True] and "CanaryToken" in parameter()
+    assert changed(deliver({**there, "state": "absent"})) == [True] and not parameter()
+
+
 def test_a_service_that_is_down_holds_up_only_its_own_consumers_and_the_next_run_finishes_them(
     deliver: Deliveries, kubernetes: KubernetesApi, aws: Aws, certificates: Any
 ) -> None:
