@@ -16,6 +16,7 @@ from tests.bench import (
     logins,
     mail,
     moves,
+    night,
     orgs,
     reading,
     report,
@@ -44,6 +45,7 @@ PARTS = (
     mail,
     rotation,
     moves,
+    night,
     report,
 )
 
