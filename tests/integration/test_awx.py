@@ -196,6 +196,26 @@ def test_a_survey_asks_for_variables_that_its_playbook_has_and_offers_their_defa
         assert question.get("choices", option.get("choices")) in (option.get("choices"), ["false", "true"])
 
 
+def test_jobs_with_the_answers_that_the_surveys_offer_run(sim: SimulatedOrg, playbook: Playbooks) -> None:
+    dest = playbook.folder / "billing.env"
+    target = {"credential": "billing", "dest": str(dest), "format": "env", "notify": []}
+    application = {"ansible_connection": "local", "app_credentials_targets": [target]}
+    hosts = {"salesforce_orgs": {"acme": {}}, "salesforce_applications": {"billing-host": application}}
+    inventory = playbook.folder / "inventory.yml"
+    inventory.write_text(json.dumps({group: {"hosts": members} for group, members in hosts.items()}))
+    admin = sim.admin
+    login = {"username": admin.username, "password": admin.password, "security_token": admin.security_token}
+    playbook([{"gatehouse.salesforce.credential": {"name": "billing", **login}}])
+    for name in ("deliver", "rotate", "report", "drift"):
+        (template,) = (each for each in TEMPLATES if each["playbook"] == f"{name}.yml")
+        answers = {question["variable"]: question["default"] for question in template["questions"]}
+        if name == "report":
+            answers["report_folder"] = str(playbook.folder / "report")
+        playbook.run(ROOT / "playbooks" / template["playbook"], "-i", str(inventory), **answers)
+    assert admin.password in dest.read_text()
+    assert any((playbook.folder / "report").iterdir())
+
+
 class TestExecutionEnvironment:
     """The recipe: here all but the image, which the workflow of the repository builds, and runs a play in."""
 
