@@ -29,6 +29,12 @@ OUTSIDE = {
     "std:label ansible_collections.ansible.builtin.set_fact_module": "collections/ansible/builtin/set_fact_module.html",
     "std:label ansible_collections.ansible.builtin.slurp_module": "collections/ansible/builtin/slurp_module.html",
     "std:label ansible_collections.ansible.builtin.uri_module": "collections/ansible/builtin/uri_module.html",
+    "std:label ansible_collections.community.aws.secretsmanager_secret_module": (
+        "collections/community/aws/secretsmanager_secret_module.html"
+    ),
+    "std:label ansible_collections.google.cloud.gcp_secret_manager_module": (
+        "collections/google/cloud/gcp_secret_manager_module.html"
+    ),
     "std:label action_plugins": "plugins/action.html#action-plugins",
     "std:label ansible_configuration_settings": "reference_appendices/config.html#ansible-configuration-settings",
     "std:label common_return_values": "reference_appendices/common_return_values.html#common-return-values",
