@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,6 +45,8 @@ LOCKED_AFTER = {"ThreeAttempts": 3, "FiveAttempts": 5, "TenAttempts": 10, "NoLim
 NO_LOGIN = ("INVALID_OPERATION", "UNSUPPORTED_API_VERSION")
 HISTORY_LOOKS = 15  # at LoginHistory or the audit trail, a few seconds apart, until a row has come
 HISTORY_SECONDS = 4.0
+DAY = 86400.0  # seconds
+BY_APP = ("Remote Access 2.0", "Oauth2")  # LoginType, as label or value
 USER_FIELDS = {
     "FirstName": "Gatehouse",
     "LastName": MARK,
@@ -92,11 +95,15 @@ def once(observe: Callable[[Scene], T]) -> Callable[[Scene], T]:
 
 
 class Attempts:
-    """The books of wrong logins: none is sent twice, and half as many as lock a user are the most in a row."""
+    """The books of wrong logins: none is sent twice, and half as many as lock a user are the most in a row.
 
-    def __init__(self, locked_after: int) -> None:
+    Args:
+        in_a_row: how many were refused in earlier runs, since one was accepted.
+    """
+
+    def __init__(self, locked_after: int, in_a_row: int = 0) -> None:
         self.most = locked_after // 2
-        self.in_a_row = 0
+        self.in_a_row = in_a_row
         self._refused: set[str] = set()
 
     def check(self, *login: str) -> str:
@@ -191,13 +198,10 @@ class Scene:
         self.require("user")
         name = self.new_name()
         self.journal.begin("profile", name)
+        times = "".join(f"<{bound}>{minute}</{bound}>" for bound, minute in sorted((hours or {}).items()))
         body = (
             "<custom>true</custom>"
-            + (
-                f"<loginHours>{''.join(f'<{k}>{v}</{k}>' for k, v in sorted(hours.items()))}</loginHours>"
-                if hours
-                else ""
-            )
+            + (f"<loginHours>{times}</loginHours>" if times else "")
             + "".join(login_range(*one) for one in ranges)
             + "<userLicense>Salesforce</userLicense>"
             + "<userPermissions><enabled>true</enabled><name>ApiEnabled</name></userPermissions>"
@@ -365,9 +369,12 @@ class Scene:
         return []
 
     def _audited_since(self, moment: float) -> list[dict[str, str]]:
-        when = datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        soql = "SELECT Id, Action, Display, CreatedById FROM SetupAuditTrail"
-        return list(self.admin.query(f"{soql} WHERE CreatedDate >= {when} ORDER BY CreatedDate, Id"))  # noqa: S608
+        soql = f"SELECT Id, Action, Display, CreatedById FROM SetupAuditTrail WHERE CreatedDate >= {_moment(moment)}"
+        return list(self.admin.query(f"{soql} ORDER BY CreatedDate, Id"))
+
+
+def _moment(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def new_password() -> str:
@@ -394,7 +401,16 @@ def _note_ranges(scene: Scene) -> int:
 @once
 def _attempts(scene: Scene) -> Attempts:
     policies = children(scene.admin.read("SecuritySettings", "Security"), "passwordPolicies")
-    return Attempts(LOCKED_AFTER.get(policies[0].get("maxLoginAttempts", "") if policies else "", 3))
+    locked_after = LOCKED_AFTER.get(policies[0].get("maxLoginAttempts", "") if policies else "", 3)
+    return Attempts(locked_after, _refused_lately(scene))
+
+
+def _refused_lately(scene: Scene) -> int:
+    """Count the wrong logins of the last day, since one by password was accepted: earlier runs count, too."""
+    where = f"UserId = {literal(scene.user_id)} AND LoginTime >= {_moment(scene.now() - DAY)}"
+    soql = f"SELECT Status, LoginType FROM LoginHistory WHERE {where} ORDER BY LoginTime DESC LIMIT 200"  # noqa: S608
+    rows = [row for row in scene.admin.query(soql) if row["LoginType"] not in BY_APP]
+    return len(list(itertools.takewhile(lambda row: row["Status"] != "Success", rows)))
 
 
 @once

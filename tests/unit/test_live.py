@@ -244,6 +244,10 @@ def test_a_user_is_never_locked_and_no_refused_login_sent_again(sim: SimulatedOr
     logins = [one for one in sim.commands.requests("login") if one["username"] == user.username]
     refused = [one["secrets"]["password"] for one in logins if one["result"] not in ("ok", "INVALID_OPERATION")]
     assert len(refused) == len(set(refused)) == 2
+    # Those of the first run count in the next one.
+    assert "2 logins in a row were refused" in run(sim, admin, tmp_path, "missing_token").answers[0].why
+    sim.commands.advance(2 * 86400)
+    assert run(sim, admin_of(sim), tmp_path, "missing_token").switches
 
 
 def test_the_org_is_put_back_when_its_owner_ends_the_run(sim: SimulatedOrg, tmp_path: Path) -> None:
