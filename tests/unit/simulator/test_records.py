@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .packages import deploy, five, package
-from .wire import RestAnswer, Wire
+from .wire import Answer, RestAnswer, Wire
 
 USER = "billing@acme.example"
 
@@ -28,6 +28,60 @@ def create(wire: Wire, session: str, kind: str, **fields: Any) -> RestAnswer:
 
 def delete(wire: Wire, session: str, kind: str, record_id: str) -> RestAnswer:
     return wire.rest(session, f"sobjects/{kind}/{record_id}", method="DELETE")
+
+
+class TestUsers:
+    """A user is created and becomes inactive; it cannot be deleted."""
+
+    @pytest.fixture
+    def fields(self, wire: Wire) -> dict[str, Any]:
+        keys = {"TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8"}
+        names = {"Username": "new@acme.example", "LastName": "New", "Alias": "new", "Email": "new@acme.example"}
+        profile = wire.sim.state.org().profile("Standard")
+        assert profile is not None
+        return {**names, **keys, "LanguageLocaleKey": "en_US", "ProfileId": profile.id}
+
+    def test_from_creation_to_the_end(self, wire: Wire, session: str, fields: dict[str, Any]) -> None:
+        user_id = create(wire, session, "User", **fields).json["id"]
+        user = wire.commands.user("new@acme.example")
+        assert (user["id"], user["active"], user["email"]) == (user_id, True, "new@acme.example")
+        assert wire.sim.state.user("new@acme.example").security_token is None
+        body = json.dumps({"IsActive": False})
+        assert wire.rest(session, f"sobjects/User/{user_id}", method="PATCH", body=body).status == 204
+        assert wire.commands.user("new@acme.example")["active"] is False
+        assert delete(wire, session, "User", user_id).error == "INVALID_TYPE_FOR_OPERATION"
+
+    @pytest.mark.parametrize(
+        ("changed", "code"),
+        [
+            ({"Username": USER.upper()}, "DUPLICATE_USERNAME"),
+            ({"Alias": ""}, "REQUIRED_FIELD_MISSING"),
+            ({"ProfileId": "00e000000000001"}, "INVALID_CROSS_REFERENCE_KEY"),
+            ({"Nonsense": 1}, "INVALID_FIELD"),
+        ],
+    )
+    def test_refused(
+        self, wire: Wire, session: str, fields: dict[str, Any], changed: dict[str, Any], code: str
+    ) -> None:
+        assert create(wire, session, "User", **{**fields, **changed}).error == code
+
+    def test_a_custom_profile_is_deleted_when_nobody_has_it(self, wire: Wire, session: str) -> None:
+        component = '<metadata xsi:type="Profile"><fullName>Robots</fullName><custom>true</custom></metadata>'
+
+        def made() -> Answer:
+            return wire.call(session, f"<createMetadata>{component}</createMetadata>")
+
+        def deleted(name: str) -> Answer:
+            content = f"<type>Profile</type><fullNames>{name}</fullNames>"
+            return wire.call(session, f"<deleteMetadata>{content}</deleteMetadata>")
+
+        assert made().text("success") == "true"
+        assert made().text("statusCode") == "DUPLICATE_DEVELOPER_NAME"
+        wire.commands.set_user(USER, profile="Robots")
+        assert deleted("Robots").text("statusCode") == "DELETE_FAILED"
+        wire.commands.set_user(USER, profile="Standard")
+        assert deleted("Robots").text("success") == "true"
+        assert deleted("Standard").text("statusCode") == "DELETE_FAILED"
 
 
 class TestPermissionSets:
