@@ -31,7 +31,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.au
     SECRET_FIELDS,
     Connection,
 )
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError  # noqa: E402
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (  # noqa: E402
+    GatehouseError,
+    OptionError,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.files import (  # noqa: E402
     file_lock,
     replace_file,
@@ -140,9 +143,14 @@ def read_connection(options: argparse.Namespace) -> Connection:
         given["access_token"] = getpass.getpass("Access token (sf org display --verbose): ")
     if "auth" not in given:
         given["auth"] = "session" if "access_token" in given else "security_token"
-    return Connection(
-        login_url=options.login_url, ca_path=options.ca_path, allowed_hosts=tuple(options.allowed_host), **given
-    ).checked()
+    reach = {"login_url": options.login_url, "ca_path": options.ca_path, "allowed_hosts": tuple(options.allowed_host)}
+    try:
+        return Connection(**reach, **given).checked()
+    except OptionError as exc:
+        if exc.option not in FIELDS:
+            raise
+        where = f"give {ENVIRONMENT}{exc.option.upper()}, or {exc.option} in the file of --vault"
+        raise UsageError(f"{exc}: {where}") from None
 
 
 def read_vault(path: Path) -> dict[str, str]:

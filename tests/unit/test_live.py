@@ -388,6 +388,12 @@ def test_a_run_that_is_killed_is_undone_by_its_journal(
     assert not list((tmp_path / "state").glob("*.jsonl"))
 
 
+def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE_LIVE_ACCESS_TOKEN", "Invented-1")
+    assert main(["--org", "00D000000000062"]) == 2
+    assert "give GATEHOUSE_LIVE_INSTANCE_URL, or instance_url in the file of --vault" in capsys.readouterr().err
+
+
 PAGE = ROOT / "docs" / "live.md"
 
 
