@@ -374,7 +374,8 @@ def test_a_run_that_is_killed_is_undone_by_its_journal(
         stdout=subprocess.DEVNULL,
     )
     try:
-        while running.poll() is None and len(sim.commands.requests()) < after:
+        deadline = time.monotonic() + 120
+        while running.poll() is None and len(sim.commands.requests()) < after and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:
         running.kill()
