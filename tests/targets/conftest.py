@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,17 +85,20 @@ def deliver(
     hosts: dict[str, Service] = {}
     if "google" in request.fixturenames:
         hosts[HOST] = request.getfixturevalue("google")
+    paths = [str(libraries)]
     if "vault" in request.fixturenames:
         hosts[VAULT] = hosts[LOGIN] = request.getfixturevalue("vault")
+        paths.append(str(Path(__file__).parent / "azure_libraries"))
     with SimulatedOrg() as sim, proxy(hosts) as address:
         environment = {
             "HTTPS_PROXY": address,
             "NO_PROXY": "localhost,127.0.0.1",
+            "PYTHONPATH": os.pathsep.join(paths),
             "REQUESTS_CA_BUNDLE": str(certificates.ca),
             # Where the modules keep what they have read of an API between two tasks.
             "TMPDIR": str(tmp_path),
             "HOME": str(tmp_path),
         }
-        deliveries = Deliveries(Playbooks(tmp_path, sim, "process"), libraries, environment)
+        deliveries = Deliveries(Playbooks(tmp_path, sim, "process"), environment)
         deliveries.put(1)
         yield deliveries

@@ -30,14 +30,14 @@ class Deliveries:
     """Runs the role as users do, in an Ansible of its own that has what the modules need.
 
     Attributes:
-        environment: what leads to the services.
+        environment: what leads to the services, and to the libraries of the modules.
     """
 
-    def __init__(self, playbook: Playbooks, libraries: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, playbook: Playbooks, environment: Mapping[str, str]) -> None:
         self._playbook = playbook
         self._store = open_store(str(playbook.folder / "store"), str(playbook.key_file))
-        paths = {"ANSIBLE_COLLECTIONS_PATH": collections_path(), "PYTHONPATH": str(libraries)}
-        self.environment = {**paths, **environment, "ANSIBLE_LOG_PATH": str(playbook.folder / "ansible.log")}
+        log = str(playbook.folder / "ansible.log")
+        self.environment = {**environment, "ANSIBLE_COLLECTIONS_PATH": collections_path(), "ANSIBLE_LOG_PATH": log}
 
     def put(self, version: int) -> str:
         """Store a version of the credential, and return its token; its secrets are recognised anywhere."""

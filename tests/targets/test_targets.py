@@ -19,6 +19,7 @@ import yaml
 from tests.targets.aws import Aws
 from tests.targets.deliveries import HANDLER, Deliveries, block, target
 from tests.targets.google_secret_manager import PERMISSIONS, PROJECT, GoogleSecretManager, Version
+from tests.targets.key_vault import TENANT, KeyVault
 from tests.targets.kubernetes_api import KubernetesApi
 
 pytestmark = pytest.mark.ansible
@@ -196,3 +197,36 @@ def test_google_gets_a_version_once_and_another_when_somebody_else_has_added_one
     assert [("CanaryToken" in version.value) for version in versions] == [True, False, True]
     assert changed(deliver({**there, "state": "absent"})) == [True]
     assert not google.secrets
+
+
+@pytest.mark.parametrize("lists_nothing", [False, True])
+def test_a_vault_gets_a_version_once_and_another_when_somebody_else_has_written_one(
+    deliver: Deliveries, vault: KeyVault, *, lists_nothing: bool
+) -> None:
+    vault.lists_nothing = lists_nothing
+    there = target(
+        "azure_key_vault", tenant=TENANT, client_id=vault.client_id, secret=vault.client_secret, subscription_id=TENANT
+    )
+    assert changed(deliver(there)) == [True]
+    (name,) = vault.secrets
+    assert "CanaryToken" in vault.secrets[name][-1].value
+    if lists_nothing:
+        return
+
+    # The first request asks who is to give the token, as the libraries of Azure do each time.
+    vault.asked()
+    assert changed(deliver(there)) == [False]
+    assert [request for request in vault.asked() if "/secrets/" in request] == [f"GET /secrets/{name}/versions"] * 2
+
+    vault.add(name, "theirs")
+    assert changed(deliver(there)) == [True]
+    assert "CanaryToken" in vault.secrets[name][-1].value
+
+    # What was removed keeps its name, and is recovered.
+    assert changed(deliver({**there, "state": "absent"})) == [True] and name in vault.deleted
+    assert changed(deliver(there)) == [True] and name not in vault.deleted
+    assert "CanaryToken" in vault.secrets[name][-1].value
+
+    vault.down = True
+    deliver(there, ok=False)
+    assert "Did not find secret versions" in deliver.output
