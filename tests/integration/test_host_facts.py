@@ -138,7 +138,7 @@ def test_a_rotation_leaves_out_a_host_whose_list_is_a_fact_and_names_it(playbook
     assert listed["credentials"] == ["billing"] and set(listed["targets"]) == set(FACTS) - {"files", "more"}
     first, second = listed["problems"]
     assert first.startswith("files: app_credentials_targets") and "returned by files as a fact" in first
-    assert second.startswith("more: app_credentials_targets: must be a list of files")
+    assert second.startswith("more: app_credentials_targets: must be a list of targets")
     assert first in results.last["msg"] and second in results.last["msg"]
 
 
