@@ -40,6 +40,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "move_": ("close", "contact_email", "credentials", "wait"),
     "network_access_": ("login_ip_ranges", "state", "trusted_ip_ranges"),
     "permission_sets_": ("administrators", "integrations", "state", "token_logins"),
+    "raise_ticket_": ("event", "url"),
     "report_": ("days", "dest", "fail_on", "folder", "max_logins", "policy", "shared_ranges", "title"),
     "rotate_": ("credentials", "force", "keys", "mail_timeout", "max_age", "method", "verify"),
     "temporary_access_": ("address", "description", "expires", "tasks"),

@@ -18,6 +18,12 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import declare
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import MailError, OptionError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.access_changes import (
+    ACCESS_CHANGES,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.login_failures import (
+    LOGIN_FAILURES,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.memory import Cursor, Seen
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.security_token_mail import (
     SECURITY_TOKEN_MAIL,
@@ -30,6 +36,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ev
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.integration.test_mailbox import AUTHSERV_ID, PASSED, Box, compose, new_token
+from tests.simulated_org import SimulatedOrg
 from tests.support.dovecot import PLAIN_ADDRESS, Dovecot, Relay
 from tests.support.processes import write_private
 from tests.support.stores import open_store
@@ -189,3 +196,74 @@ class TestSecurityTokenMail:
         with pytest.raises(OptionError, match="not tried again") as refusal:
             self.watch_of(place, box).look(None)
         assert wrong not in str(refusal.value)
+
+
+class TestOrg:
+    """At a simulated org."""
+
+    ADMIN, OTHER = "admin@acme.example", "mallory@acme.example"
+
+    @pytest.fixture
+    def watched(self, place: Place, sim: SimulatedOrg) -> Place:
+        sim.control.add_user(USERNAME, PASSWORD, security_token=TOKEN, profile="Standard User")
+        sim.control.add_user(self.ADMIN, PASSWORD, security_token=TOKEN)
+        sim.control.add_user(self.OTHER, PASSWORD, security_token=TOKEN)
+        connection = Connection(
+            login_url=sim.url,
+            ca_path=sim.ca_path,
+            allowed_hosts=("localhost",),
+            username=self.ADMIN,
+            password=PASSWORD,
+            security_token=TOKEN,
+        )
+        credential = declare(None, connection, name="admin", now="2026-01-01T00:00:00Z")
+        open_store(**place.options).write(credential, replaces=None)
+        return place
+
+    def test_refused_logins_of_stored_users_are_told_once(self, watched: Place, sim: SimulatedOrg) -> None:
+        watch = watched.open(LOGIN_FAILURES, credential="admin")
+        cursor = watch.look(None).cursor
+        sim.control.add_logins(
+            [
+                {"username": USERNAME, "source_ip": "192.0.2.7", "status": "Invalid Password", "count": 3},
+                {"username": USERNAME, "source_ip": "192.0.2.7", "status": "Restricted IP"},
+                {"username": USERNAME, "source_ip": "192.0.2.8"},
+                {"username": self.OTHER, "source_ip": "192.0.2.7", "status": "Invalid Password"},
+            ]
+        )
+        seen = watch.look(cursor)
+        assert [(one["credential"], one["cause"], one["failures"]) for one in seen.events] == [
+            ("billing", "bad_password", 3),
+            ("billing", "ip_denied", 1),
+        ]
+        assert not watch.look(seen.cursor).events
+        assert watch.look(cursor).events == seen.events  # after a death
+        assert PASSWORD not in str(seen) and TOKEN not in str(seen)
+
+    def test_a_session_that_has_ended_costs_no_event(self, watched: Place, sim: SimulatedOrg) -> None:
+        watch = watched.open(LOGIN_FAILURES, credential="admin")
+        seen = watch.look(watch.look(None).cursor)
+        sim.control.end_sessions()
+        sim.control.add_logins([{"username": USERNAME, "source_ip": "192.0.2.7", "status": "Password Lockout"}])
+        assert [one["cause"] for one in watch.look(seen.cursor).events] == ["user_locked"]
+
+    def test_a_look_without_refusals_is_one_request(self, watched: Place, sim: SimulatedOrg) -> None:
+        watch = watched.open(LOGIN_FAILURES, credential="admin")
+        seen = watch.look(watch.look(None).cursor)
+        sim.control.clear_requests()
+        watch.look(seen.cursor)
+        assert sum(sim.control.counts().values()) == 1
+
+    def test_ranges_that_somebody_changes_by_hand_are_told_and_own_changes_are_not(
+        self, watched: Place, sim: SimulatedOrg
+    ) -> None:
+        watch = watched.open(ACCESS_CHANGES, credential="admin")
+        cursor = watch.look(None).cursor
+        sim.control.add_trusted_range("203.0.113.9", by=self.OTHER)
+        seen = watch.look(cursor)
+        (event,) = seen.events
+        assert (event["ranges"], event["added"], event["who"]) == ("trusted", ["203.0.113.9"], [self.OTHER])
+        sim.control.add_trusted_range("203.0.113.10", by=self.ADMIN)
+        own = watch.look(seen.cursor)
+        assert not own.events
+        assert not watch.look(own.cursor).events

@@ -21,13 +21,28 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.access.audit_trail import RangeChange
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import declare
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import OptionError, StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.access_changes import (
+    ACCESS_CHANGES,
+    TRUSTED,
+    Difference,
+    change_events,
+    differences,
+    without_own,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.credential_age import (
     CREDENTIAL_AGE,
     CredentialAge,
     range_endings,
+)
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.login_failures import (
+    LOGIN_FAILURES,
+    MAX_ROWS,
+    new_failures,
+    next_cursor,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.memory import (
     Cursor,
@@ -54,7 +69,9 @@ from tests.support.stores import open_store, store_options
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "extensions" / "eda" / "plugins" / "event_source"
-SOURCES: dict[str, Source] = {source.name: source for source in (CREDENTIAL_AGE, SECURITY_TOKEN_MAIL)}
+SOURCES: dict[str, Source] = {
+    source.name: source for source in (CREDENTIAL_AGE, SECURITY_TOKEN_MAIL, LOGIN_FAILURES, ACCESS_CHANGES)
+}
 CANARY = "CanarySecret42"
 
 
@@ -338,3 +355,81 @@ class TestCredentialAge:
     def test_apps_need_a_credential(self, store: dict[str, str]) -> None:
         with pytest.raises(OptionError, match="apps: needs a credential"):
             self.look(store, apps=["Billing"])
+
+
+def row(number: int, status: str, user: str = "005A", minute: int = 0) -> dict[str, Any]:
+    """A row of LoginHistory."""
+    time_ = f"2026-03-01T12:{minute:02}:{number % 60:02}.000+0000"
+    return {"Id": f"0Ya{number}", "UserId": user, "Status": status, "LoginTime": time_, "SourceIp": "192.0.2.7"}
+
+
+class TestLoginFailures:
+    """Rows of the login history."""
+
+    def test_they_are_grouped_by_user_and_reason_and_successes_are_none(self) -> None:
+        rows = [row(1, "Invalid Password"), row(2, "Success"), row(3, "invalid password"), row(4, "Restricted IP")]
+        found = new_failures([*rows, row(5, "Invalid Password", "005B")], (), {"005A": False})
+        assert [(one.cause.code, len(one.rows)) for one in found if one.cause] == [
+            ("bad_password", 2),
+            ("ip_denied", 1),
+        ]
+
+    def test_a_row_that_was_returned_is_not_returned_again(self) -> None:
+        assert not new_failures([row(1, "Invalid Password")], {"0Ya1"}, {"005A": False})
+
+    def test_an_unknown_status_is_a_reason_of_its_own(self) -> None:
+        (one,) = new_failures([row(1, "Something New")], (), {"005A": False})
+        assert one.cause is None
+
+    def test_the_next_look_begins_at_the_last_row_and_remembers_those_near_it(self) -> None:
+        cursor = {"since": "2026-03-01T12:00:00+00:00", "seen": []}
+        after = next_cursor(cursor, [row(1, "Success"), row(2, "Success", minute=9), row(3, "Success", minute=10)])
+        assert after == {"since": "2026-03-01T12:10:03+00:00", "seen": ["0Ya2", "0Ya3"]}
+        assert next_cursor(after, []) == after
+
+    def test_more_rows_than_one_look_returns_do_not_stop_it(self) -> None:
+        cursor = {"since": "2026-03-01T12:00:00+00:00", "seen": []}
+        after = next_cursor(cursor, [row(number, "Success") for number in range(MAX_ROWS)])
+        assert datetime.datetime.fromisoformat(after["since"]).minute == 2
+
+
+def change(text: str, who: str, added: bool | None, item: str | None) -> RangeChange:
+    """A row of the audit trail about ranges."""
+    parsed = parse_entry(item, "ranges") if item else None
+    return RangeChange(user_id="005A", who=who, when="2026-03-01T12:00:00Z", text=text, added=added, range=parsed)
+
+
+class TestAccessChanges:
+    """Differences of lists, and who made them."""
+
+    BEFORE = {TRUSTED: ["192.0.2.0/24"], "Sales": ["198.51.100.1"]}
+    AFTER = {TRUSTED: ["192.0.2.0/24", "203.0.113.9"], "Sales": []}
+
+    def test_each_list_that_differs_is_named(self) -> None:
+        assert differences(self.BEFORE, self.AFTER) == [
+            Difference(TRUSTED, ["203.0.113.9"], []),
+            Difference("Sales", [], ["198.51.100.1"]),
+        ]
+        assert not differences(self.BEFORE, self.BEFORE)
+
+    def test_what_an_own_user_did_is_no_event_unless_the_text_says_nothing(self) -> None:
+        difference = Difference(TRUSTED, ["203.0.113.9"], [])
+        own = change("Added", "admin@acme.example", True, "203.0.113.9")
+        assert without_own(difference, [own]) == Difference(TRUSTED, [], [])
+        removed = change("Deleted", "admin@acme.example", False, "203.0.113.9")
+        silent = change("Changed", "admin@acme.example", None, None)
+        assert without_own(difference, [removed, silent]) == difference
+
+    def test_an_event_says_who_and_what(self) -> None:
+        by = change("Added 203.0.113.9", "mallory@acme.example", True, "203.0.113.9")
+        (event,) = change_events([Difference(TRUSTED, ["203.0.113.9"], [])], [by], "now")
+        assert (event["ranges"], event["added"], event["who"]) == ("trusted", ["203.0.113.9"], ["mallory@acme.example"])
+
+    def test_a_comparison_needs_no_text(self) -> None:
+        (event,) = change_events([Difference("Sales", [], ["198.51.100.1"])], [], "now")
+        assert (event["ranges"], event["profile"], event["who"]) == ("login", "Sales", [])
+
+    def test_what_was_taken_back_between_two_looks_is_an_event(self) -> None:
+        by = change("Added 203.0.113.9", "mallory@acme.example", True, "203.0.113.9")
+        (event,) = change_events([], [by], "now")
+        assert (event["ranges"], event["added"], event["text"]) == (None, ["203.0.113.9"], "Added 203.0.113.9")

@@ -17,6 +17,7 @@ from ..auth.protocol import org_id_of
 from ..errors import OrgError
 
 T = TypeVar("T")
+MAX_LISTED = 200  # values in a condition, whose length is limited
 _USER_FIELDS = "Id, Username, Profile.Name, LastPasswordChangeDate"
 
 
@@ -50,6 +51,7 @@ class User(NamedTuple):
 class LoginRow(TypedDict, total=False):
     """One row of LoginHistory. Salesforce's own logins have a text in place of an address."""
 
+    Id: str
     UserId: str
     SourceIp: str | None
     Application: str | None
@@ -144,6 +146,18 @@ def logins_since(org: Queryable, since: datetime.datetime, into: Callable[[Itera
     fields = "UserId, SourceIp, Application, ApiVersion, LoginType, LoginSubType, Status, LoginTime"
     latest_first = f"WHERE LoginTime >= {moment(since)} ORDER BY LoginTime DESC"
     return _read(org, f"SELECT {fields} FROM LoginHistory {latest_first}", into)
+
+
+def user_logins_since(
+    org: Queryable, user_ids: Collection[str], since: datetime.datetime, *, limit: int
+) -> list[dict[str, Any]]:
+    """Return the first rows of LoginHistory (LoginRow) of these users since then, in their order."""
+    among = f" AND UserId IN ({', '.join(map(literal, sorted(user_ids)))})" if len(user_ids) <= MAX_LISTED else ""
+    rows = org.query(
+        "SELECT Id, UserId, SourceIp, Application, Status, LoginTime FROM LoginHistory "
+        f"WHERE LoginTime >= {moment(since)}{among} ORDER BY LoginTime LIMIT {limit}"
+    )
+    return [row for row in rows if row.get("Id") and row.get("LoginTime")]
 
 
 def logins_of(
