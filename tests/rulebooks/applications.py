@@ -6,6 +6,11 @@
 from __future__ import annotations
 
 import json
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +47,8 @@ def application(scene: Scene) -> Path:
         "mailbox_authserv_id": AUTHSERV_ID,
         "mailbox_ca_path": mailbox["ca_path"],
         "mailbox_port": mailbox["port"],
+        "org_credential": "billing",
+        "max_age": "90d",
     }
     (scene.folder / "variables.yml").write_text(json.dumps(variables))
     return file
@@ -57,3 +64,26 @@ def mailbox_environment(scene: Scene) -> dict[str, str]:
         "GATEHOUSE_MAILBOX_USERNAME": mailbox["username"],
         "GATEHOUSE_MAILBOX_PASSWORD": mailbox["password"],
     }
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A ticket system; gives its address, which nobody can guess, and the tickets that have come."""
+    tickets: list[dict[str, Any]] = []
+    path = f"/hooks/{secrets.token_hex(12)}"
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the library's name
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == path:
+                tickets.append(json.loads(body))
+            self.send_response(204 if self.path == path else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}{path}", tickets
+        httpd.shutdown()

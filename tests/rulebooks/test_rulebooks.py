@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.auth.connection import Connection
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.changes import declare
 from tests.format_readers.install import Absent
-from tests.rulebooks.applications import application, mailbox_environment
+from tests.rulebooks.applications import application, mailbox_environment, webhook
 from tests.rulebooks.runner import RULEBOOKS, install_rulebook, run_rulebook
 from tests.support.dovecot import Dovecot
 from tests.support.processes import ROOT, write_private
@@ -95,3 +95,23 @@ def test_a_token_that_somebody_resets_in_setup_reaches_the_application(tmp_path:
             output = running.output
     assert "'kind': 'security_token_mail'" in output
     assert not [secret for secret in (PASSWORD, TOKEN, token, server.password) if secret in output]
+
+
+def test_refused_logins_and_old_tokens_become_tickets(tmp_path: Path, server: Dovecot) -> None:
+    """By the rulebook raise_ticket; the address of the webhook is a secret, too."""
+    with scene(tmp_path, server) as made, webhook() as (url, tickets):
+        application(made)
+        options = ("--vars", str(tmp_path / "variables.yml"))
+        environment = {**mailbox_environment(made), "GATEHOUSE_TICKET_URL": url}
+        with run_rulebook(tmp_path, RULEBOOKS / "raise_ticket.yml", *options, variables=environment) as running:
+            running.wait_for(lambda it: it.output.count("begins to watch") >= 2)
+            refused = {"username": USER, "source_ip": "192.0.2.7", "status": "Invalid Password"}
+            made.control.add_logins([{**refused, "count": 4}])
+            running.wait_for(
+                lambda _it: {one["event"]["kind"] for one in tickets} == {"credential_age", "login_failures"}
+            )
+            output = running.output
+    (failure,) = (one["event"] for one in tickets if one["event"]["kind"] == "login_failures")
+    # The source has logged in as the same user since, so that none has failed in a row.
+    assert (failure["credential"], failure["failures"], failure["failed_in_a_row"]) == ("billing", 4, 0)
+    assert not [secret for secret in (PASSWORD, TOKEN, url) if secret in output]
