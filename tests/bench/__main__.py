@@ -9,6 +9,7 @@ import json
 
 from tests.bench import (
     deploy,
+    events,
     formats,
     guard,
     hangs,
@@ -49,6 +50,7 @@ PARTS = (
     moves,
     night,
     report,
+    events,
 )
 
 
