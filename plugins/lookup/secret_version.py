@@ -29,12 +29,12 @@ options:
   options:
     description:
       - How to reach it, by the names that the options of the modules have. Others are ignored.
-      - For AWS C(region), C(profile), C(access_key), C(secret_key),
-        C(session_token), C(endpoint_url), C(validate_certs) and C(aws_ca_bundle). What
-        is left out, boto3 takes from the environment and from the files of the AWS CLI.
-      - For Google C(project), C(location), and how to log in with C(auth_kind) and what it
-        needs, C(service_account_file), C(service_account_contents), C(service_account_email) or
-        C(access_token), or with variables such as E(GCP_PROJECT) in the environment.
+      - For AWS C(region), C(profile), C(access_key), C(secret_key), C(session_token), C(endpoint_url),
+        C(validate_certs) and C(aws_ca_bundle). What is left out, boto3 takes from the environment and from the files of
+        the AWS CLI.
+      - For Google C(project), C(location), and how to log in with C(auth_kind) and what it needs,
+        C(service_account_file), C(service_account_contents), C(service_account_email) or C(access_token), or with
+        variables such as E(GCP_PROJECT) in the environment.
     type: dict
     default: {}
   resource_policy:
