@@ -179,7 +179,8 @@ def page(formats: Any, readers: Iterable[tuple[str, str]]) -> str:
 def specs(formats: Any, text: str) -> str:
     """Return the argument specs of the role with its list of formats."""
     choices = "".join(f"              - {name}\n" for name in formats.FORMATS)
-    return _between(text, "            choices:\n", choices, "            default: env\n")
+    start = "#filter).\n            type: str\n            choices:\n"
+    return _between(text, start, choices, "            default: env\n")
 
 
 def _between(text: str, start: str, middle: str, end: str) -> str:
