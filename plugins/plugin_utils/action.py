@@ -24,6 +24,7 @@ from ansible.utils.display import Display
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import mask
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.near_names import did_you_mean
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.progress import Progress
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.options import (
     OF_A_SERVER,
@@ -79,7 +80,7 @@ class ControllerAction(ActionBase):
                 folder=Path(constants.DEFAULT_LOCAL_TMP) / "gatehouse",
                 login_url=self._login_url(variables),
                 host=str(variables.read("inventory_hostname") or "localhost"),
-                progress=Display().display,
+                progress=Progress(stage=Display().display, poll=Display().v),
             )
         except GatehouseError as exc:
             return {"failed": True, "msg": mask(str(exc), secrets_of(options))}

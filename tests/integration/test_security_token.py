@@ -246,7 +246,9 @@ def test_a_token_that_somebody_else_has_reset_is_taken_from_the_mailbox(rotate: 
 
 def test_the_mail_can_be_deleted_when_its_token_is_stored(rotate: Rotate, server: Dovecot, sim: SimulatedOrg) -> None:
     rotate.mailbox = {**rotate.mailbox, "on_success": "delete"}
-    assert rotate(force=True).last["rotated"]
+    results = rotate("-v", force=True)
+    assert results.last["rotated"]
+    assert f"looked into INBOX: 1 new mails with a token of {USER}" in results.output
     folder = server.folder / "mail" / rotate.mailbox["username"]
     assert [file for part in ("cur", "new") for file in (folder / part).glob("*")] == []
 

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends import store_copy
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.credential import Credential
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import StoreError
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.progress import Progress
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import Store
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.bench.stores import credential
@@ -126,7 +127,9 @@ def test_a_copy_that_takes_longer_shows_how_far_it_is(
     monkeypatch.setattr(store_copy, "PROGRESS_SECONDS", 0.0)
     options = {**source, "names": None, "target": {**source, "store": str(playbook.folder / "other")}}
     shown: list[str] = []
-    store_copy.run(options, Task.read(options, check_mode=False, folder=playbook.folder, progress=shown.append))
+    store_copy.run(
+        options, Task.read(options, check_mode=False, folder=playbook.folder, progress=Progress(stage=shown.append))
+    )
     assert shown == [f"{number} of 2 credentials are copied or equal after 0 s" for number in (0, 1)]
 
 

@@ -32,6 +32,7 @@ COMMON = {
     "libraries",
     "masking",
     "near_names",
+    "progress",
     "text",
     "xml_files",
 }
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "masking": set(),
     "near_names": set(),
+    "progress": set(),
     "libraries": set(),
     "xml_files": set(),
     "auth": set(),

@@ -647,3 +647,14 @@ def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(connection_module, "HAS_IMAPCLIENT", False)
     with pytest.raises(MailError, match="pip install IMAPClient"), open_mailbox(mail_settings(OPTIONS)):
         pass
+
+
+def test_each_look_is_shown_to_who_asks_for_details_without_the_token(script: Script) -> None:
+    script.mails = {1: mail()}
+    looks: list[str] = []
+    begin = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
+    with script.open() as mailbox:
+        assert list(mailbox.tokens(USERNAME, since=FROM_BEGINNING, since_time=begin, wait=0.2, poll=looks.append))
+    assert looks[0] == f"looked into INBOX: 1 new mails with a token of {USERNAME}, waiting for up to 0 s more"
+    assert looks[-1] == f"looked into INBOX: 0 new mails with a token of {USERNAME}"
+    assert TOKEN not in str(looks)

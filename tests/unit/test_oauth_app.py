@@ -9,10 +9,13 @@ import dataclasses
 import datetime
 import io
 import zipfile
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app import apply as apply_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.apply import AppWriter
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.certificate import (
     parse_certificate,
     read_certificate,
@@ -35,6 +38,10 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oa
     plan_disabled,
     plan_present,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org import deploy as deploy_module
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.client import Org
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.org.deploy import DeployStatus
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.progress import Progress
 from tests.simulated_org import schemas
 from tests.unit.simulator.apps import key_pair
 
@@ -126,3 +133,30 @@ def test_a_certificate_is_the_same_with_and_without_its_first_and_last_line() ->
 @pytest.mark.parametrize("text", ["", "no", "AAAA", "-----BEGIN CERTIFICATE-----", PEM[:200]])
 def test_what_is_no_certificate_is_none(text: str) -> None:
     assert parse_certificate(text) is None
+
+
+def test_one_line_says_that_a_deployment_takes_longer_and_each_look_is_a_detail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = [DeployStatus(done=number == 7, succeeded=True, status="InProgress", failures=()) for number in range(8)]
+    answers = iter(["0Af1", *looks])
+    monkeypatch.setattr(deploy_module, "call", lambda _org, _operation: next(answers))
+    monkeypatch.setattr(deploy_module, "POLL_SECONDS", (0.0, 0.0, 0.0))
+    stages, polls = list[str](), list[str]()
+    progress = Progress(stage=stages.append, poll=polls.append)
+    deploy_module.deploy(cast(Org, None), b"", check_only=False, seconds=60, progress=progress)
+    assert stages == ["the deployment 0Af1 takes longer: waiting for up to 60 s"]
+    assert polls == ["deployment 0Af1: InProgress after 0 s"] * 7
+
+
+def test_one_line_says_that_the_token_endpoint_is_waited_for_and_each_try_is_a_detail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(apply_module, "knows_app", lambda _org, _key: next(answers))
+    monkeypatch.setattr(apply_module, "POLL_SECONDS", (0.0,))
+    stages, polls = list[str](), list[str]()
+    progress = Progress(stage=stages.append, poll=polls.append)
+    AppWriter(cast(Org, None), seconds=60, progress=progress).wait_until_known("invented-key")
+    assert stages == ["waiting for up to 60 s until the token endpoint knows the new app"]
+    assert polls == ["the token endpoint does not know the app after 0 s"] * 2

@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import itertools
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ma
     RejectedMail,
     TokenMail,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.progress import Progress
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation import run
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.errors import RotationIncomplete
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.rotation.model import (
@@ -84,6 +85,7 @@ class World:
         self.tokens = (f"Token{number}" for number in itertools.count(1))
         self.steps: list[str] = []
         self.shown: list[str] = []
+        self.polls: list[str] = []
         self.dies_at: int | None = None
         self.obstacles: list[str] = []
         self.trusts_us = False
@@ -231,9 +233,16 @@ class Box:
         return Position(7, len(self.world.mails) + len(self.world.on_the_way) + 1)
 
     def tokens(
-        self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
+        self,
+        username: str,
+        *,
+        since: Position | None,
+        since_time: datetime.datetime,
+        wait: float,
+        poll: Callable[[str], None],
     ) -> Iterator[TokenMail]:
         """Those behind the position, newest first; the late ones come while one waits."""
+        poll("looked")
         if wait > 60:
             self.world.deliver()
         for whose, mail in reversed(self.world.mails):
@@ -287,9 +296,8 @@ def plant_pair(world: World) -> None:
 def rotate(world: World, *, check_mode: bool = False, **wanted: Any) -> RotationResult:
     """One run, due unless said otherwise."""
     declared = RotationOptions(**{"max_age": DUE, "has_mailbox": True, "authserv_id": "mx.example.org", **wanted})
-    return run.ensure_token_age(
-        world.store, "billing", declared, world, check_mode=check_mode, progress=world.shown.append
-    )
+    progress = Progress(stage=world.shown.append, poll=world.polls.append)
+    return run.ensure_token_age(world.store, "billing", declared, world, check_mode=check_mode, progress=progress)
 
 
 @pytest.mark.parametrize("method", run.METHODS)
@@ -315,6 +323,7 @@ def test_while_it_waits_for_the_mail_a_person_sees_for_whom_and_how_long(world: 
         f"the new token of {BLUE} comes by mail: waiting for up to 300 s",
         f"a mail to {BLUE} has come after 0 s",
     ]
+    assert world.polls == ["looked"]
     rotate(world)
     assert len(world.shown) == 2
 

@@ -37,7 +37,9 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         for number, name in enumerate(names):
             if time.monotonic() - shown >= PROGRESS_SECONDS:
                 shown = time.monotonic()
-                task.progress(f"{number} of {len(names)} credentials are copied or equal after {shown - begun:.0f} s")
+                task.progress.stage(
+                    f"{number} of {len(names)} credentials are copied or equal after {shown - begun:.0f} s"
+                )
             here = read_or_none(target, name)
             missing = _missing(source.history(name), here, name)
             news = _news(source, target, name)

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import datetime
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from ..errors import MailError
@@ -185,7 +185,13 @@ class Mailbox:
         return MailboxSurvey(self._settings.folder, len(headers), sorted(names))
 
     def tokens(
-        self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
+        self,
+        username: str,
+        *,
+        since: Position | None,
+        since_time: datetime.datetime,
+        wait: float,
+        poll: Callable[[str], None] = lambda _line: None,
     ) -> Iterator[TokenMail]:
         """Yield the mails with tokens of this user that came after a position, while they come in.
 
@@ -196,6 +202,7 @@ class Mailbox:
             since: None when it is not known; then, or when the server has numbered its mails anew, the time decides.
             since_time: a little earlier is looked at as well, as clocks differ.
             wait: seconds; with 0, what is there is yielded.
+            poll: shows a person each look.
 
         Raises:
             MailError: the mailbox cannot be read. While the wait lasts, a connection that is lost is made again. All
@@ -220,6 +227,8 @@ class Mailbox:
                 self._reconnect(rest, deadline)
                 rest = min(2 * rest, MAX_PAUSE)
                 continue
+            left = f", waiting for up to {deadline - now:.0f} s more" if not last else ""
+            poll(f"looked into {self._settings.folder}: {len(mails)} new mails with a token of {username}{left}")
             yield from (mail for mail in mails if mail.authenticated)
             others = [mail for mail in mails if not mail.authenticated]
             if others:

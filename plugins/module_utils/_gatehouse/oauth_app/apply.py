@@ -18,6 +18,7 @@ from ..org.login import Session, login
 from ..org.queries import external_client_app_id
 from ..org.records import RestError, create_record, delete_record
 from ..org.token_endpoint import knows_app
+from ..progress import Progress
 from .model import APP, OAUTH, OAUTH_POLICY, SET_DESCRIPTION, App, Component, PermissionSet
 from .package import permission_set_component, write_deletion, write_package
 from .plan import AppPlan, plan_disabled
@@ -36,14 +37,14 @@ class AppWriter:
 
     Attributes:
         seconds: how long one deployment may take, and how long the token endpoint is waited for.
-        progress: gets a line now and then.
+        progress: shows a person what is waited for.
         done: what has been changed so far, in words.
         warnings: what the user should know.
     """
 
     org: Org
     seconds: float
-    progress: Callable[[str], None]
+    progress: Progress
     done: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     _user_ids: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -133,7 +134,11 @@ class AppWriter:
                     f"the app is made, but the token endpoint does not know it after {elapsed:.0f} s; Salesforce says "
                     "that it may take 30 minutes, so run the task again later"
                 )
-            self.progress(f"the token endpoint does not know the new app yet ({elapsed:.0f} s)")
+            if not tries:
+                self.progress.stage(
+                    f"waiting for up to {self.seconds:.0f} s until the token endpoint knows the new app"
+                )
+            self.progress.poll(f"the token endpoint does not know the app after {elapsed:.0f} s")
             time.sleep(POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)])
             tries += 1
 
@@ -151,7 +156,11 @@ class AppWriter:
                 elapsed = time.monotonic() - started
                 if exc.cause != "invalid_credentials" or elapsed > self.seconds:
                     raise
-            self.progress(f"the token endpoint does not take the new key yet ({elapsed:.0f} s)")
+            if not tries:
+                self.progress.stage(
+                    f"waiting for up to {self.seconds:.0f} s until the token endpoint takes the new key"
+                )
+            self.progress.poll(f"the token endpoint does not take the key after {elapsed:.0f} s")
             time.sleep(POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)])
         raise AssertionError("it ends before")
 

@@ -30,6 +30,7 @@ from ..org.client import Org
 from ..org.deploy import deploy, read_components, update_setting
 from ..org.records import RestError, create_record, delete_record, send
 from ..org.token_endpoint import read_own_user_id
+from ..progress import Progress
 from ..text import HEADER_VALUE
 from .package import parse_component, permission_set_component, write_package
 
@@ -59,13 +60,13 @@ class SecretReader:
         journal: the file that says what has to be undone; it exists only meanwhile.
     """
 
-    def __init__(self, org: Org, folder: Path, *, seconds: float, progress: Callable[[str], None]) -> None:
+    def __init__(self, org: Org, folder: Path, *, seconds: float, progress: Progress) -> None:
         """Read secrets of an org.
 
         Args:
             folder: of this machine, where the journal is kept.
             seconds: how long one deployment may take.
-            progress: gets a line now and then.
+            progress: shows a person what is waited for.
         """
         self._org = org
         self._seconds = seconds

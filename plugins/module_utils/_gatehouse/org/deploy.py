@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from ..errors import NoResponseError, OrgError
+from ..progress import Progress
 from .client import Org
 from .metadata import NAMESPACE, MetadataApi
 from .retry import ReadRetry
@@ -130,14 +131,14 @@ def read_components(org: Org, kind: str, names: Sequence[str]) -> Iterable[Eleme
         yield from call(org, lambda api, batch=batch: api.read(kind, batch))  # type: ignore[misc]
 
 
-def deploy(org: Org, package: bytes, *, check_only: bool, seconds: float, progress: Callable[[str], None]) -> None:
+def deploy(org: Org, package: bytes, *, check_only: bool, seconds: float, progress: Progress) -> None:
     """Deploy a package as a whole, or have it checked, and wait for the end.
 
     Args:
         package: a zip file. It may be handed in more than once, when an answer is lost: it says how things shall be.
         check_only: the org says whether it would take the package, and changes nothing.
         seconds: how long to wait.
-        progress: gets a line now and then.
+        progress: shows a person what is waited for.
 
     Raises:
         DeployError: the org refused it and is as before.
@@ -156,8 +157,9 @@ def deploy(org: Org, package: bytes, *, check_only: bool, seconds: float, progre
         if elapsed > seconds:
             problem = f"the {what} {deployment} is {status.status or 'not done'} after {elapsed:.0f} s"
             raise NoResponseError(f"{problem}; see Setup > Deployment Status, then run the task again")
-        if number >= len(POLL_SECONDS) - 1:
-            progress(f"{what} {deployment}: {status.status} after {elapsed:.0f} s")
+        if number == len(POLL_SECONDS) - 1:
+            progress.stage(f"the {what} {deployment} takes longer: waiting for up to {seconds:.0f} s")
+        progress.poll(f"{what} {deployment}: {status.status} after {elapsed:.0f} s")
     if not status.succeeded:
         raise DeployError(status.failures or (Failure("", "", f"{status.status}, without a reason"),))
 

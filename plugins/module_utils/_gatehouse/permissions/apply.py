@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import OrgError
 from ..oauth_app.package import write_package
@@ -15,6 +15,7 @@ from ..org import queries
 from ..org.client import Org
 from ..org.deploy import deploy, read_components
 from ..org.records import create_record, delete_record
+from ..progress import Progress
 from .model import KIND, PermissionSet, Plan, parse_record
 
 
@@ -35,13 +36,13 @@ class SetWriter:
 
     Attributes:
         seconds: how long one deployment may take.
-        progress: gets a line now and then.
+        progress: shows a person what is waited for.
         done: what has been changed so far, in words.
     """
 
     org: Org
     seconds: float
-    progress: Callable[[str], None]
+    progress: Progress
     done: list[str] = dataclasses.field(default_factory=list)
 
     def check(self, plan: Plan) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -93,7 +93,13 @@ class Mailbox(Protocol):
         """Return where the next mail will be."""
 
     def tokens(
-        self, username: str, *, since: Position | None, since_time: datetime.datetime, wait: float
+        self,
+        username: str,
+        *,
+        since: Position | None,
+        since_time: datetime.datetime,
+        wait: float,
+        poll: Callable[[str], None],
     ) -> Iterator[TokenMail]:
         """Yield the mails with tokens of this user, the likeliest first, while they arrive."""
 

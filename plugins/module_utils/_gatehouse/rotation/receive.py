@@ -101,12 +101,13 @@ def _mails(rotation: Rotation, mailbox: Mailbox | None, wait: float) -> Iterator
     started = datetime.datetime.fromisoformat(journal.started)
     begun = time.monotonic()
     if wait:
-        rotation.progress(f"the new token of {journal.username} comes by mail: waiting for up to {wait:.0f} s")
-    for mail in mailbox.tokens(journal.username, since=since, since_time=started, wait=wait):
+        rotation.progress.stage(f"the new token of {journal.username} comes by mail: waiting for up to {wait:.0f} s")
+    mails = mailbox.tokens(journal.username, since=since, since_time=started, wait=wait, poll=rotation.progress.poll)
+    for mail in mails:
         dead = mail.token == rotation.user.security_token or is_replaced(rotation.credential, mail.token)
         if not dead and rotation.required_journal.may_try(mail.token):
             if wait:
-                rotation.progress(f"a mail to {journal.username} has come after {time.monotonic() - begun:.0f} s")
+                rotation.progress.stage(f"a mail to {journal.username} has come after {time.monotonic() - begun:.0f} s")
             yield mail
 
 

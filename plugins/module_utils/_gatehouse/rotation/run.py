@@ -34,7 +34,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
 
 from ..auth.causes import NOT_ACCEPTED, SECRET_REJECTED, Verification
 from ..auth.connection import Connection
@@ -44,6 +43,7 @@ from ..credentials.journal import REQUESTED, REQUESTING, Journal
 from ..credentials.plan import CredentialPlan
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
+from ..progress import Progress
 from ..store.base import Store
 from ..store.blobs import LOCK_SECONDS
 from .errors import UNVERIFIED_SENDERS
@@ -64,7 +64,7 @@ def ensure_token_age(
     gateway: GatewayPort,
     *,
     check_mode: bool,
-    progress: Callable[[str], None] = lambda _line: None,
+    progress: Progress,
 ) -> RotationResult:
     """Make the token of a credential as young as options, and whole again when a run has died over it.
 

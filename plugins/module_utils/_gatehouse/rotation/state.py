@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..credentials.journal import MAX_CANDIDATES, Journal
 from ..credentials.serialisation import to_public
 from ..errors import LoginError, OptionError
 from ..mailbox.mailbox import CLOCK_SLACK
+from ..progress import Progress
 from ..store.base import Store, version_conflict
 from .errors import RotationIncomplete, incomplete, too_many_failed_logins
 from .model import GatewayPort, Mailbox, RotationOptions
@@ -99,7 +99,7 @@ class Rotation(Record):
         survey: in check mode, what was seen in the mailbox.
         rejected: in words, mails that brought a token and did not count.
         failed_logins: that this rotation has made so far, in all its runs.
-        progress: shows a person a line while there is something to wait for.
+        progress: shows a person what is waited for.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Rotation(Record):
         gateway: GatewayPort,
         *,
         check_mode: bool,
-        progress: Callable[[str], None],
+        progress: Progress,
     ) -> None:
         super().__init__(store, credential, check_mode=check_mode)
         self.options = options

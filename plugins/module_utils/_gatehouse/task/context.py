@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..errors import CredentialNotFoundError, GatehouseError, OptionError, Skipp
 from ..masking import Secrets
 from ..org.client import Org
 from ..org.sessions import Cipher, SessionCache, new_run_cipher
+from ..progress import NO_PROGRESS, Progress
 from ..store import PublicStore, Store, StoreOptions
 from ..store.foreseen import ForeseenStore, foreseen_folder
 from .declarations import Declarations
@@ -49,7 +50,7 @@ class Task:
         timeout: seconds without a response before a request is given up.
         source_address: the local address to connect from.
         host: the inventory's host whose task it is.
-        progress: shows a person a line while there is something to wait for.
+        progress: shows a person what is waited for.
         opened: the orgs that the task was about; an administrator's view of one is not among them.
     """
 
@@ -64,7 +65,7 @@ class Task:
     timeout: float = 30.0
     source_address: str | None = None
     host: str = "localhost"
-    progress: Callable[[str], None] = lambda _line: None
+    progress: Progress = NO_PROGRESS
     opened: list[Org] = dataclasses.field(default_factory=list, repr=False)
 
     @classmethod
@@ -76,7 +77,7 @@ class Task:
         folder: Path,
         login_url: str | None = None,
         host: str = "localhost",
-        progress: Callable[[str], None] = lambda _line: None,
+        progress: Progress = NO_PROGRESS,
     ) -> Task:
         """Read a task's validated options, which may lack what its module does not have; raises OptionError."""
         return cls(
