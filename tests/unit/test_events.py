@@ -59,6 +59,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ev
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.source import (
     Source,
     Superseded,
+    Watch,
     read_options,
     run_source,
 )
@@ -82,8 +83,8 @@ def store(tmp_path: Path) -> dict[str, str]:
     return {"store": str(tmp_path / "store"), "store_key_file": str(tmp_path / "store.key")}
 
 
-class Counting:
-    """Sees one more event at each look, numbered from 1; and fails at first, where it is told to."""
+class Counting(Watch):
+    """Sees one more event at each look, numbered from 1; and fails at first so many times."""
 
     def __init__(self, failures: int = 0, last: int = 1_000_000) -> None:
         self.failures = failures
@@ -99,9 +100,6 @@ class Counting:
 
     def wait(self, seconds: float) -> None:
         time.sleep(0.001)
-
-    def close(self) -> None:
-        pass
 
 
 def counting(watch: Counting) -> Source:
@@ -268,10 +266,10 @@ class TestOptions:
         spec = SOURCES[name].full_spec
         assert documented.keys() == spec.keys()
         for option, details in spec.items():
-            told = documented[option]
+            given = documented[option]
             expected = {key: details.get(key) for key in ("default", "elements", "required", "choices")}
-            assert {key: told.get(key) for key in expected} == expected, option
-            assert told["type"] == details["type"]
+            assert {key: given.get(key) for key in expected} == expected, option
+            assert given["type"] == details["type"]
 
     @pytest.mark.parametrize("name", SOURCES)
     def test_the_examples_can_be_used(self, name: str, store: dict[str, str]) -> None:
@@ -315,7 +313,7 @@ class TestCredentialAge:
         task = Task(check_mode=False, folder=Path(store["store"]), store_options=store_options(**store))
         return CredentialAge(options, task, lambda: self.NOW + datetime.timedelta(days=days)).look(cursor)
 
-    def test_a_token_is_near_and_later_due_and_each_is_told_once(self, store: dict[str, str]) -> None:
+    def test_a_token_is_near_and_later_due_and_each_is_reported_once(self, store: dict[str, str]) -> None:
         seen = self.look(store, max_age="90d", names=["billing", "trusted"])
         (near,) = seen.events
         assert near["what"] == "secret_age" and near["subject"] == "security_token of billing"
@@ -325,7 +323,7 @@ class TestCredentialAge:
         assert [event["stage"] for event in later.events] == ["due"]
         assert not self.look(store, later.cursor, 8, max_age="90d", names=["billing"]).events
 
-    def test_without_an_age_only_what_salesforce_ends_is_told(self, store: dict[str, str]) -> None:
+    def test_without_an_age_only_what_salesforce_ends_is_reported(self, store: dict[str, str]) -> None:
         assert not self.look(store).events
         ends = self.look(store, days=325, names=["old", "billing"]).events
         assert {(event["credential"], event["what"], event["stage"]) for event in ends} == {

@@ -18,9 +18,9 @@ from ..org.client import Org
 from ..org.queries import audit_rows
 from ..task.context import Task
 from ..task.options import CONNECTION
-from .login_failures import stored_users
-from .memory import Cursor, Event, Seen, make_event
-from .source import Source
+from .memory import Cursor, Event, Seen, make_event, printable
+from .source import Source, Watch
+from .stored_users import stored_users
 
 SOURCE = "access_changes"
 TRUSTED = ""  # the name of the org-wide list among those of profiles
@@ -67,13 +67,13 @@ def change_events(left: Iterable[Difference], others: Sequence[RangeChange], mom
     Args:
         moment: since when it may have been changed.
     """
-    events, told = list[Event](), set[int]()
+    events, explained = list[Event](), set[int]()
     for difference in left:
         changed = {*difference.added, *difference.removed}
         if not changed:
             continue
         by = [one for one in others if one.range is None or str(one.range) in changed]
-        told |= {id(one) for one in by}
+        explained |= {id(one) for one in by}
         events.append(
             make_event(
                 SOURCE,
@@ -84,11 +84,11 @@ def change_events(left: Iterable[Difference], others: Sequence[RangeChange], mom
                 removed=difference.removed,
                 who=sorted({one.who for one in by}),
                 when=max((one.when for one in by), default=None),
-                text=_short(by[-1].text) if by else None,
+                text=printable(by[-1].text, MAX_TEXT) if by else None,
             )
         )
     for one in others:
-        if id(one) not in told:
+        if id(one) not in explained:
             item = [str(one.range)] if one.range else []
             events.append(
                 make_event(
@@ -100,7 +100,7 @@ def change_events(left: Iterable[Difference], others: Sequence[RangeChange], mom
                     removed=item if one.added is False else [],
                     who=[one.who],
                     when=one.when,
-                    text=_short(one.text),
+                    text=printable(one.text, MAX_TEXT),
                 )
             )
     return events
@@ -110,11 +110,7 @@ def _moment(row: Mapping[str, Any]) -> datetime.datetime:
     return datetime.datetime.fromisoformat(str(row["CreatedDate"])).astimezone(datetime.UTC)
 
 
-def _short(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())[:MAX_TEXT]
-
-
-class AccessChanges:
+class AccessChanges(Watch):
     """Looks at an org's audit trail and, when that shows something or from time to time, at its lists."""
 
     def __init__(self, options: Mapping[str, Any], task: Task) -> None:
@@ -149,13 +145,6 @@ class AccessChanges:
         seen = [row["Id"] for row in rows if _moment(row) >= latest - OVERLAP]
         after = {"since": latest.isoformat(), "seen": seen, "lists": known, "doubt": doubt}
         return Seen(after, events, [problem] if problem else [])
-
-    def wait(self, seconds: float) -> None:
-        """Wait so long."""
-        time.sleep(seconds)
-
-    def close(self) -> None:
-        """Do nothing, as nothing is kept open."""
 
     def _own_names(self) -> set[str]:
         """Return the users of this collection, in lower case: all that the store has."""

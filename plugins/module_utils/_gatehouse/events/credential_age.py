@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ from ..ranges.model import IpRange
 from ..ranges.temporary_access import expiry
 from ..task.context import Task
 from .memory import Cursor, Event, Seen, make_event
-from .source import Source
+from .source import Source, Watch
 
 SOURCE = "credential_age"
 NEAR, DUE = "near", "due"
@@ -90,12 +89,12 @@ def range_endings(where: str, ranges: Iterable[IpRange]) -> Iterator[Ending]:
 
 
 def near_endings(
-    endings: Iterable[Ending], told: Mapping[str, Any], today: datetime.date, warn_days: int
+    endings: Iterable[Ending], reported: Mapping[str, Any], today: datetime.date, warn_days: int
 ) -> tuple[list[Event], dict[str, str]]:
-    """Return an event for each end that has come near, or has come, since it was told last.
+    """Return an event for each end that has come near, or has come, since it was reported last.
 
     Returns:
-        The events, and what has been told by now: the day of each end, by the event's id. What ends no more is gone.
+        The events, and what has been reported: the day of each end, by the event's id, without what ends no more.
     """
     events, known = [], {}
     for end in sorted(endings, key=lambda end: (end.date, end.subject)):
@@ -117,7 +116,7 @@ def near_endings(
             to_do=end.to_do,
         )
         known[event["id"]] = end.date.isoformat()
-        if event["id"] not in told:
+        if event["id"] not in reported:
             events.append(event)
     return events, known
 
@@ -130,7 +129,7 @@ class _Options:
     apps: list[str]
 
 
-class CredentialAge:
+class CredentialAge(Watch):
     """Looks at the store and, if there is a credential for it, at an org."""
 
     def __init__(
@@ -154,16 +153,9 @@ class CredentialAge:
         today = self._now().date()
         stored, problems = self._stored(today)
         endings = [*stored, *(self._of_the_org() if self._task.credential else ())]
-        told = (cursor or {}).get("told", {})
-        events, known = near_endings(endings, told, today, self._options.warn_days)
-        return Seen({"told": known}, events, problems)
-
-    def wait(self, seconds: float) -> None:
-        """Wait so long."""
-        time.sleep(seconds)
-
-    def close(self) -> None:
-        """Do nothing, as nothing is kept open."""
+        reported = (cursor or {}).get("reported", {})
+        events, known = near_endings(endings, reported, today, self._options.warn_days)
+        return Seen({"reported": known}, events, problems)
 
     def _stored(self, today: datetime.date) -> tuple[list[Ending], list[str]]:
         """Return the ends of stored credentials, and which of them cannot be read."""

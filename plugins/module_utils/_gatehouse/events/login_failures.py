@@ -5,23 +5,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..auth.causes import Cause, cause_of_status
-from ..errors import CredentialNotFoundError, OptionError
+from ..errors import OptionError
 from ..org.client import Org
 from ..org.queries import active_users, logins_of, user_logins_since
-from ..store.base import PublicStore
 from ..task.context import Task
 from ..task.options import CONNECTION
 from ..verification.lockout import failed_logins
-from .memory import Cursor, Event, Seen, make_event
-from .source import Source
+from .memory import Cursor, Event, Seen, make_event, printable
+from .source import Source, Watch
+from .stored_users import StoredUser, stored_users
 
 SOURCE = "login_failures"
 OVERLAP = datetime.timedelta(minutes=2)  # rows may appear later than others that have a later time
@@ -30,14 +28,6 @@ MAX_COUNTED = 20  # users in one look whose failures in a row are counted, by a 
 COUNTED_ROWS = 50
 SHOWN = 5  # addresses and applications in one event
 MAX_TEXT = 100
-
-
-class StoredUser(NamedTuple):
-    """A user of a stored credential."""
-
-    credential: str
-    username: str
-    has_token: bool
 
 
 class Failures(NamedTuple):
@@ -98,7 +88,7 @@ def failure_event(user: StoredUser, failures: Failures, in_a_row: int | None) ->
         username=user.username,
         cause=cause.code if cause else "unknown",
         to_do=cause.advice if cause else "look at the login history of the user in Setup",
-        status=_short(first.get("Status")),
+        status=printable(str(first.get("Status")), MAX_TEXT),
         failures=len(rows),
         failed_in_a_row=in_a_row,
         addresses=_some(row.get("SourceIp") for row in rows),
@@ -109,27 +99,10 @@ def failure_event(user: StoredUser, failures: Failures, in_a_row: int | None) ->
 
 
 def _some(texts: Iterable[Any]) -> list[str]:
-    return sorted({_short(text) for text in texts if text})[:SHOWN]
+    return sorted({printable(str(text), MAX_TEXT) for text in texts if text})[:SHOWN]
 
 
-def _short(text: Any) -> str:
-    return "".join(char for char in str(text) if char.isprintable())[:MAX_TEXT]
-
-
-def stored_users(store: PublicStore, names: list[str] | None) -> list[StoredUser]:
-    """Return the users of stored credentials."""
-    users = []
-    for name in names if names is not None else store.names():
-        with contextlib.suppress(CredentialNotFoundError):
-            fields = store.read_public(name)
-            has_token = "security_token" in fields["secrets"]
-            for username in (fields.get("username"), fields.get("standby")):
-                if username:
-                    users.append(StoredUser(name, str(username), has_token))
-    return users
-
-
-class LoginFailures:
+class LoginFailures(Watch):
     """Looks at the login history of an org, by one request."""
 
     def __init__(self, options: Mapping[str, Any], task: Task) -> None:
@@ -165,13 +138,6 @@ class LoginFailures:
             for user in by_id[failures.user_id]
         ]
         return Seen(next_cursor(cursor, rows), events)
-
-    def wait(self, seconds: float) -> None:
-        """Wait so long."""
-        time.sleep(seconds)
-
-    def close(self) -> None:
-        """Do nothing, as nothing is kept open."""
 
     def _find(self, org: Org, usernames: set[str]) -> None:
         """Ask the org for users that it was not asked for before."""

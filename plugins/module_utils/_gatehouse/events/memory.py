@@ -82,6 +82,11 @@ def parse(found: Mapping[str, Any] | None) -> Memory:
     return Memory()
 
 
+def printable(text: str, length: int) -> str:
+    """Return a text of a server for an event: without control characters, and not longer than so many characters."""
+    return "".join(char for char in text if char.isprintable())[:length]
+
+
 def make_event(source: str, *identity: object, **fields: Any) -> Event:
     """Return an event whose id is the same each time the same thing is seen.
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..credentials.changes import is_replaced
 from ..credentials.credential import Credential
-from ..errors import CredentialNotFoundError, MailError, OptionError, StoreError
+from ..errors import MailError, OptionError, StoreError
 from ..mailbox.imap import ImapConnection, Position
 from ..mailbox.mailbox import Mailbox, NewMail
 from ..mailbox.settings import SPEC as MAILBOX
 from ..mailbox.settings import mail_settings
 from ..mailbox.token_mail import token
-from ..store.base import PublicStore, Store
+from ..store.base import Store
 from ..task.context import Task
 from .memory import Cursor, Event, Seen, make_event
-from .source import Source
+from .source import Source, Watch
+from .stored_users import StoredUser, stored_users
 
 SOURCE = "security_token_mail"
 REMEMBERED = 100  # ids of the latest events, for mails that are read twice
@@ -42,7 +43,7 @@ def _same(one: str | None, other: str) -> bool:
     return (one or "").lower() == other.lower()
 
 
-class SecurityTokenMail:
+class SecurityTokenMail(Watch):
     """Looks at a mailbox, over a connection that stays open."""
 
     def __init__(self, options: Mapping[str, Any], task: Task) -> None:
@@ -117,18 +118,18 @@ class SecurityTokenMail:
     def _events(self, mails: Iterable[NewMail]) -> tuple[list[Event], int | None]:
         """Return the events, and the UID of the first mail that cannot be judged yet."""
         events, waiting = list[Event](), None
-        store, stored = self._task.store, None
+        store, stored = self._task.store, list[StoredUser]()
         for mail in mails:
-            stored = stored or list(_users(store, self._names))
-            brought = {user: found for user, _name in stored if (found := token(mail.raw, user))}
-            for username, name in stored:
-                if username not in brought:
+            stored = stored or stored_users(store, self._names)
+            for user in stored:
+                brought = token(mail.raw, user.username)
+                if not brought:
                     continue
-                credential = _settled(store, name)
+                credential = _settled(store, user.credential)
                 if credential is None:
                     waiting = waiting or mail.uid
-                elif not is_known(credential, username, brought[username]):
-                    events.append(_event(name, username, mail))
+                elif not is_known(credential, user.username, brought):
+                    events.append(_event(user, mail))
         return events, waiting
 
 
@@ -145,23 +146,13 @@ def _settled(store: Store, name: str) -> Credential | None:
         return store.read(name)
 
 
-def _users(store: PublicStore, names: list[str] | None) -> Iterator[tuple[str, str]]:
-    """Yield each user that may get a token, with the name of the credential."""
-    for name in names if names is not None else store.names():
-        with contextlib.suppress(CredentialNotFoundError):
-            fields = store.read_public(name)
-            for user in (fields.get("username"), fields.get("standby")):
-                if isinstance(user, str) and user:
-                    yield user, name
-
-
-def _event(name: str, username: str, mail: NewMail) -> Event:
+def _event(user: StoredUser, mail: NewMail) -> Event:
     received = mail.received.strftime("%Y-%m-%dT%H:%M:%SZ")
     return make_event(
         SOURCE,
-        *(name, username.lower(), received),
-        credential=name,
-        username=username,
+        *(user.credential, user.username.lower(), received),
+        credential=user.credential,
+        username=user.username,
         received=received,
         sender_verified=mail.authenticated,
     )

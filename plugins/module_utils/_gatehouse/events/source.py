@@ -40,7 +40,7 @@ class Queue(Protocol):
     async def put(self, event: Event) -> None: ...
 
 
-class Watch(Protocol):
+class Watch:
     """What a source looks at. Its methods block, and are called one after the other."""
 
     def look(self, cursor: Cursor | None) -> Seen:
@@ -49,12 +49,14 @@ class Watch(Protocol):
         Args:
             cursor: of the last look; None at the very first, which begins now.
         """
+        raise NotImplementedError
 
     def wait(self, seconds: float) -> None:
         """Wait so long, or until a look is worth it; raises GatehouseError."""
+        time.sleep(seconds)
 
     def close(self) -> None:
-        """Give up what is open."""
+        """Give up what is open; by default, nothing is."""
 
 
 @dataclasses.dataclass(frozen=True)
