@@ -157,7 +157,11 @@ options:
         type: str
         default: INBOX
       allowed_senders:
-        description: Domains that the sender of the mail must belong to.
+        description:
+          - Domains that the sender of the mail must belong to. Where a group sends mails on under its own address, add
+            the domain of the group. This trusts all its senders, also with what they forward inline.
+          - A mail that is attached to another one counts only where both are from these domains, it is dated after the
+            reset, and O(mailbox.authserv_id) has verified who attached it, at another domain than C(salesforce.com).
         type: list
         elements: str
         default: [salesforce.com]

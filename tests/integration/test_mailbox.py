@@ -154,8 +154,8 @@ def test_mails_with_a_token_that_do_not_count_are_told_with_the_reason(box: Box)
         box.deliver(compose(new_token(), username="other@example.com"))
         assert found(mailbox, before) == []
         told = mailbox.rejections(USERNAME, since=before, since_time=now())
-        assert [mail.reason.partition(":")[0] for mail in told] == [
-            "it is attached to another mail, and attached mails are not read",
+        assert [mail.reason.partition(". ")[0] for mail in told] == [
+            "it is attached to another mail",
             "its Authentication-Results are of mx.other.example, not of mailbox.authserv_id",
             "it has no header field Authentication-Results, which mailbox.authserv_id asks for",
         ]
@@ -169,6 +169,27 @@ def test_a_mail_from_before_the_reset_is_told_as_such(box: Box) -> None:
         before = mailbox.position()
         (told,) = mailbox.rejections(USERNAME, since=before, since_time=now())
         assert told.reason.startswith("it is from before 20")
+
+
+def test_a_token_mail_that_a_colleague_attaches_counts_where_the_server_verifies_the_colleague(box: Box) -> None:
+    expected = new_token()
+    forwarded = EmailMessage(policy=email.policy.SMTP)
+    forwarded["Authentication-Results"] = f"{AUTHSERV_ID}; dmarc=pass header.from=acme.example"
+    forwarded["From"], forwarded["To"], forwarded["Date"] = "ann@acme.example", "box@example.org", now()
+    forwarded.set_content("See below.")
+    forwarded.add_attachment(email.message_from_bytes(compose(expected), policy=email.policy.default))
+    domains = ["salesforce.com", "acme.example"]
+    with box.open(authserv_id=AUTHSERV_ID, allowed_senders=domains, on_success="delete") as mailbox:
+        before = mailbox.position()
+        box.deliver(forwarded.as_bytes())
+        (mail,) = found(mailbox, before)
+        assert (mail.token, mail.authenticated) == (expected, True)
+        later = now() + datetime.timedelta(hours=1)
+        assert not list(
+            mailbox.tokens(USERNAME, since=before, since_time=later, wait=0)
+        ), "it is an old one, sent again"
+        mailbox.dispose(mail.uids, validity=mail.uid_validity)
+    assert box.flags() == {}
 
 
 # Finding it.

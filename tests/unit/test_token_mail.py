@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.mailbox.token_mail import (
     MAX_BYTES,
     Policy,
+    attached_token,
     rejection,
     sender,
     token,
@@ -33,6 +34,7 @@ TEXT = "\n\n".join(LINES)
 FROM = b"From: Salesforce <support@salesforce.com>\r\n"
 AUTHSERV_ID = "mx.example.org"
 VERIFYING = Policy(authserv_id=AUTHSERV_ID)
+EARLIEST = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
 
 
 def mail(body: str | bytes = TEXT, kind: str = "text/plain; charset=utf-8", *header: str) -> bytes:
@@ -410,6 +412,7 @@ def test_a_mail_that_is_made_to_keep_its_reader_busy_is_from_nobody_and_has_no_t
     """How long the slowest of them takes is measured by the benchmark."""
     assert sender(raw, VERIFYING) is None
     assert token(raw, USERNAME) is None
+    assert attached_token(by_ann(forwarded(raw)), USERNAME, COMPANY, earliest=EARLIEST) is None
 
 
 # Why one does not count.
@@ -446,11 +449,11 @@ def results(text: str) -> str:
             VERIFYING,
             "do not say that salesforce.com has sent it",
         ),
-        (forwarded(mail()), Policy(), "it is attached to another mail"),
+        (forwarded(mail()), VERIFYING, "it is attached to another mail. It would count if it was from a domain in"),
     ],
 )
 def test_why_a_mail_that_brings_a_token_does_not_count(raw: bytes, policy: Policy, reason: str) -> None:
-    told = rejection(raw, USERNAME, policy)
+    told = rejection(raw, USERNAME, policy, earliest=EARLIEST)
     assert told is not None and reason in told
     assert TOKEN not in told
 
@@ -460,13 +463,111 @@ def test_why_a_mail_that_brings_a_token_does_not_count(raw: bytes, policy: Polic
     [mail(), mail("Nothing to see here."), forwarded(mail("Nothing to see here.")), b"\0", b""],
 )
 def test_a_mail_that_counts_or_brings_no_token_is_not_rejected(raw: bytes) -> None:
-    assert rejection(raw, USERNAME, Policy()) is None
-    assert rejection(raw.replace(USERNAME.encode(), b"other@example.com"), USERNAME, Policy()) is None
+    assert rejection(raw, USERNAME, Policy(), earliest=EARLIEST) is None
+    assert (
+        rejection(raw.replace(USERNAME.encode(), b"other@example.com"), USERNAME, Policy(), earliest=EARLIEST) is None
+    )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300), st.text(max_size=200))
 def test_why_a_hostile_mail_does_not_count_shows_nothing_that_turns_a_terminal(header: bytes, name: str) -> None:
     raw = header + b"\r\n" + mail(TEXT, "text/plain", results(f"{name!r}; x=y"))
-    told = rejection(raw, USERNAME, VERIFYING) or ""
+    told = rejection(raw, USERNAME, VERIFYING, earliest=EARLIEST) or ""
     assert told.isprintable() and TOKEN not in told
+
+
+# Forwarded, or sent on by a group.
+
+ANN = b"From: Ann <ann@acme.example>\r\n"
+BY_ANN = f"{AUTHSERV_ID}; dmarc=pass header.from=acme.example"
+COMPANY = Policy(allowed_senders=("salesforce.com", "acme.example"), authserv_id=AUTHSERV_ID)
+RECENT, OLD = "Date: Wed, 25 Nov 2026 09:01:00 +0000", "Date: Wed, 25 Nov 2026 08:59:00 +0000"
+
+
+def by_ann(raw: bytes, *, results_of: str = BY_ANN) -> bytes:
+    """The same mail, from somebody of the company."""
+    return raw.replace(FROM, results(results_of).encode() + b"\r\n" + ANN, 1)
+
+
+def test_a_token_mail_that_a_verified_sender_of_an_allowed_domain_attaches_counts() -> None:
+    raw = by_ann(forwarded(mail(TEXT, "text/plain", RECENT)))
+    assert attached_token(raw, USERNAME, COMPANY, earliest=EARLIEST) == TOKEN
+    assert rejection(raw, USERNAME, COMPANY, earliest=EARLIEST) is None
+    assert token(raw, USERNAME) is None, "the mail itself brings none"
+
+
+@pytest.mark.parametrize(
+    ("raw", "policy"),
+    [
+        pytest.param(by_ann(forwarded(mail(TEXT, "text/plain", OLD))), COMPANY, id="an old mail, sent again"),
+        pytest.param(by_ann(forwarded(mail())), COMPANY, id="a mail without a date"),
+        pytest.param(
+            by_ann(forwarded(mail(TEXT, "text/plain", RECENT).replace(FROM, b"From: eve@evil.example\r\n"))),
+            COMPANY,
+            id="a mail of another sender",
+        ),
+        pytest.param(
+            by_ann(forwarded(mail(TEXT.replace(USERNAME, "other@example.com"), "text/plain", RECENT))),
+            COMPANY,
+            id="a mail for another user",
+        ),
+        pytest.param(
+            by_ann(forwarded(mail(TEXT, "text/plain", RECENT)), results_of=f"{AUTHSERV_ID}; dmarc=fail"),
+            COMPANY,
+            id="a forged sender outside",
+        ),
+        pytest.param(
+            by_ann(
+                forwarded(mail(TEXT, "text/plain", RECENT)),
+                results_of="mx.other.example; dmarc=pass header.from=acme.example",
+            ),
+            COMPANY,
+            id="verified by another server",
+        ),
+        pytest.param(
+            by_ann(forwarded(mail(TEXT, "text/plain", RECENT))),
+            Policy(allowed_senders=COMPANY.allowed_senders),
+            id="no authserv_id",
+        ),
+        pytest.param(by_ann(forwarded(mail(TEXT, "text/plain", RECENT))), VERIFYING, id="a domain that is not named"),
+        pytest.param(
+            forwarded(mail(TEXT, "text/plain", RECENT)).replace(
+                FROM, results(f"{AUTHSERV_ID}; dmarc=pass header.from=salesforce.com").encode() + b"\r\n" + FROM, 1
+            ),
+            COMPANY,
+            id="attached by an org to a mail of its own",
+        ),
+        pytest.param(
+            by_ann(mail("Hello.")).replace(b"Hello.", forwarded(mail(TEXT, "text/plain", RECENT))),
+            COMPANY,
+            id="the source of a mail as text",
+        ),
+    ],
+)
+def test_a_token_mail_that_is_attached_does_not_count(raw: bytes, policy: Policy) -> None:
+    assert attached_token(raw, USERNAME, policy, earliest=EARLIEST) is None
+
+
+@pytest.mark.parametrize(
+    "from_line",
+    [
+        b"From: \"'Salesforce' via Tokens\" <tokens@acme.example>\r\n",
+        b"From: \"'support@salesforce.com' via Tokens\" <tokens@acme.example>\r\n",
+        b"From: Salesforce via Tokens <tokens@acme.example>\r\n",
+    ],
+)
+def test_a_mail_whose_sender_a_group_rewrites_counts_by_the_domain_of_the_group(from_line: bytes) -> None:
+    raw = by_ann(mail()).replace(ANN, from_line)
+    who = sender(raw, COMPANY)
+    assert who is not None and who.authenticated and who.domain == "acme.example"
+    assert token(raw, USERNAME) == TOKEN
+    assert sender(raw, VERIFYING) is None
+
+
+@pytest.mark.parametrize("prefix", ["", "> "])
+def test_a_mail_that_is_forwarded_inline_counts_by_the_domain_of_who_forwards_it(prefix: str) -> None:
+    lines = ["Please store it.", "---------- Forwarded message ---------", "From: Salesforce <support@salesforce.com>"]
+    raw = by_ann(mail("\n".join(prefix + line for line in [*lines, *LINES])))
+    assert sender(raw, COMPANY) and token(raw, USERNAME) == TOKEN
+    assert sender(raw, VERIFYING) is None

@@ -299,8 +299,9 @@ class Mailbox:
         rejected = []
         for uid, answer in sorted(answers.items(), reverse=True):
             raw, received = _content(answer), _received(answer)
-            reason = token_mail.rejection(raw, username, self._settings.policy)
-            is_old = uid < since.next_uid if since and by_uid else received < since_time - CLOCK_SLACK
+            earliest = since_time - CLOCK_SLACK
+            reason = token_mail.rejection(raw, username, self._settings.policy, earliest=earliest)
+            is_old = uid < since.next_uid if since and by_uid else received < earliest
             if reason is None and is_old and token_mail.token(raw, username):
                 reason = f"it is from before {since_time:%Y-%m-%dT%H:%M:%SZ}"
             if reason:
@@ -363,7 +364,7 @@ class Mailbox:
             ]
             for few in _batches(sorted(likely, reverse=True), _MAILS_AT_ONCE):
                 for uid, answer in self._fetch(few, f"BODY.PEEK[]<0.{token_mail.MAX_BYTES}>").items():
-                    mail = self._candidate(_content(answer), search.username, uid, validity, received[uid])
+                    mail = self._candidate(_content(answer), search, uid, validity, received[uid])
                     found += [mail] if mail else []
         search.seen |= {(validity, uid) for uid in uids}
         found.sort(key=lambda mail: mail.likelihood, reverse=True)
@@ -377,9 +378,11 @@ class Mailbox:
         return new
 
     def _candidate(
-        self, raw: bytes, username: str, uid: int, validity: int, received: datetime.datetime
+        self, raw: bytes, search: _Search, uid: int, validity: int, received: datetime.datetime
     ) -> TokenMail | None:
-        sender, token = token_mail.sender(raw, self._settings.policy), token_mail.token(raw, username)
+        policy = self._settings.policy
+        sender, token = token_mail.sender(raw, policy), token_mail.token(raw, search.username)
+        token = token or token_mail.attached_token(raw, search.username, policy, earliest=search.earliest)
         if sender is None or token is None:
             return None
         return TokenMail(

@@ -107,27 +107,60 @@ def sender(raw: bytes, policy: Policy) -> Sender | None:
 def token(raw: bytes, username: str) -> str | None:
     """Return the user's security token in a mail, or None. Whether to trust it, sender() says."""
     mail = _parsed(raw)
-    if mail is None:
+    return _token(mail, username) if mail is not None else None
+
+
+def attached_token(raw: bytes, username: str, policy: Policy, *, earliest: datetime.datetime) -> str | None:
+    """Return the user's security token in a mail that is attached to a mail, or None if it does not count.
+
+    Who attaches a mail can change it. So the receiving server must have verified that this is somebody at a domain that
+    the policy names beside Salesforce's. That domain answers for the mail, as it does for one that it forwards inline.
+
+    Args:
+        earliest: the date of the attached mail must not be before it: an old one may be forwarded at any time.
+    """
+    mail = _parsed(raw)
+    outer = _sender(mail, policy) if mail is not None else None
+    if mail is None or outer is None or not outer.authenticated or _is_allowed(outer.domain, Policy()):
         return None
-    for text in _texts(mail):
-        if _is_for(text, username) and (found := _TOKEN.search(text)):
-            return found["token"]
+    for inner in _attached(mail):
+        sent = _sent(inner)
+        if sent and sent >= earliest and _sender(inner, Policy(allowed_senders=policy.allowed_senders)):
+            found = _token(inner, username)
+            if found:
+                return found
     return None
 
 
-def rejection(raw: bytes, username: str, policy: Policy) -> str | None:
+def rejection(raw: bytes, username: str, policy: Policy, *, earliest: datetime.datetime) -> str | None:
     """Return why a mail that brings the user a token does not count, and the way out; None of any other mail.
 
     The text repeats nothing of the mail but domains and names of servers.
+
+    Args:
+        earliest: see attached_token().
     """
     mail = _parsed(raw)
     if mail is None:
         return None
-    if token(raw, username) is None:
-        if any(token(inner.as_bytes(), username) for inner in _attached(mail)):
-            return "it is attached to another mail, and attached mails are not read: have it redirected instead"
+    if _token(mail, username):
+        return None if _sender(mail, policy) else _why_not_from(mail, policy)
+    if attached_token(raw, username, policy, earliest=earliest):
         return None
-    return None if _sender(mail, policy) else _why_not_from(mail, policy)
+    if any(_token(inner, username) for inner in _attached(mail)):
+        return (
+            "it is attached to another mail. It would count if it was from a domain in mailbox.allowed_senders and "
+            f"dated after {earliest:%Y-%m-%dT%H:%M:%SZ}, and if mailbox.authserv_id verified that who has attached it "
+            f"is at a domain of that list other than {', '.join(SENDERS)}. Or have it redirected instead"
+        )
+    return None
+
+
+def _token(mail: Message, username: str) -> str | None:
+    for text in _texts(mail):
+        if _is_for(text, username) and (found := _TOKEN.search(text)):
+            return found["token"]
+    return None
 
 
 def _why_not_from(mail: Message, policy: Policy) -> str:
@@ -155,7 +188,9 @@ def _attached(mail: Message) -> Iterator[Message]:
     """Return the mails that a mail brings as attachments; the number of parts is limited by _parsed()."""
     for part in mail.walk():
         inner = part.get_payload() if part.get_content_type() == "message/rfc822" else None
-        yield from (one for one in (inner if isinstance(inner, list) else []) if isinstance(one, Message))
+        for one in inner if isinstance(inner, list) else []:
+            if isinstance(one, Message) and not _is_broken(one):
+                yield one
 
 
 def _parsed(raw: bytes) -> Message | None:
@@ -171,7 +206,11 @@ def _parsed(raw: bytes) -> Message | None:
         mail = email.message_from_bytes(raw, policy=email.policy.compat32)
     except Exception:  # nobody tells which errors it raises on hostile mails
         return None
-    return None if any(isinstance(defect, _BROKEN_HEADER) for defect in mail.defects) else mail
+    return None if _is_broken(mail) else mail
+
+
+def _is_broken(mail: Message) -> bool:
+    return any(isinstance(defect, _BROKEN_HEADER) for defect in mail.defects)
 
 
 def _fields(mail: Message, name: str) -> list[str]:
