@@ -97,13 +97,14 @@ class Service:
         self.given: dict[str, Any] = {}
         self.put(1)
 
-    def put(self, version: int) -> None:
+    def put(self, version: int, name: str = "billing") -> None:
         connection = Connection(username="b@acme.example", password=f"Password-{version}", security_token="Token")
-        stored = Credential(name="billing", connection=connection, version=version, created=NOW, updated=NOW)
+        stored = Credential(name=name, connection=connection, version=version, created=NOW, updated=NOW)
         self.store.write(stored, replaces=version - 1 or None)
 
     def consumer(self, *, host: str = "bao", **more: Any) -> Consumer:
-        target = Target(credential="billing", kind="kv", dest="secret/billing", **{"format": "json", **more})
+        kind = "kv" if self.numbers else "tasks"
+        target = Target(**{"credential": "billing", "kind": kind, "dest": "secret/billing", "format": "json", **more})
         return Consumer.open(
             target, host=host, store=self.store, ask=lambda arguments: {}, check_mode=False, secrets=Secrets()
         )
@@ -138,11 +139,25 @@ def test_what_was_written_is_recognised_by_the_services_own_version_or_by_the_ma
     assert service.store.deliveries("billing") == {} and service.deliver(state="absent")["changed"] is False
 
 
-def test_two_hosts_that_write_the_same_in_turns_are_an_error(tmp_path: Path) -> None:
+def test_a_service_that_keeps_its_version_as_it_has_the_same_already_is_written_and_restarted_once(
+    tmp_path: Path,
+) -> None:
+    """A run died before it recorded what it had written, or somebody has changed a label."""
     service = Service(tmp_path)
+    service.mark = "7"
+    prepared = prepare(service.consumer(), service.mark)
+    assert finish(service.consumer(), prepared["planned"], service.mark)["changed"] is True
+    assert service.deliver()["changed"] is False
+
+
+def test_two_hosts_that_write_the_same_in_turns_are_an_error_whatever_credentials_they_have(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.put(1, "orders")
     service.deliver(host="bao1")
-    with pytest.raises(GatehouseError, match=r"kv://secret/billing was written for bao1; list it for one host"):
-        service.deliver(host="bao2")
+    for credential in ("billing", "orders"):
+        with pytest.raises(GatehouseError, match=r"kv://secret/billing was written for bao1; list it for one host"):
+            service.deliver(host="bao2", credential=credential)
+    assert service.deliver(host="bao1", credential="orders")["changed"] is True
 
 
 def test_what_a_task_says_is_shown_without_what_it_was_given(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ..credentials.credential import Credential
 from ..credentials.deliveries import Delivery, fingerprint
 from ..errors import GatehouseError, OptionError
 from ..formats import SECRET_OPTIONS, render
-from ..host.app_file import MAX_CONTENT, MISSING
+from ..host.app_file import MAX_CONTENT, MISSING, OTHER
 from ..masking import register
 from .consumer import Consumer
 from .plan import REFUSE, WRITE, Plan, plan, status_of
@@ -96,12 +96,14 @@ def finish(consumer: Consumer, planned: Mapping[str, Any], mark: str) -> dict[st
 
     Args:
         planned: what C(prepare) has returned.
-        mark: what the service shows now; what it showed before when it has no marks but those that are given to it.
+        mark: what the service shows now; what it showed before when the user's tasks keep the mark that they are given.
     """
     names = [each.name for each in dataclasses.fields(Plan)]
     change = Plan(**{name: planned[name] for name in names})
     delivery = Delivery(**planned["delivery"]) if planned["delivery"] else None
-    if delivery and change.action == WRITE and mark == planned["mark"]:
+    # A service with versions of its own keeps the one that it has when its content was the same already.
+    of_the_user = consumer.target.service is not None and consumer.target.service.collection is None
+    if of_the_user and delivery and change.action == WRITE and mark == planned["mark"]:
         mark = planned["new_mark"]
     change = dataclasses.replace(change, delivery=dataclasses.replace(delivery, mark=mark) if delivery else None)
     return _record(consumer, change, _result(consumer, change, planned["fallback"]))
@@ -198,13 +200,13 @@ def _require_removable(consumer: Consumer, change: Plan) -> None:
 def _require_one_owner(consumer: Consumer, change: Plan, mark: str) -> None:
     """Refuse to write what another host of the inventory has written: the two would do so in turns for ever."""
     place = f":{consumer.target.place}"
-    others = consumer.store.deliveries(consumer.target.credential)
-    for name, delivery in others.items() if change.action == WRITE and mark else ():
-        if name != consumer.name and name.endswith(place) and delivery.mark == mark:
-            raise GatehouseError(
-                f"{consumer.target.place} was written for {name.removesuffix(place)}; list it for one host of the "
-                "inventory only"
-            )
+    for credential in consumer.store.delivered_names() if change.action == WRITE and change.status == OTHER else ():
+        for name, delivery in consumer.store.read_public_deliveries(credential).items():
+            if name != consumer.name and name.endswith(place) and delivery.mark == mark:
+                raise GatehouseError(
+                    f"{consumer.target.place} was written for {name.removesuffix(place)}; list it for one host of the "
+                    "inventory only"
+                )
 
 
 def _forget(consumer: Consumer) -> dict[str, Any]:
