@@ -449,6 +449,11 @@ def results(text: str) -> str:
             VERIFYING,
             "do not say that salesforce.com has sent it",
         ),
+        (
+            mail(TEXT, "text/plain", results(f"{AUTHSERV_ID}) dmarc=pass")),
+            VERIFYING,
+            "it has no header field Authentication-Results",
+        ),
         (forwarded(mail()), VERIFYING, "it is attached to another mail. It would count if it was from a domain in"),
     ],
 )

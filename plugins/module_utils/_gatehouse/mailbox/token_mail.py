@@ -175,7 +175,8 @@ def _why_not_from(mail: Message, policy: Policy) -> str:
             f"its sender is at {domain[:100]}, which is not in mailbox.allowed_senders: have it redirected, not "
             "forwarded; or allow that domain if a group of yours rewrites senders"
         )
-    names = [results[0].split()[0] for results in map(_results, _fields(mail, "authentication-results")) if results[0]]
+    answers = map(_results, _fields(mail, "authentication-results"))
+    names = [results[0].split()[0] for results in answers if results and results[0]]
     if not names:
         return "it has no header field Authentication-Results, which mailbox.authserv_id asks for"
     if str(policy.authserv_id).lower() not in names:
