@@ -63,6 +63,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ev
     read_options,
     run_source,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.stored_users import stored_users
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ranges.model import parse_entry
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
 from tests.support.processes import write_private
@@ -335,12 +336,20 @@ class TestCredentialAge:
         seen = self.look(store, days=400, max_age="1d")
         assert seen.events and CANARY not in str(seen)
 
-    def test_one_that_is_damaged_or_missing_hides_no_other(self, store: dict[str, str]) -> None:
+    @pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"form": 99}'])
+    def test_one_that_is_damaged_or_missing_hides_no_other(self, store: dict[str, str], content: str | None) -> None:
         file = Path(store["store"]) / "old.json"
-        file.write_text(file.read_text().replace('"2026-01-01T00:00:00Z"', "3"))
+        file.write_text(content or file.read_text().replace('"2026-01-01T00:00:00Z"', "3"))
         seen = self.look(store, max_age="90d", names=["old", "gone", "billing"])
         assert [event["credential"] for event in seen.events] == ["billing"]
         assert len(seen.problems) == 2
+
+    @pytest.mark.parametrize("content", ["{", '{"form": 99}', '{"credential": {"name": "old"}}'])
+    def test_a_damaged_one_hides_no_user_of_others(self, store: dict[str, str], content: str) -> None:
+        (Path(store["store"]) / "old.json").write_text(content)
+        users, problems = stored_users(store_options(**store).open_without_keys(), ["old", "gone", "billing"])
+        assert [user.credential for user in users] == ["billing"]
+        assert len(problems) == 1
 
     def test_temporary_access_names_its_range(self) -> None:
         ranges = [

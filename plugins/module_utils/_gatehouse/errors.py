@@ -110,5 +110,9 @@ class CredentialNotFoundError(StoreError):
     """The store has no record of that name."""
 
 
+class DamagedRecordError(StoreError):
+    """One record of the store cannot be read; others may be."""
+
+
 class VersionConflictError(StoreError):
     """The record was changed by someone else since it was read."""

@@ -132,7 +132,7 @@ class AccessChanges(Watch):
         lists: dict[str, list[str]] = cursor["lists"]
         if changes or cursor["doubt"] or time.monotonic() - self._compared >= COMPARE_SECONDS:
             lists = self._read(org)
-        own_names = self._own_names()
+        own_names, problems = self._own_names()
         own = [change for change in changes if change.who.lower() in own_names]
         others = [change for change in changes if change.who.lower() not in own_names]
         left = [without_own(difference, own) for difference in differences(cursor["lists"], lists)]
@@ -144,11 +144,12 @@ class AccessChanges(Watch):
         latest = max([since, *map(_moment, rows)])
         seen = [row["Id"] for row in rows if _moment(row) >= latest - OVERLAP]
         after = {"since": latest.isoformat(), "seen": seen, "lists": known, "doubt": doubt}
-        return Seen(after, events, [problem] if problem else [])
+        return Seen(after, events, [*problems, *([problem] if problem else [])])
 
-    def _own_names(self) -> set[str]:
-        """Return the users of this collection, in lower case: all that the store has."""
-        return {user.username.lower() for user in stored_users(self._task.store_options.open_without_keys(), None)}
+    def _own_names(self) -> tuple[set[str], list[str]]:
+        """Return the users of this collection, in lower case: all that the store has; and what cannot be read of it."""
+        users, problems = stored_users(self._task.store_options.open_without_keys(), None)
+        return {user.username.lower() for user in users}, problems
 
     def _read(self, org: Org) -> dict[str, list[str]]:
         lists = {TRUSTED: TrustedRanges(org).read().ranges, **all_login_ranges(org, Profiles(org))}

@@ -16,7 +16,7 @@ from ..auth.retirement import retirements
 from ..credentials.credential import RENEWED
 from ..credentials.serialisation import PublicFields
 from ..durations import parse_duration
-from ..errors import CredentialNotFoundError, OptionError
+from ..errors import CredentialNotFoundError, DamagedRecordError, OptionError
 from ..oauth_app.read import read_apps
 from ..org.client import Org
 from ..ranges.model import IpRange
@@ -166,9 +166,9 @@ class CredentialAge(Watch):
                 fields = store.read_public(name)
                 secret = secret_ending(fields, self._options.max_age) if self._options.max_age else None
                 endings += [*([secret] if secret else []), *retirement_endings(fields, today)]
-            except CredentialNotFoundError as exc:
+            except (CredentialNotFoundError, DamagedRecordError) as exc:
                 problems.append(str(exc))
-            except (LookupError, TypeError, ValueError):
+            except (LookupError, TypeError, ValueError, AttributeError):
                 problems.append(f"credential {name!r} is damaged, or no credential")
         return endings, problems
 

@@ -119,14 +119,14 @@ class LoginFailures(Watch):
         if cursor is None:
             return Seen({"since": datetime.datetime.now(datetime.UTC).isoformat(), "seen": []})
         org = self._task.org_of(self._credential)
-        users = stored_users(self._task.store_options.open_without_keys(), self._names)
+        users, problems = stored_users(self._task.store_options.open_without_keys(), self._names)
         self._find(org, {user.username.lower() for user in users})
         by_id: dict[str, list[StoredUser]] = defaultdict(list)
         for user in users:
             if user.username.lower() in self._ids:
                 by_id[self._ids[user.username.lower()]].append(user)
         if not by_id:
-            return Seen(cursor)
+            return Seen(cursor, problems=problems)
         since = datetime.datetime.fromisoformat(cursor["since"]) - OVERLAP
         rows = user_logins_since(org, by_id, since, limit=MAX_ROWS)
         with_token = {user_id: any(user.has_token for user in found) for user_id, found in by_id.items()}
@@ -137,7 +137,7 @@ class LoginFailures(Watch):
             for failures in found
             for user in by_id[failures.user_id]
         ]
-        return Seen(next_cursor(cursor, rows), events)
+        return Seen(next_cursor(cursor, rows), events, problems)
 
     def _find(self, org: Org, usernames: set[str]) -> None:
         """Ask the org for users that it was not asked for before."""

@@ -72,7 +72,8 @@ class SecurityTokenMail(Watch):
             if exc.cause == "login_refused":
                 raise OptionError("mailbox", f"{exc}. It is not tried again") from None
             raise
-        events, waiting = self._events(mails)
+        users, problems = stored_users(self._task.store, self._names) if mails else ([], [])
+        events, waiting = self._events(mails, users)
         # A mail that a rotation may have asked for is looked at again, and with it what came after it.
         if waiting is not None:
             position = position._replace(next_uid=waiting)
@@ -81,7 +82,7 @@ class SecurityTokenMail(Watch):
         if mails or waiting is not None:
             self._pause = 1.0
         seen_until = max([since_time, *(mail.received for mail in mails)])
-        return Seen({"position": list(position), "time": seen_until.isoformat(), "recent": recent}, new)
+        return Seen({"position": list(position), "time": seen_until.isoformat(), "recent": recent}, new, problems)
 
     def wait(self, seconds: float) -> None:
         """Wait for the server to announce a mail."""
@@ -115,17 +116,15 @@ class SecurityTokenMail(Watch):
             self._pause = 1.0
         return self._connection
 
-    def _events(self, mails: Iterable[NewMail]) -> tuple[list[Event], int | None]:
+    def _events(self, mails: Iterable[NewMail], users: Iterable[StoredUser]) -> tuple[list[Event], int | None]:
         """Return the events, and the UID of the first mail that cannot be judged yet."""
         events, waiting = list[Event](), None
-        store, stored = self._task.store, list[StoredUser]()
         for mail in mails:
-            stored = stored or stored_users(store, self._names)
-            for user in stored:
+            for user in users:
                 brought = token(mail.raw, user.username)
                 if not brought:
                     continue
-                credential = _settled(store, user.credential)
+                credential = _settled(self._task.store, user.credential)
                 if credential is None:
                     waiting = waiting or mail.uid
                 elif not is_known(credential, user.username, brought):

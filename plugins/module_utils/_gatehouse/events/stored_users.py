@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import NamedTuple
 
-from ..errors import CredentialNotFoundError
+from ..errors import CredentialNotFoundError, DamagedRecordError
 from ..store.base import PublicStore
 
 
@@ -20,18 +19,24 @@ class StoredUser(NamedTuple):
     has_token: bool
 
 
-def stored_users(store: PublicStore, names: list[str] | None) -> list[StoredUser]:
-    """Return the users of stored credentials; nothing of a credential that is not there.
+def stored_users(store: PublicStore, names: list[str] | None) -> tuple[list[StoredUser], list[str]]:
+    """Return the users of stored credentials, and why some credentials cannot be read; one may not be there.
 
     Args:
         names: of the credentials; None for all.
     """
-    users = []
+    users, problems = list[StoredUser](), list[str]()
     for name in names if names is not None else store.names():
-        with contextlib.suppress(CredentialNotFoundError):
+        try:
             fields = store.read_public(name)
             has_token = "security_token" in fields["secrets"]
-            for username in (fields.get("username"), fields.get("standby")):
-                if username:
-                    users.append(StoredUser(name, str(username), has_token))
-    return users
+        except CredentialNotFoundError:
+            continue
+        except DamagedRecordError as exc:
+            problems.append(str(exc))
+        except (LookupError, TypeError):
+            problems.append(f"credential {name!r} is damaged, or no credential")
+        else:
+            found = (fields.get("username"), fields.get("standby"))
+            users += [StoredUser(name, user, has_token) for user in found if isinstance(user, str) and user]
+    return users, problems

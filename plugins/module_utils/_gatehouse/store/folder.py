@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..credentials.credential import NAME, checked_name
-from ..errors import OptionError, StoreError
+from ..errors import DamagedRecordError, OptionError, StoreError
 from ..files import can_write_below, file_lock, replace_file, sync_folder, unfinished_file
 from .blobs import HISTORY, LOCK_SECONDS, MAX_BYTES, Blob, Content, Lock, parse_object
 
@@ -272,7 +272,7 @@ def _read(file: Path) -> Blob:
         with _errors("read", file), contextlib.suppress(FileNotFoundError):
             return Blob(str(file), parse_object(_bytes_of(file)))
     except ValueError as exc:
-        raise StoreError(f"{file}: {exc}") from None
+        raise DamagedRecordError(f"{file}: {exc}") from None
     return Blob(str(file), None)
 
 

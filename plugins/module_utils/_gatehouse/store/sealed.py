@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries, Delivery, delivery_to_public
 from ..credentials.serialisation import PublicFields, dump, parse
-from ..errors import StoreError
+from ..errors import DamagedRecordError, StoreError
 from .blobs import Blob, Content
 from .keys import seal, unseal
 
@@ -97,9 +97,9 @@ def _reading(blob: Blob, what: str) -> Iterator[Content]:
             )
         yield content
     except StoreError as exc:
-        raise StoreError(f"{blob.where}: {exc}") from None
+        raise DamagedRecordError(f"{blob.where}: {exc}") from None
     except MALFORMED:
-        raise StoreError(f"{blob.where}: is damaged, or no {what}") from None
+        raise DamagedRecordError(f"{blob.where}: is damaged, or no {what}") from None
 
 
 def _digest(public: Mapping[str, Any]) -> str:
