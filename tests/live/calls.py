@@ -164,7 +164,7 @@ class Caller:
         content = f"<type>{kind}</type><fullNames>{escape(name)}</fullNames>"
         return self._result(self.soap("m", "deleteMetadata", content))
 
-    def list(self, *kinds: str) -> list[dict[str, str]]:
+    def list_components(self, *kinds: str) -> list[dict[str, str]]:
         """Return what is listed of up to three types, each with its C(type)."""
         queries = "".join(f"<queries><type>{kind}</type></queries>" for kind in kinds)
         content = f"{queries}<asOfVersion>{API_VERSION}</asOfVersion>"

@@ -215,7 +215,7 @@ class Scene:
 
     def profile_id(self, name: str) -> str:
         """Return the id of a profile by its metadata name."""
-        found = [one["id"] for one in self.admin.list("Profile") if one.get("fullName") == name]
+        found = [one["id"] for one in self.admin.list_components("Profile") if one.get("fullName") == name]
         if not found:
             raise Unanswered(f"the org does not list the profile {name} that it has just created")
         return found[0]

@@ -76,11 +76,11 @@ def _user(caller: Caller, name: str, wait: Wait) -> None:
 
 def _standard_profile(caller: Caller) -> str:
     """Return the id of the profile in which an inactive user may stay."""
-    return next(one["id"] for one in caller.list("Profile") if one.get("fullName") == "Standard")
+    return next(one["id"] for one in caller.list_components("Profile") if one.get("fullName") == "Standard")
 
 
 def _profile(caller: Caller, name: str, wait: Wait) -> None:
-    listed = {one.get("fullName"): one["id"] for one in caller.list("Profile")}
+    listed = {one.get("fullName"): one["id"] for one in caller.list_components("Profile")}
     if name not in listed:
         return
     where = f"ProfileId = {literal(listed[name])} AND LastName = {literal(MARK)}"
@@ -157,7 +157,9 @@ def _ranges(caller: Caller, name: str, wait: Wait) -> None:
 
 def parts_of(caller: Caller, app: str) -> list[Part]:
     """Return the components of one of the suite's apps."""
-    found = [Part(one["type"], one["fullName"]) for one in caller.list(APP, GLOBAL, OAUTH) if _begins(one, app)]
+    found = [
+        Part(one["type"], one["fullName"]) for one in caller.list_components(APP, GLOBAL, OAUTH) if _begins(one, app)
+    ]
     return found + policies_of(caller, app)
 
 
@@ -165,7 +167,7 @@ def policies_of(caller: Caller, app: str) -> list[Part]:
     """Return the policies of one of the suite's apps, whatever the org has named them."""
     return [
         Part(one["type"], one["fullName"])
-        for one in caller.list(OAUTH_POLICY, POLICY)
+        for one in caller.list_components(OAUTH_POLICY, POLICY)
         if _begins(one, app) or (not _begins(one, PREFIX) and _parent(caller, one) == app)
     ]
 

@@ -144,7 +144,7 @@ def run(sim: SimulatedOrg, admin: Caller, folder: Path, *only: str, allowed: fro
     """Ask questions."""
     org = check_org(admin, sim.state.org().id)
     journal = Journal(folder / "journal", org["org"])
-    scene = Scene(admin, journal, Robot(sim, allowed), org_id=org["org"], wait=lambda s: sim.commands.advance(s))
+    scene = Scene(admin, journal, Robot(sim, allowed), org_id=org["org"], wait=sim.commands.advance)
     return ask_all(scene, org, only=only)
 
 

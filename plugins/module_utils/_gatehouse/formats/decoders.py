@@ -321,6 +321,15 @@ def _sfdx_url(text: str) -> Decoded:
     return {**found, "host": str(found["login_url"])}
 
 
+def _ignore_name(decode: Callable[[str], Decoded]) -> Decode:
+    """Return what reads the only connection of a text, whatever its name is."""
+
+    def read(text: str, *, name: str = "") -> Decoded:  # noqa: ARG001
+        return decode(text)
+
+    return read
+
+
 # What reads back what each of these writes.
 DECODERS: Mapping[Callable[..., str], Decode] = {
     encoders.env: _env,
@@ -334,16 +343,16 @@ DECODERS: Mapping[Callable[..., str], Decode] = {
     encoders.toml_text: _toml,
     encoders.properties: _properties,
     applications.ant: _ant,
-    applications.mule_xml: lambda text, *, name="": _mule_xml(text),  # noqa: ARG005 - there is one
+    applications.mule_xml: _ignore_name(_mule_xml),
     applications.airflow_uri: _airflow_uri,
     applications.airflow_json: _airflow_json,
     applications.airflow_connections: _airflow_connections,
     applications.dlt: lambda text: dict(_toml(text)["sources"]["salesforce"]),
     applications.embulk: lambda text: dict(_yaml(text)["in"]),
     applications.logstash: _logstash,
-    applications.data_factory: lambda text, *, name="": _data_factory(text),  # noqa: ARG005
-    applications.n8n: lambda text, *, name="": dict(_json(text)[0]["data"]),  # noqa: ARG005
-    applications.kubernetes: lambda text, *, name="": _kubernetes(text),  # noqa: ARG005
+    applications.data_factory: _ignore_name(_data_factory),
+    applications.n8n: _ignore_name(lambda text: dict(_json(text)[0]["data"])),
+    applications.kubernetes: _ignore_name(_kubernetes),
     applications.django: _django,
     applications.sfdx_url: _sfdx_url,
     dataloader.config_properties: lambda text, *, encryption_key=None, encryption_key_file="": _data_loader(  # noqa: ARG005

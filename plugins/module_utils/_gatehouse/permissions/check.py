@@ -11,7 +11,7 @@ from typing import Any
 from .table import LABELS, TASKS, Need
 
 # Who gives a permission, by its name; None where it is not known whether the user has it.
-Givers = Mapping[str, list[str] | None]
+Givers = Mapping[str, "list[str] | None"]
 
 
 def names_for(tasks: Collection[str]) -> list[str]:
