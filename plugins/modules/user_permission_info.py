@@ -68,7 +68,7 @@ EXAMPLES = r"""
 
 - name: Require that nothing is missing
   ansible.builtin.assert:
-    that: allowed.users[0].lacking | length == 0
+    that: allowed.users[0].problems | length == 0
     fail_msg: "{{ allowed.users[0].tasks | selectattr('missing') }}"
 
 - name: Read whether the tokens of integrations can be rotated
@@ -117,11 +117,11 @@ users:
           description: The label in Setup.
           type: str
           sample: Modify Metadata Through Metadata API Functions
-        held:
+        granted:
           description: Whether the user has it; V(none) where the org does not say it.
           type: bool
           sample: true
-        given:
+        granted_by:
           description: What gives it.
           type: list
           elements: str
@@ -155,7 +155,7 @@ users:
               description: In which case.
               type: str
               sample: for trusted IP ranges in Setup
-        in_the_way:
+        prevented_by:
           description: The labels of permissions that the user has and that prevent the task.
           type: list
           elements: str
@@ -165,11 +165,11 @@ users:
           type: list
           elements: str
           sample: []
-    lacking:
-      description: The tasks with something under C(missing) or C(in_the_way).
+    problems:
+      description: What is under C(missing) and C(prevented_by) of all tasks, in words.
       type: list
       elements: str
-      sample: [ip_ranges]
+      sample: [ip_ranges needs Modify Metadata Through Metadata API Functions or Modify All Data]
 """
 
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.backends.user_permission_info import (

@@ -13,6 +13,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.or
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.permissions.check import (
     check_task,
     names_for,
+    problems_of,
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.permissions.model import (
     PermissionSet,
@@ -82,13 +83,15 @@ def test_what_is_not_known_is_not_missing() -> None:
         "task": "oauth_login",
         "missing": [],
         "conditional": [],
-        "in_the_way": [],
+        "prevented_by": [],
         "unknown": ["API Enabled"],
     }
 
 
-def test_a_permission_may_be_in_the_way() -> None:
-    assert check_task("security_token", {"ApiUserOnly": ["by the permission set Y"]})["in_the_way"] == ["API Only User"]
+def test_a_permission_may_prevent_a_task() -> None:
+    found = check_task("security_token", {"ApiUserOnly": ["by the permission set Y"]})
+    assert found["prevented_by"] == ["API Only User"]
+    assert problems_of(found) == ["security_token is prevented by API Only User"]
 
 
 @pytest.mark.parametrize(

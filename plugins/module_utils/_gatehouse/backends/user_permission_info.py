@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import OptionError, OrgError
 from ..org.client import Org
 from ..org.queries import find_user, permission_givers_by_name, read_user
-from ..permissions.check import Givers, check_task, names_for
+from ..permissions.check import Givers, check_task, names_for, problems_of
 from ..permissions.table import LABELS, TASKS
 from ..task.context import Task
 from ..task.options import CONNECTION, Spec
@@ -40,11 +40,11 @@ def _describe(username: str, tasks: Sequence[str], givers: Givers) -> dict[str, 
     return {
         "user": username,
         "permissions": [
-            {"name": name, "label": LABELS[name], "held": None if by is None else bool(by), "given": by or []}
+            {"name": name, "label": LABELS[name], "granted": None if by is None else bool(by), "granted_by": by or []}
             for name, by in givers.items()
         ],
         "tasks": found,
-        "lacking": [one["task"] for one in found if one["missing"] or one["in_the_way"]],
+        "problems": [problem for one in found for problem in problems_of(one)],
     }
 
 

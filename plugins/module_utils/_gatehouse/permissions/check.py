@@ -28,9 +28,15 @@ def check_task(task: str, givers: Givers) -> dict[str, Any]:
         "task": task,
         "missing": [need.text for need in amiss if not need.when],
         "conditional": [{"permission": need.text, "when": need.when} for need in amiss if need.when],
-        "in_the_way": [LABELS[name] for name in purpose.excludes if givers.get(name)],
+        "prevented_by": [LABELS[name] for name in purpose.excludes if givers.get(name)],
         "unknown": [need.text for need in purpose.needs if _lacks(need, givers) is None],
     }
+
+
+def problems_of(checked: Mapping[str, Any]) -> list[str]:
+    """Return what C(check_task) has returned as texts, each of which begins with the task; none if it can be done."""
+    problems = {"needs": checked["missing"], "is prevented by": checked["prevented_by"]}
+    return [f"{checked['task']} {verb} {', '.join(labels)}" for verb, labels in problems.items() if labels]
 
 
 def _lacks(need: Need, givers: Givers) -> bool | None:
