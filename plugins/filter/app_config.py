@@ -107,7 +107,7 @@ def app_config(
 
 
 class FilterModule:
-    """The filter's face."""
+    """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Return the filters by name."""

@@ -120,7 +120,7 @@ def credential_options(
 
 
 class FilterModule:
-    """The filter's face."""
+    """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""

@@ -102,7 +102,7 @@ def oauth_moves(
 
 
 class FilterModule:
-    """The filter's face."""
+    """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., list[dict[str, Any]]]]:
         """Return the filters by name."""

@@ -110,18 +110,15 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.er
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.store import StoreOptions
 
-_ENDINGS = tuple(f"orgs.{ending}" for ending in ("yml", "yaml"))
-
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """The inventory's face."""
+    """Adds orgs to the inventory."""
 
     NAME = "gatehouse.salesforce.orgs"
 
     def verify_file(self, path: str) -> bool:
         """Return whether a file is named as one of this plugin's."""
-        name = Path(path).name
-        return super().verify_file(path) and (name in _ENDINGS or name.endswith(tuple(f".{end}" for end in _ENDINGS)))
+        return super().verify_file(path) and f".{Path(path).name}".endswith((".orgs.yml", ".orgs.yaml"))
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Add the orgs; raises AnsibleParserError."""

@@ -121,7 +121,7 @@ display = Display()
 
 
 class LookupModule(LookupBase):
-    """The lookup's face."""
+    """Returns access tokens."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Return one session for each name that the store knows."""

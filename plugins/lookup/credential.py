@@ -215,7 +215,7 @@ display = Display()
 
 
 class LookupModule(LookupBase):
-    """The lookup's face."""
+    """Reads stored credentials."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """Return one dictionary for each name that the store knows."""

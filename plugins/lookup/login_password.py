@@ -129,7 +129,7 @@ display = Display()
 
 
 class LookupModule(LookupBase):
-    """The lookup's face."""
+    """Returns what an application logs in with as its password."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return one login password for each name that the store knows."""

@@ -101,7 +101,7 @@ _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
 class LookupModule(LookupBase):
-    """The lookup's face."""
+    """Reads which version secrets have."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Return what each secret has; raises AnsibleLookupError."""
