@@ -189,10 +189,10 @@ def test_xml_of_another_kind_is_refused(text: str) -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(
-        AnsibleFilterError, match="the text has no whole credential; keydra should have: username, passw"
-    ):
+    with pytest.raises(AnsibleFilterError, match="the text has no whole credential; keydra should have: key, secret"):
         credential_options('{"key": "b"}', "keydra")
+    with pytest.raises(AnsibleFilterError, match="env should have: SALESFORCE_USERNAME, SALESFORCE_PASSWORD; or "):
+        credential_options("SF_USERNAME=b", "env")
     with pytest.raises(AnsibleFilterError, match="systemd_credential does not carry a whole credential"):
         credential_options("secret", "systemd_credential")
     with pytest.raises(AnsibleFilterError, match="format: 'guess' is not one of env, "):

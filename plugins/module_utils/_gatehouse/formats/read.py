@@ -48,7 +48,7 @@ def read_config(text: str, name: str, options: Mapping[str, Any], auth: str | No
         values = decode(text)
         if not isinstance(values, Mapping):
             raise MalformedError("has no fields")
-        return _chosen([_fields(values, names, flow) for flow, names in by_flow.items()], name, auth)
+        return _chosen([_fields(values, names, flow) for flow, names in by_flow.items()], name, auth, by_flow)
     except MalformedError as exc:
         raise OptionError("format", f"the text is not of the format {name}: {exc}") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
@@ -106,7 +106,15 @@ def _fields(values: Decoded, names: Mapping[str, str], flow: str) -> dict[str, A
     return found
 
 
-def _chosen(candidates: list[dict[str, Any]], name: str, auth: str | None) -> dict[str, Any]:
+def _needed(flow: str, names: Mapping[str, str]) -> str:
+    """Return what a flow needs, by the names that the format has for it."""
+    theirs = {_SAME.get(ours, ours): name for name, ours in names.items()}
+    return ", ".join(theirs.get(field, field) for field in NEEDS[flow])
+
+
+def _chosen(
+    candidates: list[dict[str, Any]], name: str, auth: str | None, by_flow: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
     """Return the candidate of the flow that is wanted, or else of the preferred one that is complete."""
     complete = {one["auth"]: one for one in candidates if all(one.get(field) for field in NEEDS[one["auth"]])}
     if auth is not None and auth not in complete:
@@ -114,7 +122,7 @@ def _chosen(candidates: list[dict[str, Any]], name: str, auth: str | None) -> di
     for flow in [auth] if auth else _PREFERRED:
         if flow in complete:
             return complete[flow]
-    wanted = "; or ".join(", ".join(NEEDS[one["auth"]]) for one in candidates)
+    wanted = "; or ".join(_needed(one["auth"], (by_flow or {}).get(one["auth"], {})) for one in candidates)
     raise OptionError("format", f"the text has no whole credential; {name} should have: {wanted}")
 
 
