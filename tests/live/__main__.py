@@ -139,6 +139,9 @@ def read_connection(options: argparse.Namespace) -> Connection:
     if options.vault:
         given |= read_vault(options.vault)
     if not given:
+        if not sys.stdin.isatty():
+            names = " and ".join(f"{ENVIRONMENT}{name}" for name in ("USERNAME", "PASSWORD"))
+            raise UsageError(f"there is no terminal to ask at: give {names}, or --vault")
         given["instance_url"] = input("Address of the org (My Domain): ")
         given["access_token"] = getpass.getpass("Access token (sf org display --verbose): ")
     if "auth" not in given:

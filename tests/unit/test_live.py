@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -393,6 +394,16 @@ def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.setenv("GATEHOUSE_LIVE_ACCESS_TOKEN", "Invented-1")
     assert main(["--org", "00D000000000062"]) == 2
     assert "give GATEHOUSE_LIVE_INSTANCE_URL, or instance_url in the file of --vault" in capsys.readouterr().err
+
+
+def test_without_a_terminal_nothing_is_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    for name in [name for name in os.environ if name.startswith("GATEHOUSE_LIVE_")]:
+        monkeypatch.delenv(name)
+    assert main(["--org", "00D000000000062"]) == 2
+    assert "give GATEHOUSE_LIVE_USERNAME and GATEHOUSE_LIVE_PASSWORD, or --vault" in capsys.readouterr().err
 
 
 PAGE = ROOT / "docs" / "live.md"
