@@ -43,7 +43,7 @@ def read_config(text: str, name: str, options: Mapping[str, Any], auth: str | No
     given = {option: value for option, value in options.items() if value is not None}
     try:
         if name == CLI_FILE:
-            return _chosen([_cli(text, **given)], name, auth)
+            return _chosen([_cli(text, **given)], name, auth, {})
         decode, by_flow = _of(formats[name], name, given)
         values = decode(text)
         if not isinstance(values, Mapping):
@@ -113,7 +113,7 @@ def _needed(flow: str, names: Mapping[str, str]) -> str:
 
 
 def _chosen(
-    candidates: list[dict[str, Any]], name: str, auth: str | None, by_flow: Mapping[str, Mapping[str, str]] | None = None
+    candidates: list[dict[str, Any]], name: str, auth: str | None, by_flow: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """Return the candidate of the flow that is wanted, or else of the preferred one that is complete."""
     complete = {one["auth"]: one for one in candidates if all(one.get(field) for field in NEEDS[one["auth"]])}
@@ -122,7 +122,7 @@ def _chosen(
     for flow in [auth] if auth else _PREFERRED:
         if flow in complete:
             return complete[flow]
-    wanted = "; or ".join(_needed(one["auth"], (by_flow or {}).get(one["auth"], {})) for one in candidates)
+    wanted = "; or ".join(_needed(one["auth"], by_flow.get(one["auth"], {})) for one in candidates)
     raise OptionError("format", f"the text has no whole credential; {name} should have: {wanted}")
 
 
