@@ -21,7 +21,7 @@ from tests.support.tasks import NOBODY
 
 pytestmark = pytest.mark.ansible
 
-INIT, SITE = ROOT / "playbooks" / "init.yml", ROOT / "playbooks" / "site.yml"
+INIT, SITE, REPORT = (ROOT / "playbooks" / f"{name}.yml" for name in ("init", "site", "report"))
 USER, PASSWORD, TOKEN = "boss@acme.example", "Gate{{ 1 }}'\"#: Canary", "CanaryToken00000000000001"
 
 
@@ -49,8 +49,8 @@ def written(playbook: Playbooks) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def go_on(playbook: Playbooks, *options: str) -> Results:
-    """Run the site playbook in the project, where the inventory says all that it needs."""
+def go_on(playbook: Playbooks, *options: str, book: Path = SITE) -> Results:
+    """Run a playbook in the project, where the inventory says all that it needs."""
     folder = playbook.folder / "salesforce"
     nothing: dict[str, Any] = dict.fromkeys(playbook.variables)
     options = (
@@ -60,7 +60,7 @@ def go_on(playbook: Playbooks, *options: str) -> Results:
         str(playbook.folder / "vault-password"),
         *options,
     )
-    return playbook.run(SITE, *options, **nothing)
+    return playbook.run(book, *options, **nothing)
 
 
 def test_after_it_the_site_playbook_finds_everything_as_it_is(
@@ -84,6 +84,16 @@ def test_after_it_the_site_playbook_finds_everything_as_it_is(
     ]
     assert "192.0.2.0/24" in files["inventory/host_vars/acme/network_access.yml"]
     assert not any("Canary" in content for content in files.values())
+
+
+def test_a_report_is_written_beside_the_inventory_and_not_into_what_ansible_reads_as_one(
+    playbook: Playbooks, answers: dict[str, Any]
+) -> None:
+    playbook.run(INIT, **answers)
+    before = written(playbook)
+    go_on(playbook, book=REPORT)
+    new = set(written(playbook)) - set(before)
+    assert "access-report/report.html" in new and {Path(name).parts[0] for name in new} == {"access-report"}
 
 
 def test_its_secrets_open_with_the_vault_password_and_nobody_else_can_read_either(
