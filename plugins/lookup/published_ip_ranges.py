@@ -132,7 +132,7 @@ from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.variables imp
 
 
 class LookupModule(LookupBase):
-    """The face of feeds.read."""
+    """Reads published IP ranges."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Read each document, and collapse what they hold; raises AnsibleLookupError."""

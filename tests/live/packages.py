@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import base64
-import io
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.package import FILES
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.model import Component
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.oauth_app.package import (
+    FILES,
+    document,
+    manifest,
+    zip_files,
+)
 
-from .calls import API_VERSION, METADATA, Caller, children, leaves
+from .calls import API_VERSION, Caller, children, leaves
 
 FOLDERS = {**FILES, "Profile": ("profiles", "profile")}
 LONGEST_WAIT = 600.0  # seconds for a deployment
@@ -69,9 +73,7 @@ def deploy(
 ) -> Deployed:
     """Deploy components or delete them, as a whole, and wait for the end; raises Refusal."""
     given, gone = list(parts), list(delete)
-    files = {
-        f"{FOLDERS[one.kind][0]}/{one.name}.{FOLDERS[one.kind][1]}": _document(one.kind, one.body) for one in given
-    }
+    files = {f"{FOLDERS[one.kind][0]}/{one.name}.{FOLDERS[one.kind][1]}": document(one.kind, one.body) for one in given}
     files["package.xml"] = _manifest(given)
     if gone:
         files["destructiveChangesPost.xml"] = _manifest(gone)
@@ -82,7 +84,7 @@ def deploy(
         "singlePackage": True,
     }
     shown = "".join(f"<{name}>{str(value).lower()}</{name}>" for name, value in options.items())
-    content = f"<ZipFile>{base64.b64encode(_zip(files)).decode()}</ZipFile><DeployOptions>{shown}</DeployOptions>"
+    content = f"<ZipFile>{base64.b64encode(zip_files(files)).decode()}</ZipFile><DeployOptions>{shown}</DeployOptions>"
     found = leaves(caller.soap("m", "deploy", content))
     began = caller.date
     pause = 0.0
@@ -104,22 +106,4 @@ def deploy(
 
 
 def _manifest(parts: Sequence[Part]) -> str:
-    types = "".join(
-        "<types>"
-        + "".join(f"<members>{escape(one.name)}</members>" for one in parts if one.kind == kind)
-        + f"<name>{kind}</name></types>"
-        for kind in sorted({one.kind for one in parts})
-    )
-    return _document("Package", f"{types}<version>{API_VERSION}</version>")
-
-
-def _document(root: str, body: str) -> str:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{METADATA}">{body}</{root}>\n'
-
-
-def _zip(files: dict[str, str]) -> bytes:
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-    return written.getvalue()
+    return manifest(API_VERSION, [Component(one.kind, one.name, {}) for one in parts])

@@ -165,7 +165,7 @@ def jwt_token_by_soap(scene: Scene) -> str:
     app = apps.ready(scene, create(scene, describe(scene).changed(GLOBAL, isNamedUserJwtEnabled="true")))
     who = apps.log_in(scene, app)
     if who.token.count(".") != 2:
-        raise Unanswered("the app gives access tokens that are no JWTs, though it is told to")
+        raise Unanswered("the app gives access tokens that are no JWTs, though it is set to give JWTs")
     try:
         who.soap("u", "getUserInfo")
     except Refusal as exc:

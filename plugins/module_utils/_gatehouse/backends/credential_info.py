@@ -30,7 +30,7 @@ DATES = ("created", "updated", "verified")
 
 
 def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """Tell what is stored, without opening it."""
+    """Return what is stored, without opening it."""
     store = task.public_store
     now = datetime.datetime.now(datetime.UTC)
     max_age = parse_duration(options["max_age"], "max_age") if options["max_age"] else None

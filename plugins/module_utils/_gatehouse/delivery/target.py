@@ -21,7 +21,7 @@ from ..host.app_file import ON_HOST
 _MODE = re.compile(r"0?[0-7]{3}")
 _OF_FILES = ("owner", "group", "seuser", "serole", "setype", "selevel", "validate", "backup", "encrypt", "encrypt_name")
 _OF_SERVICES = ("target_options", "key", "restart", "tasks")
-# Where ansible-galaxy installs them, unless it is told otherwise.
+# Where ansible-galaxy installs them by default.
 COLLECTIONS = "~/.ansible/collections/ansible_collections"
 
 

@@ -127,15 +127,15 @@ def write_package(version: str, components: Iterable[Component]) -> bytes:
     """Return the zip file that deploys these components."""
     given = list(components)
     files = {f"{FILES[one.kind][0]}/{one.name}.{FILES[one.kind][1]}": write_component(one) for one in given}
-    return _zip({"package.xml": _manifest(version, given), **files})
+    return zip_files({"package.xml": manifest(version, given), **files})
 
 
 def write_deletion(version: str, components: Iterable[Component]) -> bytes:
     """Return the zip file that deletes these components, all in one go."""
-    return _zip(
+    return zip_files(
         {
-            "package.xml": _manifest(version, ()),
-            "destructiveChangesPost.xml": _manifest(version, list(components)),
+            "package.xml": manifest(version, ()),
+            "destructiveChangesPost.xml": manifest(version, list(components)),
         }
     )
 
@@ -147,7 +147,7 @@ def write_component(component: Component) -> str:
         for name in ELEMENTS[component.kind]
         if name in component.nested or name in component.values
     )
-    return _document(component.kind, body)
+    return document(component.kind, body)
 
 
 def parse_component(kind: str, record: ElementTree.Element) -> Component:
@@ -172,7 +172,8 @@ def permission_set_component(name: str, description: str, permissions: Sequence[
     return Component("PermissionSet", name, values, {"userPermissions": granted} if granted else {})
 
 
-def _manifest(version: str, components: Sequence[Component]) -> str:
+def manifest(version: str, components: Sequence[Component]) -> str:
+    """Return the C(package.xml) that names components."""
     kinds = sorted({one.kind for one in components})
     types = "".join(
         "<types>"
@@ -180,14 +181,16 @@ def _manifest(version: str, components: Sequence[Component]) -> str:
         + f"<name>{kind}</name></types>"
         for kind in kinds
     )
-    return _document("Package", f"{types}<version>{version}</version>")
+    return document("Package", f"{types}<version>{version}</version>")
 
 
-def _document(root: str, body: str) -> str:
+def document(root: str, body: str) -> str:
+    """Return a file of metadata with that root and its content as XML."""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{NAMESPACE}">{body}</{root}>\n'
 
 
-def _zip(files: Mapping[str, str]) -> bytes:
+def zip_files(files: Mapping[str, str]) -> bytes:
+    """Return an archive of texts by path."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, text in files.items():
