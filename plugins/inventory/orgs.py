@@ -103,6 +103,9 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.cr
     stored_login,
     usual_name,
 )
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.credentials.serialisation import (
+    refuse_malformed,
+)
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import (
     GatehouseError,
     OptionError,
@@ -155,13 +158,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         logins = []
         for name in store.names():
             try:
-                logins.append(stored_login(store.read_public(name)))
-            except OptionError:
-                raise
+                with refuse_malformed(name):
+                    logins.append(stored_login(store.read_public(name)))
             except StoreError as exc:
                 self.display.warning(str(exc))
-            except (LookupError, TypeError, ValueError, AttributeError):
-                self.display.warning(f"credential {name!r} is damaged, or no credential")
         return logins
 
     def _name(self, login: Login) -> str:

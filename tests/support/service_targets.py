@@ -18,7 +18,6 @@ from tests.support.stores import open_store
 
 PASSWORDS = {1: "Canary&Pass<1>=%/ü", 2: "Canary&Pass<2>=%/ü", 3: "Canary&Pass<3>=%/ü"}
 STANDBY = "Canary-Standby-Pass-1"
-SPOILT = "x-of-somebody-else"
 NOW = "2026-11-{:02}T08:00:00Z"
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..auth.retirement import retirements
 from ..credentials.deliveries import Delivery, parts_of
-from ..credentials.serialisation import PublicFields
+from ..credentials.serialisation import PublicFields, refuse_malformed
 from ..durations import parse_duration
-from ..errors import CredentialNotFoundError, OptionError, StoreError
+from ..errors import CredentialNotFoundError, StoreError
 from ..store.base import PublicStore
 from ..task.context import Task
 from ..task.options import STORE, Spec
@@ -46,8 +46,6 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
             except CredentialNotFoundError:
                 credential = None
             consumers = _consumers(store, name, credential)
-        except OptionError:
-            raise
         except StoreError as exc:
             unreadable.append({"name": name, "problem": str(exc)})
             continue
@@ -117,7 +115,7 @@ def _version_of(consumer: Mapping[str, Any]) -> str:
 
 def described(clear: PublicFields, now: datetime.datetime) -> dict[str, Any]:
     """Return what is shown of one credential; raises StoreError when it is malformed."""
-    try:
+    with refuse_malformed(str(clear.get("name"))):
         retirement = retirements(clear["auth"], clear["verified"], now.date())
         return {
             **clear,
@@ -125,8 +123,6 @@ def described(clear: PublicFields, now: datetime.datetime) -> dict[str, Any]:
             "retirement": retirement,
             "days_left": retirement[0]["days_left"] if retirement else None,
         }
-    except (LookupError, TypeError, ValueError, AttributeError):
-        raise StoreError(f"credential {clear.get('name')!r} is damaged, or no credential") from None
 
 
 def _is_due(item: Mapping[str, Any], max_age: datetime.timedelta, now: datetime.datetime) -> bool:

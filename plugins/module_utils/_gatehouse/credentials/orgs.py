@@ -56,7 +56,7 @@ class Org:
 
 
 def stored_login(fields: PublicFields) -> dict[str, Any]:
-    """Return the login of a stored credential; raises LookupError, TypeError or ValueError for a damaged one."""
+    """Return the login of a stored credential, whose fields are not checked: see C(refuse_malformed)."""
     login = {name: fields[name] for name in SHOWN}
     return {**login, "sandbox": is_sandbox(login), "ends": announced_ends(login["auth"], login["verified"])}
 

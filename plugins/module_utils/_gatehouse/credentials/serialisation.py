@@ -5,19 +5,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..auth.causes import Verification
 from ..auth.connection import SECRET_FIELDS, Connection
+from ..errors import DamagedRecordError
 from . import journal
 from .credential import OF_THE_RUN, OF_THE_USER, PASSWORD_FLOWS, Credential
 
 PublicFields = dict[str, Any]
+# What reading raises of a text that is not as this collection writes it.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 PUBLIC_FIELDS = tuple(
     field.name for field in dataclasses.fields(Connection) if field.name not in (*SECRET_FIELDS, *OF_THE_RUN)
 )
+
+
+@contextlib.contextmanager
+def refuse_malformed(name: str) -> Iterator[None]:
+    """Raise DamagedRecordError where the public fields of a credential are not as this collection writes them."""
+    try:
+        yield
+    except MALFORMED:
+        raise DamagedRecordError(f"credential {name!r} is damaged, or no credential") from None
 
 
 def to_public(credential: Credential) -> PublicFields:

@@ -14,7 +14,7 @@ from ..access.profiles import Profiles
 from ..access.range_lists import TrustedRanges, all_login_ranges
 from ..auth.retirement import retirements
 from ..credentials.credential import RENEWED
-from ..credentials.serialisation import PublicFields
+from ..credentials.serialisation import PublicFields, refuse_malformed
 from ..durations import parse_duration
 from ..errors import CredentialNotFoundError, DamagedRecordError, OptionError
 from ..oauth_app.read import read_apps
@@ -163,13 +163,12 @@ class CredentialAge(Watch):
         endings, problems = list[Ending](), list[str]()
         for name in self._options.names if self._options.names is not None else store.names():
             try:
-                fields = store.read_public(name)
-                secret = secret_ending(fields, self._options.max_age) if self._options.max_age else None
-                endings += [*([secret] if secret else []), *retirement_endings(fields, today)]
+                with refuse_malformed(name):
+                    fields = store.read_public(name)
+                    secret = secret_ending(fields, self._options.max_age) if self._options.max_age else None
+                    endings += [*([secret] if secret else []), *retirement_endings(fields, today)]
             except (CredentialNotFoundError, DamagedRecordError) as exc:
                 problems.append(str(exc))
-            except (LookupError, TypeError, ValueError, AttributeError):
-                problems.append(f"credential {name!r} is damaged, or no credential")
         return endings, problems
 
     def _of_the_org(self) -> Iterator[Ending]:

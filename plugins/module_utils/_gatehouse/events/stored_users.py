@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..credentials.serialisation import refuse_malformed
 from ..errors import CredentialNotFoundError, DamagedRecordError
 from ..store.base import PublicStore
 
@@ -28,14 +29,13 @@ def stored_users(store: PublicStore, names: list[str] | None) -> tuple[list[Stor
     users, problems = list[StoredUser](), list[str]()
     for name in names if names is not None else store.names():
         try:
-            fields = store.read_public(name)
-            has_token = "security_token" in fields["secrets"]
+            with refuse_malformed(name):
+                fields = store.read_public(name)
+                has_token = "security_token" in fields["secrets"]
         except CredentialNotFoundError:
             continue
         except DamagedRecordError as exc:
             problems.append(str(exc))
-        except (LookupError, TypeError):
-            problems.append(f"credential {name!r} is damaged, or no credential")
         else:
             found = (fields.get("username"), fields.get("standby"))
             users += [StoredUser(name, user, has_token) for user in found if isinstance(user, str) and user]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..credentials.credential import Credential
 from ..credentials.deliveries import Deliveries, Delivery, delivery_to_public
-from ..credentials.serialisation import PublicFields, dump, parse
+from ..credentials.serialisation import MALFORMED, PublicFields, dump, parse
 from ..errors import DamagedRecordError, StoreError
 from .blobs import Blob, Content
 from .keys import seal, unseal
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 # Raise it with every field that an older controller would lose when it writes the credential again.
 FORM = 1
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 TAMPERED = "it was tampered with: what may be read is not what was sealed"
 
 
