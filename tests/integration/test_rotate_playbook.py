@@ -366,6 +366,17 @@ class TestHandled:
         token = sim.control.user(BLUE)["security_token"]
         assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
 
+    def test_what_only_localhost_has_as_variables_counts_for_tokens_renewed_side_by_side(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        self.run(playbook, DELIVER)
+        (playbook.folder / "host_vars").mkdir()
+        (playbook.folder / "host_vars" / "localhost.yml").write_text("rotate_force: true\n")
+        self.run(playbook, ROTATE)
+        token = sim.control.user(BLUE)["security_token"]
+        assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
+
     def test_a_token_that_somebody_else_has_reset_is_found_when_each_is_checked_by_a_login(
         self, playbook: Playbooks, sim: SimulatedOrg
     ) -> None:
