@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +13,11 @@ from ansible.errors import AnsibleError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.delivery.consumer import Host
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.task.context import Task
+from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.text import escape_controls
 from ansible_collections.gatehouse.salesforce.plugins.plugin_utils.action import ControllerAction
 
 INTERPRETER = "discovered_interpreter_python"
 NOTES = ("ansible_facts", "warnings")
-# What makes a terminal do something: control characters but line ends and tabs, and those that turn the direction.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class HostAction(ControllerAction):
@@ -46,7 +44,7 @@ class HostAction(ControllerAction):
             module: its name; that of the task by default.
         """
         self._require_stdin()
-        found: dict[str, Any] = _escape_controls(
+        found: dict[str, Any] = escape_controls(
             self._execute_module(module_name=module, module_args=arguments, task_vars=self._task_vars)
         )
         if answer in found:
@@ -134,7 +132,7 @@ def _notes(found: Mapping[str, Any]) -> dict[str, Any]:
         notes["ansible_facts"] = {INTERPRETER: facts[INTERPRETER]}
     if isinstance(warnings, list):
         texts = [item if isinstance(item, str) else _message(item) for item in warnings]
-        notes["warnings"] = [_escape_controls(text) for text in texts if text]
+        notes["warnings"] = [escape_controls(text) for text in texts if text]
     return notes
 
 
@@ -142,14 +140,3 @@ def _message(event: Any) -> str | None:
     """Return the text of what Ansible keeps as an object: an exception, and in ansible-core 2.20 a warning."""
     text = getattr(getattr(event, "event", None), "msg", None)
     return text if isinstance(text, str) else None
-
-
-def _escape_controls(value: Any) -> Any:
-    """Return a text, or the texts in lists and dictionaries, with what could steer a terminal written as escapes."""
-    if isinstance(value, str):
-        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
-    if isinstance(value, dict):
-        return {_escape_controls(key): _escape_controls(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escape_controls(item) for item in value]
-    return value

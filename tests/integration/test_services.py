@@ -179,6 +179,28 @@ class TestEveryService:
         assert changed(again) == {file["dest"]: False, "tasks://GITLAB": True, "tasks://SALESFORCE_LOGIN": False}
         assert deliver.settled()["localhost:tasks://GITLAB"] == (1, True)
 
+    def test_one_that_never_answers_or_says_anything_holds_up_no_other_and_its_words_are_cleaned(
+        self, deliver: Delivering, tmp_path: Path
+    ) -> None:
+        login = {"users": [{"user": {"token": TOKEN}}]}
+        said = f"\x1b[2J no: {TOKEN} {PASSWORDS[1]} {{{{ 7 * 7 }}}}"
+        slow = {"name": "Wait for an answer", "ansible.builtin.command": {"argv": ["sleep", "60"]}}
+        hostile = {
+            "name": "Quote all",
+            "ansible.builtin.fail": {"msg": "{{ lookup('file', '%s') }}" % (tmp_path / "said")},
+        }
+        (tmp_path / "said").write_text(said)
+        listed: list[dict[str, Any]] = [{"credential": "billing", "dest": str(tmp_path / "app.env")}]
+        for name, task in (("SLOW", slow), ("HOSTILE", hostile)):
+            (tmp_path / f"{name}.yml").write_text(json.dumps([task]))
+            reach = {"tasks": str(tmp_path / f"{name}.yml"), "target_options": {"kubeconfig": login}}
+            listed.insert(0, {"credential": "billing", "target": "tasks", "dest": name, **reach})
+        found = deliver(listed, "-e", "_app_credentials_timeout=2", ok=False)
+        hostile_said, slow_said = found.last["msg"].split("\n")
+        assert hostile_said == "tasks://HOSTILE: \\x1b[2J no: ******** ******** {{ 7 * 7 }}"
+        assert slow_said.startswith("tasks://SLOW: ") and "2 second" in slow_said
+        assert deliver.settled() == {f"localhost:{tmp_path}/app.env": (1, True)}
+
     def test_a_restart_that_a_service_refuses_is_made_up_for_and_a_pair_falls_back(
         self, deliver: Delivering, apis: dict[str, Api], targets: dict[str, dict[str, Any]]
     ) -> None:

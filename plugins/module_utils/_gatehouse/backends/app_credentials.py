@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..credentials.deliveries import FILE
@@ -20,6 +20,7 @@ from ..libraries import require_parts
 from ..masking import Secrets
 from ..task.context import Task
 from ..task.options import STORE, Spec
+from ..text import escape_controls
 from .app_credential import ITEM, open_consumer
 
 APPLICATION: Spec = {
@@ -49,7 +50,7 @@ SPEC: Spec = {
     "refused": {"type": "list", "elements": "str", "default": []},
     **STORE,
 }
-_SECRET_OPTION = re.compile("token|secret|password|key")
+_SECRET_OPTION = re.compile("token|secret|pass|pwd|key|jwt|contents|credential|authorization", re.IGNORECASE)
 MAX_PROBLEM = 1000  # characters of what a module of others says
 
 
@@ -148,10 +149,9 @@ def _finish(application: Application, opened: Open, secrets: Secrets, options: M
     problem = options["problem"]
     if problem is not None:
         # Modules of others may quote anything that they were given.
-        given = application.target.options
-        secrets.add(*(str(value) for name, value in given.items() if _SECRET_OPTION.search(name)))
+        secrets.add(*_secret_texts(application.target.options))
         learn_secrets(opened(application.target, application.restart))
-        problem = secrets.mask(problem)[:MAX_PROBLEM]
+        problem = escape_controls(secrets.mask(problem))[:MAX_PROBLEM]
     return add(
         options["written"],
         application,
@@ -161,3 +161,15 @@ def _finish(application: Application, opened: Open, secrets: Secrets, options: M
         mark=options["mark"] or "",
         problem=problem,
     )
+
+
+def _secret_texts(value: Any, *, secret: bool = False) -> Iterator[str]:
+    """Return the texts in options, however deep, whose names or whose parents' names are those of secrets."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from _secret_texts(member, secret=secret or bool(_SECRET_OPTION.search(str(name))))
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _secret_texts(member, secret=secret)
+    elif secret:
+        yield str(value)
