@@ -71,6 +71,7 @@ def test_after_it_the_site_playbook_finds_everything_as_it_is(
     results = playbook.run(INIT, "-vvv", **answers)
     assert sim.control.counts()["login"] == 1
     assert any(text.startswith("Next: cd ") for text in results.last["msg"])
+    assert f"Back up {playbook.key_file} and {playbook.folder / 'vault-password'}: " in "".join(results.last["msg"])
     again = go_on(playbook)
     assert not any(item["result"].get("changed") for item in again)
     assert PASSWORD not in results.output + again.output and TOKEN not in results.output + again.output
