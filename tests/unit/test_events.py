@@ -58,7 +58,7 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.ev
 )
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.events.source import (
     Source,
-    Superseded,
+    SupersededError,
     Watch,
     read_options,
     run_source,
@@ -193,7 +193,7 @@ class TestLoop:
             first = asyncio.create_task(run_source(counting(Counting()), Collected(10_000), store))
             await asyncio.sleep(0.2)
             second = asyncio.create_task(run_source(counting(Counting()), Collected(10_000), store))
-            with pytest.raises(Superseded, match="its own name"):
+            with pytest.raises(SupersededError, match="its own name"):
                 await asyncio.wait_for(first, 20)
             second.cancel()
 

@@ -28,7 +28,7 @@ def run(options: Mapping[str, Any], task: Task) -> dict[str, Any]:
     org = task.org()
     tasks = list(dict.fromkeys(options["tasks"]))
     described, problems = [], []
-    for username in [_known(org, name) for name in options["users"]] or [_own(org)]:
+    for username in [_require_user(org, name) for name in options["users"]] or [_own_username(org)]:
         givers, problem = _read_givers(org, username, names_for(tasks))
         described.append(_describe(username, tasks, givers))
         problems.append(problem)
@@ -48,14 +48,14 @@ def _describe(username: str, tasks: Sequence[str], givers: Givers) -> dict[str, 
     }
 
 
-def _known(org: Org, username: str) -> str:
+def _require_user(org: Org, username: str) -> str:
     found = find_user(org, username)
     if found is None:
         raise OptionError("users", f"{username!r} is not a user of this org, or cannot be seen")
     return found.username
 
 
-def _own(org: Org) -> str:
+def _own_username(org: Org) -> str:
     user_id = org.with_session(lambda _transport, session, _version: session.user_id)
     user = read_user(org, user_id) if user_id else None
     if user is None:

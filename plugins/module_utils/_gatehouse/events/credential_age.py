@@ -151,13 +151,13 @@ class CredentialAge(Watch):
     def look(self, cursor: Cursor | None) -> Seen:
         """Return the ends that have come near since the last look."""
         today = self._now().date()
-        stored, problems = self._stored(today)
-        endings = [*stored, *(self._of_the_org() if self._task.credential else ())]
+        stored, problems = self._read_stored(today)
+        endings = [*stored, *(self._read_org() if self._task.credential else ())]
         reported = (cursor or {}).get("reported", {})
         events, known = near_endings(endings, reported, today, self._options.warn_days)
         return Seen({"reported": known}, events, problems)
 
-    def _stored(self, today: datetime.date) -> tuple[list[Ending], list[str]]:
+    def _read_stored(self, today: datetime.date) -> tuple[list[Ending], list[str]]:
         """Return the ends of stored credentials, and which of them cannot be read."""
         store = self._task.store_options.open_without_keys()
         endings, problems = list[Ending](), list[str]()
@@ -171,14 +171,14 @@ class CredentialAge(Watch):
                 problems.append(str(exc))
         return endings, problems
 
-    def _of_the_org(self) -> Iterator[Ending]:
+    def _read_org(self) -> Iterator[Ending]:
         org = self._task.org_of(str(self._task.credential))
         yield from range_endings("the trusted IP ranges", TrustedRanges(org).read().ranges)
         for label, ranges in all_login_ranges(org, Profiles(org)).items():
             yield from range_endings(f"the login IP ranges of {label}", ranges)
-        yield from self._certificates(org)
+        yield from self._read_certificates(org)
 
-    def _certificates(self, org: Org) -> Iterator[Ending]:
+    def _read_certificates(self, org: Org) -> Iterator[Ending]:
         for name, app in read_apps(org, self._options.apps).items() if self._options.apps else ():
             if app.certificate:
                 to_do = "rotate the key, by rotate_keys of the playbook rotate"

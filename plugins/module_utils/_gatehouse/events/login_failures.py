@@ -120,7 +120,7 @@ class LoginFailures(Watch):
             return Seen({"since": datetime.datetime.now(datetime.UTC).isoformat(), "seen": []})
         org = self._task.org_of(self._credential)
         users, problems = stored_users(self._task.store_options.open_without_keys(), self._names)
-        self._find(org, {user.username.lower() for user in users})
+        self._find_users(org, {user.username.lower() for user in users})
         by_id: dict[str, list[StoredUser]] = defaultdict(list)
         for user in users:
             if user.username.lower() in self._ids:
@@ -131,7 +131,7 @@ class LoginFailures(Watch):
         rows = user_logins_since(org, by_id, since, limit=MAX_ROWS)
         with_token = {user_id: any(user.has_token for user in found) for user_id, found in by_id.items()}
         found = new_failures(rows, cursor["seen"], with_token)
-        counts = self._counts(org, [failures.user_id for failures in found])
+        counts = self._count_failures(org, [failures.user_id for failures in found])
         events = [
             failure_event(user, failures, counts.get(failures.user_id))
             for failures in found
@@ -139,7 +139,7 @@ class LoginFailures(Watch):
         ]
         return Seen(next_cursor(cursor, rows), events, problems)
 
-    def _find(self, org: Org, usernames: set[str]) -> None:
+    def _find_users(self, org: Org, usernames: set[str]) -> None:
         """Ask the org for users that it was not asked for before."""
         new = sorted(usernames - self._asked)
         for start in range(0, len(new), 100):
@@ -148,7 +148,7 @@ class LoginFailures(Watch):
             self._asked |= set(some)
 
     @staticmethod
-    def _counts(org: Org, user_ids: Sequence[str]) -> dict[str, int]:
+    def _count_failures(org: Org, user_ids: Sequence[str]) -> dict[str, int]:
         few = list(dict.fromkeys(user_ids))[:MAX_COUNTED]
         return {user_id: failed_logins(logins_of(org, user_id, limit=COUNTED_ROWS)) for user_id in few}
 

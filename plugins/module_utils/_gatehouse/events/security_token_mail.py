@@ -124,7 +124,7 @@ class SecurityTokenMail(Watch):
                 brought = token(mail.raw, user.username)
                 if not brought:
                     continue
-                credential = _settled(self._task.store, user.credential)
+                credential = _read_unlocked(self._task.store, user.credential)
                 if credential is None:
                     waiting = waiting or mail.uid
                 elif not is_known(credential, user.username, brought):
@@ -132,7 +132,7 @@ class SecurityTokenMail(Watch):
         return events, waiting
 
 
-def _settled(store: Store, name: str) -> Credential | None:
+def _read_unlocked(store: Store, name: str) -> Credential | None:
     """Return a credential that no rotation is working on; None while one is, as it may have asked for the mail.
 
     What a rotation that died has asked for is for the next one to take, which the event may start.

@@ -87,7 +87,7 @@ class Source:
         }
 
 
-class Superseded(GatehouseError):
+class SupersededError(GatehouseError):
     """Another process watches under the same name."""
 
 
@@ -96,7 +96,7 @@ async def run_source(source: Source, queue: Queue, arguments: Mapping[str, Any])
 
     Raises:
         OptionError: the arguments, the store or its keys cannot be used.
-        Superseded: another process has started under the same name.
+        SupersededError: another process has started under the same name.
     """
     feedback = arguments.get("eda_feedback_queue")
     options = read_options(source, arguments)
@@ -186,7 +186,7 @@ class _Loop:
         while True:
             try:
                 await in_thread(action)
-            except (OptionError, Superseded):
+            except (OptionError, SupersededError):
                 raise
             except GatehouseError as exc:
                 self._report(exc)
@@ -222,7 +222,7 @@ class _Loop:
         seen = self._watch.look(self._memory.cursor)
         self._report_problems(tuple(seen.problems))
         begins = self._memory.cursor is None
-        memory = self._memory.without(self._settled()).after(seen)
+        memory = self._memory.without(self._ended_ids()).after(seen)
         if memory != self._memory:
             with self._notes.hold(self._name) as note:
                 self._store(note, memory)
@@ -237,10 +237,12 @@ class _Loop:
 
     def _store(self, note: Note, memory: Memory) -> None:
         if parse(note.read()).owner != memory.owner:
-            raise Superseded(f"another source has started under the name {self._name!r}; give each one its own name")
+            raise SupersededError(
+                f"another source has started under the name {self._name!r}; give each one its own name"
+            )
         note.write(dump(memory))
 
-    def _settled(self) -> Collection[str]:
+    def _ended_ids(self) -> Collection[str]:
         """Return the ids of events that need not be handed over again."""
         if self._feedback is not None:
             return self._handed_over.keys()

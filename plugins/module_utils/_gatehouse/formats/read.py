@@ -43,23 +43,23 @@ def read_config(text: str, name: str, options: Mapping[str, Any], auth: str | No
     given = {option: value for option, value in options.items() if value is not None}
     try:
         if name == CLI_FILE:
-            return _chosen([_cli(text, **given)], name, auth, {})
-        decode, by_flow = _of(formats[name], name, given)
+            return _choose([_read_cli_file(text, **given)], name, auth, {})
+        decode, by_flow = _select_decoder(formats[name], name, given)
         values = decode(text)
         if not isinstance(values, Mapping):
             raise MalformedError("has no fields")
-        return _chosen([_fields(values, names, flow) for flow, names in by_flow.items()], name, auth, by_flow)
+        return _choose([_read_fields(values, names, flow) for flow, names in by_flow.items()], name, auth, by_flow)
     except MalformedError as exc:
         raise OptionError("format", f"the text is not of the format {name}: {exc}") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise OptionError("format", f"the text is not of the format {name}") from None
 
 
-def _cli(text: str, *, encryption_key: str | None = None) -> dict[str, Any]:
+def _read_cli_file(text: str, *, encryption_key: str | None = None) -> dict[str, Any]:
     return connection_fields(json.loads(text), encryption_key)
 
 
-def _of(
+def _select_decoder(
     known: Format, name: str, given: Mapping[str, Any]
 ) -> tuple[Callable[[str], Decoded], dict[str, dict[str, str]]]:
     """Return what reads a format, and its fields by flow; raises OptionError for options that it does not have."""
@@ -81,7 +81,7 @@ def _of(
     return lambda text: decode(text, **rest), by_flow
 
 
-def _fields(values: Decoded, names: Mapping[str, str], flow: str) -> dict[str, Any]:
+def _read_fields(values: Decoded, names: Mapping[str, str], flow: str) -> dict[str, Any]:
     """Return the fields of a flow that values have; none of them where a constant says that it is another flow."""
     found: dict[str, Any] = {"auth": flow}
     places: list[str] = []
@@ -112,7 +112,7 @@ def _needed(flow: str, names: Mapping[str, str]) -> str:
     return ", ".join(theirs.get(field, field) for field in NEEDS[flow])
 
 
-def _chosen(
+def _choose(
     candidates: list[dict[str, Any]], name: str, auth: str | None, by_flow: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """Return the candidate of the flow that is wanted, or else of the preferred one that is complete."""
