@@ -61,6 +61,10 @@ class ActionModule(AppFileAction):
             host=self.host_name,
             ask=self.asker(task),
         )
+        if self._task.check_mode and "topics" in result:
+            result["restarts"] = []
+            # Handlers run for real where only a keyword has put the role into check mode.
+            result["topics"] = result["topics"] if self._task_vars["ansible_check_mode"] else []
         return self.with_notes(result)
 
     def _without_missing_handlers(self, applications: Sequence[Application]) -> tuple[list[Application], list[str]]:

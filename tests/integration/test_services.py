@@ -201,6 +201,30 @@ class TestEveryService:
         assert slow_said.startswith("tasks://SLOW: ") and "2 second" in slow_said
         assert deliver.settled() == {f"localhost:{tmp_path}/app.env": (1, True)}
 
+    def test_the_keyword_check_mode_keeps_services_and_handlers_from_doing_anything(
+        self, deliver: Delivering, tmp_path: Path
+    ) -> None:
+        done = tmp_path / "done"
+        version = {"ansible.builtin.set_fact": {"app_credentials_version": ""}}
+        act = {"ansible.builtin.file": {"path": str(done), "state": "touch"}, "when": "app_credentials_entry != 'read'"}
+        (tmp_path / "own.yml").write_text(json.dumps([version, act]))
+        own = {"target": "tasks", "tasks": str(tmp_path / "own.yml"), "restart": ["x"]}
+        listed = [
+            {"credential": "billing", "dest": "OWN", **own},
+            {"credential": "billing", "dest": str(tmp_path / "app.env"), "notify": ["Restart"]},
+        ]
+        role = {"name": "gatehouse.salesforce.app_credentials", "apply": {"check_mode": True}}
+        restart = {"name": "Restart", "ansible.builtin.file": act["ansible.builtin.file"]}
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "tasks": [{"ansible.builtin.include_role": role}],
+            "handlers": [restart],
+        }
+        found = deliver.playbook.run([play], app_credentials_targets=listed)
+        assert set(changed(found).values()) == {True}
+        assert not done.exists() and not (tmp_path / "app.env").exists() and deliver.settled() == {}
+
     def test_a_restart_that_a_service_refuses_is_made_up_for_and_a_pair_falls_back(
         self, deliver: Delivering, apis: dict[str, Api], targets: dict[str, dict[str, Any]]
     ) -> None:

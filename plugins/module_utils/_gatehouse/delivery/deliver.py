@@ -26,7 +26,7 @@ from ..formats import SECRET_OPTIONS, render
 from ..host.app_file import MAX_CONTENT, MISSING, OTHER
 from ..masking import register
 from .consumer import Consumer
-from .plan import REFUSE, WRITE, Plan, plan, status_of
+from .plan import KEEP, REFUSE, WRITE, Plan, plan, status_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +84,18 @@ def prepare(consumer: Consumer, mark: str) -> dict[str, Any]:
     change = plan(consumer.before, delivery, status_of(mark, consumer.before, delivery), restart=consumer.restart)
     _require_removable(consumer, change)
     _require_one_owner(consumer, change, mark)
-    planned = {**dataclasses.asdict(change), "mark": mark, "fallback": wanted.fallback if wanted else None}
+    planned = {
+        **dataclasses.asdict(change),
+        "mark": mark,
+        "new_mark": secrets.token_hex(16),
+        "fallback": wanted.fallback if wanted else None,
+    }
+    if consumer.check_mode:
+        return {"action": KEEP, "planned": planned}
     if wanted is None or change.action != WRITE:
         return {"action": change.action, "planned": planned}
-    given = {"value": wanted.text, "data": wanted.data, "mark": secrets.token_hex(16)}
-    return {"action": change.action, "planned": {**planned, "new_mark": given["mark"]}, "given": given}
+    given = {"value": wanted.text, "data": wanted.data, "mark": planned["new_mark"]}
+    return {"action": change.action, "planned": planned, "given": given}
 
 
 def finish(consumer: Consumer, planned: Mapping[str, Any], mark: str) -> dict[str, Any]:
