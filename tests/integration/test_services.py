@@ -188,6 +188,8 @@ class TestEveryService:
         hostile = {
             "name": "Quote all",
             "ansible.builtin.fail": {"msg": "{{ lookup('file', '%s') }}" % (tmp_path / "said")},
+            "register": "said",
+            "failed_when": "said is failed",
         }
         (tmp_path / "said").write_text(said)
         listed: list[dict[str, Any]] = [{"credential": "billing", "dest": str(tmp_path / "app.env")}]
@@ -199,6 +201,7 @@ class TestEveryService:
         hostile_said, slow_said = found.last["msg"].split("\n")
         assert hostile_said == "tasks://HOSTILE: \\x1b[2J no: ******** ******** {{ 7 * 7 }}"
         assert slow_said.startswith("tasks://SLOW: ") and "2 second" in slow_said
+        assert TOKEN not in found.output and PASSWORDS[1] not in found.output
         assert deliver.settled() == {f"localhost:{tmp_path}/app.env": (1, True)}
 
     def test_the_keyword_check_mode_keeps_services_and_handlers_from_doing_anything(

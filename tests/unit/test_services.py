@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from cryptography.fernet import Fernet
 
@@ -29,8 +32,11 @@ from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.de
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.errors import GatehouseError, OptionError
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.libraries import require_parts
 from ansible_collections.gatehouse.salesforce.plugins.module_utils._gatehouse.masking import Secrets
+from tests.support.processes import ROOT
 from tests.support.stores import open_store
 
+BUILT_IN = sorted((ROOT / "roles" / "app_credentials" / "tasks" / "targets").glob("*.yml"))
+OF_OTHERS = re.compile(r"(community|kubernetes|azure|google)\.")
 NOW = "2026-11-01T08:00:00Z"
 OLD = Delivery(version=1, updated=NOW, format="env", encrypted=None, delivered=NOW, mark="7", fingerprint="old")
 NEW = dataclasses.replace(OLD, version=2, fingerprint="new", mark=None)
@@ -212,3 +218,17 @@ def test_what_is_missing_is_named_by_the_command_that_installs_it() -> None:
         require_parts("target kv", "no.such", {"nosuch": "no-such"})
     command = "ansible-galaxy collection install no.such && pip install no-such"
     assert str(failed.value) == f"target kv needs what is missing on the controller: {command}"
+
+
+def tasks_of(listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Return the tasks in a list of tasks and blocks."""
+    for task in listed:
+        yield from tasks_of(task["block"]) if "block" in task else [task]
+
+
+@pytest.mark.parametrize("file", BUILT_IN, ids=lambda file: file.stem)
+def test_what_a_module_of_others_says_when_it_fails_is_not_printed(file: Path) -> None:
+    """Ansible prints it whatever no_log says, unless the task has failed_when."""
+    calls = [task for task in tasks_of(yaml.safe_load(file.read_text())) if any(OF_OTHERS.match(key) for key in task)]
+    assert calls
+    assert [task["name"] for task in calls if "failed_when" not in task] == []
