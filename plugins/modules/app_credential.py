@@ -173,6 +173,11 @@ credential:
   type: str
   returned: success
   sample: billing
+target:
+  description: V(file). The role P(gatehouse.salesforce.app_credentials#role) has other targets, too.
+  type: str
+  returned: success
+  sample: file
 dest:
   description: The file.
   type: str
