@@ -154,6 +154,11 @@ problems:
   elements: str
   returned: success
   sample: []
+idle:
+  description: Whether nothing is left to be done on this host.
+  type: bool
+  returned: success with O(step=write) and O(step=roll_back)
+  sample: false
 credentials:
   description: The names of the credentials that the targets contain.
   type: list

@@ -146,4 +146,5 @@ def test_a_fact_declares_no_credential(playbook: Playbooks, hosts: Path) -> None
     answer(playbook.folder, "declared")
     role = {**PING, "roles": ["gatehouse.salesforce.credentials"], "hosts": "declared", "tasks": []}
     last = run(playbook, hosts, {**PING, "hosts": "declared"}, role).last
-    assert "credentials_declared" in last["msg"] and "returned by declared as a fact" in last["msg"]
+    (failed,) = (item["msg"] for item in last["results"])
+    assert "credentials_declared" in failed and "returned by declared as a fact" in failed

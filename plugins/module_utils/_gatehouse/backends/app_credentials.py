@@ -111,7 +111,9 @@ def run(
         applications = to_roll_back(applications, entries, options["failed_topics"], options["refused"])
         problems = []
     result = write(applications, opened, task.secrets.mask)
-    return {**result, "problems": [*map(task.secrets.mask, problems), *result["problems"]]}
+    result["problems"] = [*map(task.secrets.mask, problems), *result["problems"]]
+    idle = not any(result[name] for name in ("changed", "pending", "topics", "restarts", "problems"))
+    return {**result, "idle": idle}
 
 
 def _open(applications: Sequence[Application], pending: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
