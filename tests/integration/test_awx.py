@@ -22,7 +22,7 @@ from tests.support.awx import PACKAGE, TOKEN, Awx, Refused, check_credential_typ
 from tests.support.collections import collections_path
 from tests.support.openbao import OpenBao
 from tests.support.plays import Playbooks, Results
-from tests.support.processes import COLLECTIONS, ROOT, ansible_environment
+from tests.support.processes import ROOT, ansible_environment
 from tests.support.stores import open_store
 
 pytestmark = [pytest.mark.ansible(process=True), pytest.mark.every_core]
@@ -234,7 +234,10 @@ class TestExecutionEnvironment:
         container = next((tmp_path / "context").glob("*file")).read_text()
         assert "ansible-core~=2.20.0" in container and "ansible-runner~=2.4" in container
         needed = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
-        found = yaml.safe_load(self.builder(tmp_path, "introspect", COLLECTIONS))["python"]
+        alone = tmp_path / "alone" / "ansible_collections" / "gatehouse"
+        alone.mkdir(parents=True)
+        (alone / "salesforce").symlink_to(ROOT)
+        found = yaml.safe_load(self.builder(tmp_path, "introspect", tmp_path / "alone"))["python"]
         assert [line.split("#")[0].strip() for line in found] == [line for line in needed if line]
 
     def test_its_ansible_core_is_one_that_the_collection_takes(self) -> None:
