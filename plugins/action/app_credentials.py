@@ -39,7 +39,7 @@ class ActionModule(AppFileAction):
     def backend(self, options: Mapping[str, Any], task: Task) -> dict[str, Any]:
         """Run one step of the role, on the targets that the host's own variables list."""
         if options["step"] == "list":
-            return self._list(options["hosts"], options["credentials"])
+            return self._list(options["hosts"])
         if options["step"] == "wait":
             awaited = options["pending"]
             seen, seconds = int(awaited["version"]), float(awaited["seconds"])
@@ -99,14 +99,10 @@ class ActionModule(AppFileAction):
                 topics.update((name, handler.get_name(include_role_fqcn=False), handler.get_name()))
         return topics
 
-    def _list(self, hosts: list[str], wanted: list[str] | None) -> dict[str, Any]:
-        """Return what the targets of other hosts contain, by host; one whose lists cannot be read is a problem.
-
-        Args:
-            wanted: the credentials to list; None for all.
-        """
+    def _list(self, hosts: list[str]) -> dict[str, Any]:
+        """Return what the targets of other hosts contain, by host; one whose lists cannot be read is a problem."""
         targets: dict[str, list[dict[str, Any]]] = {}
-        users: dict[str, dict[str, bool]] = {}
+        users: dict[str, list[str]] = {}
         unread: list[str] = []
         own_store = _store(TrustedVariables(self._task_vars, self._templar))
         for host in hosts:
@@ -123,7 +119,7 @@ class ActionModule(AppFileAction):
                 unread.append(f"{host}: {exc}")
                 continue
             unread += [f"{host}: {problem}" for problem in problems]
-            listed: list[dict[str, Any]] = [
+            targets[host] = [
                 {
                     "credential": application.target.credential,
                     "target": application.target.kind,
@@ -131,17 +127,15 @@ class ActionModule(AppFileAction):
                     "obstacles": application.target.obstacles(FLOWS),
                 }
                 for application in applications
-                if application.target.state == "present" and (wanted is None or application.target.credential in wanted)
+                if application.target.state == "present"
             ]
-            if listed or wanted is None:
-                targets[host] = listed
-            for target in listed:
-                users.setdefault(target["credential"], {})[host] = True
+            for credential in dict.fromkeys(target["credential"] for target in targets[host]):
+                users.setdefault(credential, []).append(host)
         return {
             "changed": False,
             "targets": targets,
             "credentials": sorted(users),
-            "users": {credential: list(of) for credential, of in users.items()},
+            "users": users,
             "problems": unread,
         }
 

@@ -46,10 +46,6 @@ options:
     type: list
     elements: str
     default: []
-  credentials:
-    description: The credentials whose targets are listed. Without this option, all.
-    type: list
-    elements: str
   written:
     description: What the step before has returned.
     type: dict

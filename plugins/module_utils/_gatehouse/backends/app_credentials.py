@@ -39,7 +39,6 @@ SPEC: Spec = {
         "choices": ["list", "wait", "write", "compare", "open", "prepare", "finish", "record", "roll_back"],
         "required": True,
     },
-    "credentials": {"type": "list", "elements": "str"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "written": {"type": "dict", "default": {}},
     "pending": {"type": "dict", "default": {}},
