@@ -377,6 +377,18 @@ class TestHandled:
         token = sim.control.user(BLUE)["security_token"]
         assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
 
+    def test_an_age_that_only_the_hosts_have_as_a_variable_neither_chooses_a_token_nor_spares_it(
+        self, playbook: Playbooks, sim: SimulatedOrg
+    ) -> None:
+        store(playbook, "billing", BLUE)
+        self.run(playbook, DELIVER)
+        age(playbook, "billing")
+        (playbook.folder / "group_vars").mkdir()
+        (playbook.folder / "group_vars" / "salesforce_applications.yml").write_text("rotate_max_age: 36500d\n")
+        self.run(playbook, ROTATE)
+        token = sim.control.user(BLUE)["security_token"]
+        assert token != TOKEN and token in (playbook.folder / "web1" / "app.env").read_text()
+
     def test_a_token_that_somebody_else_has_reset_is_found_when_each_is_checked_by_a_login(
         self, playbook: Playbooks, sim: SimulatedOrg
     ) -> None:
